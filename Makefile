@@ -1,0 +1,58 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs, on a
+# machine that has only python3 (3.11 or newer, with its venv module) and make.
+PYTHON ?= python3
+VENV   := .venv
+DEV    := .venv-dev
+OUT    ?= demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lab lint figures bench lock clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+# The stamp is touched last: an interrupted set-up starts afresh.
+$(VENV)/.done: requirements.lock pyproject.toml
+	@$(call setup,$(VENV),requirements.lock)
+
+$(DEV)/.done: requirements-dev.lock pyproject.toml
+	@$(call setup,$(DEV),requirements-dev.lock)
+
+define setup
+$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Try: make PYTHON=python3.12 ..." % v[:2])' \
+	&& echo "setting up $(1) from $(2) ..." \
+	&& $(PYTHON) -m venv --clear $(1) \
+	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2) \
+	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . \
+	&& touch $(1)/.done
+endef
+
+demo: $(VENV)/.done  ## Turbo-VBI on digits: table, pictures and the small model in demo/
+	$(VENV)/bin/tvbi-ref demo --out $(OUT)
+
+test: $(DEV)/.done  ## the whole test suite
+	$(DEV)/bin/python -m pytest
+
+lab: $(DEV)/.done  ## Jupyter on the lessons
+	$(DEV)/bin/jupyter lab notebooks
+
+lint: $(DEV)/.done  ## ruff and mypy
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+
+figures: $(VENV)/.done  ## redraw every figure from its script
+	set -e; for script in figures/*.py; do echo $$script; $(VENV)/bin/python $$script; done
+
+bench: $(DEV)/.done  ## benchmarks (speed and memory; compile time apart)
+	$(DEV)/bin/python -m pytest benchmarks -o testpaths=benchmarks --benchmark-sort=name
+
+# Maintainers only: needs `uv` on the PATH. Universal: one lock for every system.
+LOCK = uv pip compile pyproject.toml requirements-build.in --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --quiet --upgrade
+lock:
+	$(LOCK) -o requirements.lock
+	$(LOCK) --all-extras -o requirements-dev.lock
+
+clean:  ## remove the environments and what the commands wrote
+	rm -rf $(VENV) $(DEV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
