@@ -1,0 +1,55 @@
+"""The errors of the package that are not a plain ``ValueError`` or ``TypeError``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class NonFiniteError(FloatingPointError, ValueError):
+    """A NaN or an infinity where only finite numbers make sense.
+
+    It is a ``ValueError`` too, because what it reports is mostly an argument.
+    """
+
+
+class DivergenceError(FloatingPointError):
+    """A run diverged; the last good state is kept.
+
+    Parameters
+    ----------
+    message : str
+        What became non-finite.
+    epoch : int
+        The epoch in which it happened, counted from 0.
+    layer : int or None
+        The layer in which it was seen, or None where it was the loss.
+    last_good : object
+        What the run had at the end of the last finite epoch (a
+        `tvbi_ref.turbo.TurboResult`), or None if there was no such epoch.
+
+    Examples
+    --------
+    >>> str(DivergenceError("the loss is nan", epoch=3, layer=None))
+    'epoch 3: the loss is nan; try a smaller learning rate'
+    """
+
+    def __init__(
+        self, message: str, *, epoch: int, layer: int | None, last_good: Any = None
+    ) -> None:
+        where = f"epoch {epoch}" + ("" if layer is None else f", layer {layer}")
+        super().__init__(f"{where}: {message}; try a smaller learning rate")
+        self.epoch = epoch
+        self.layer = layer
+        self.last_good = last_good
+
+
+class DataUnavailableError(FileNotFoundError):
+    """A data set is neither in ``$TVBI_DATA`` nor cached, and cannot be downloaded."""
+
+
+class DataCorruptedError(ValueError):
+    """A data file is there, but it is not what it should be."""
+
+
+class UniquenessWarning(UserWarning):
+    """The couplings are too strong for message passing to be certain of one answer."""

@@ -1,0 +1,38 @@
+"""Module B, the support estimator: given the evidence, which weights does the field believe in?
+
+Read `messages` (the equations), `independent`, `chain` and `grid` (priors, from simple to
+rich), and `exact` (brute force, what all of them are tested against).
+"""
+
+from tvbi_ref.module_b import exact
+from tvbi_ref.module_b.base import SupportMessage, SupportPrior
+from tvbi_ref.module_b.chain import ChainSupport
+from tvbi_ref.module_b.grid import GridSupport
+from tvbi_ref.module_b.independent import IndependentSupport
+from tvbi_ref.module_b.messages import (
+    belief,
+    cavity,
+    extrinsic,
+    ising_message,
+    markov_to_ising,
+    stationary,
+    sum_product,
+    transition_matrix,
+)
+
+__all__ = [
+    "ChainSupport",
+    "GridSupport",
+    "IndependentSupport",
+    "SupportMessage",
+    "SupportPrior",
+    "belief",
+    "cavity",
+    "exact",
+    "extrinsic",
+    "ising_message",
+    "markov_to_ising",
+    "stationary",
+    "sum_product",
+    "transition_matrix",
+]

@@ -1,0 +1,184 @@
+"""What every support prior is: something that turns evidence into an extrinsic message.
+
+To write one, subclass `SupportPrior` and give it `_messages`, `sample` and `log_prob`.
+The base class checks what comes in, keeps infinities out and assembles the answer.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import expit
+
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.errors import UniquenessWarning
+
+
+@dataclass(frozen=True)
+class SupportMessage:
+    """Module B's answer to a layer's evidence.
+
+    Parameters
+    ----------
+    log_odds : ndarray (I, J)
+        logit pi, the extrinsic message to Module A ([extrinsic-b]).
+    belief : ndarray (I, J), in [0, 1]
+        b = P(s = 1 | all evidence) ([belief]); logit b = log_odds + evidence.
+    residuals : ndarray (sweeps,)
+        The largest relative change of a message's odds in each sweep, which for small
+        changes is the change of its log-odds; empty where one pass is exact.
+    state : object
+        The messages, to start the next call from; None where there is nothing to keep.
+    """
+
+    log_odds: FloatArray
+    belief: FloatArray
+    residuals: FloatArray
+    state: Any
+
+    @property
+    def residual(self) -> float:
+        """The last sweep's residual, 0 where one pass is exact."""
+        return float(self.residuals[-1]) if self.residuals.size else 0.0
+
+    @property
+    def sweeps(self) -> int:
+        """How many sweeps were run, 0 where one pass is exact."""
+        return int(self.residuals.size)
+
+
+class Schedule(NamedTuple):
+    """How long to pass messages, and how carefully."""
+
+    sweeps: int
+    tol: float
+    damping: float
+
+
+class Messages(NamedTuple):
+    """What a support prior computes: the extrinsic log-odds and how it came by it."""
+
+    log_odds: FloatArray
+    residuals: FloatArray
+    state: Any
+
+
+class SupportPrior(ABC):
+    """A prior p(S) over which weights of an (I, J) matrix are alive."""
+
+    def extrinsic(
+        self,
+        evidence: ArrayLike,
+        state: Any = None,
+        *,
+        sweeps: int = 100,
+        tol: float = 1e-8,
+        damping: float = 0.0,
+    ) -> SupportMessage:
+        """Turn Module A's evidence into Module B's extrinsic message.
+
+        Parameters
+        ----------
+        evidence : array_like (I, J)
+            l, log-odds, finite.
+        state : object, optional
+            The `state` of an earlier answer for the same shape: a warm start.
+        sweeps : int
+            At most so many sweeps; a prior that is exact in one pass needs none.
+        tol : float >= 0
+            Stop when the residual is at most this.
+        damping : float in [0, 1)
+            The share of the old message that is kept. It changes the way to a fixed
+            point, not the fixed point.
+
+        Returns
+        -------
+        SupportMessage
+
+        Raises
+        ------
+        TypeError, ValueError, NonFiniteError
+            If an argument is not what is asked for above.
+
+        Notes
+        -----
+        Source: [extrinsic-b], [belief].
+
+        Examples
+        --------
+        >>> from tvbi_ref.module_b import GridSupport
+        >>> answer = GridSupport(-2.0, 0.2, 0.3).extrinsic([[0.0, 5.0], [0.0, 0.0]])
+        >>> bool(answer.log_odds[1, 1] > -2.0)
+        True
+        """
+        l = as_float_array(evidence, "evidence", ndim=2)  # noqa: E741 - the paper's letter
+        schedule = Schedule(
+            as_count(sweeps, "sweeps", at_least=1),
+            as_real(tol, "tol", at_least=0),
+            as_real(damping, "damping", at_least=0, below=1),
+        )
+        log_odds, residuals, state = self._messages(l, state, schedule)
+        return SupportMessage(log_odds, expit(log_odds + l), residuals, state)
+
+    @abstractmethod
+    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+        """Return the extrinsic log-odds for finite evidence (I, J)."""
+
+    @abstractmethod
+    def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        """Draw a support of `shape`, entries 0.0 and 1.0."""
+
+    @abstractmethod
+    def log_prob(self, support: ArrayLike) -> float:
+        """Return ln p(S) up to a constant that does not depend on S."""
+
+    @property
+    def uniqueness(self) -> float:
+        """Below 1, message passing has one fixed point ([uniqueness]); 0 where it is exact."""
+        return 0.0
+
+    def density(self, shape: tuple[int, int]) -> float:
+        """Return the mean of P(s = 1) over a layer of `shape`, before any evidence.
+
+        Exact where message passing is; on a grid it is the Bethe approximation's.
+
+        Examples
+        --------
+        >>> from tvbi_ref.module_b import ChainSupport
+        >>> round(ChainSupport(0.1, 0.3).density((50, 4)), 10)
+        0.25
+        """
+        return float(self.extrinsic(np.zeros(shape), sweeps=1000).belief.mean())
+
+    def _warn_if_not_unique(self) -> None:
+        if self.uniqueness >= 1:
+            warnings.warn(
+                f"{type(self).__name__}: the uniqueness value is {self.uniqueness:.3f}, and only "
+                "below 1 is there surely one fixed point. The layer may switch on or off as a "
+                "whole, and the answer may depend on where the messages start. Weaken the "
+                "couplings, or use damping",
+                UniquenessWarning,
+                stacklevel=4,
+            )
+
+
+def as_support(value: ArrayLike) -> FloatArray:
+    """Return a support as a float array (I, J) of zeros and ones, or say why it is none.
+
+    Examples
+    --------
+    >>> as_support([[0, 2]])
+    Traceback (most recent call last):
+    ValueError: support must hold only 0 and 1; got 2 at (0, 1)
+    """
+    s = as_float_array(value, "support", ndim=2)
+    wrong = (s != 0) & (s != 1)
+    if wrong.any():
+        i, j = (int(k) for k in np.argwhere(wrong)[0])
+        raise ValueError(f"support must hold only 0 and 1; got {s[i, j]:g} at ({i}, {j})")
+    return s

@@ -1,0 +1,185 @@
+"""Markov chains along the columns or the rows: clusters in one direction, solved exactly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tvbi_ref._kernels import kernel
+from tvbi_ref._validation import FloatArray
+from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.messages import stationary, sum_product, transition_matrix
+
+SATURATION = 600.0
+"""Log-odds beyond +-600 are cut before e^x.
+
+A transition probability is at least 1e-12, so a message is saturated to the last bit
+long before that, and the cut changes nothing but the overflow.
+"""
+
+
+def chain_messages_numpy(
+    evidence: FloatArray, p01: float, p10: float
+) -> tuple[FloatArray, FloatArray]:
+    """Forward-backward down each column, in log-odds: the readable twin.
+
+    Parameters
+    ----------
+    evidence : ndarray (I, J)
+        l, log-odds; the chain runs along axis 0.
+    p01, p10 : float
+        P(1|0) and P(0|1).
+
+    Returns
+    -------
+    forward, backward : ndarray (I, J)
+        What row i hears from above and from below, log-odds. The first row hears the
+        stationary odds from above, the last one nothing from below.
+
+    Notes
+    -----
+    Source: [chain], [sum-product] with psi(s, s') = P(s'|s); backward the roles of s and
+    s' are exchanged, hence the transposed psi.
+
+    Examples
+    --------
+    >>> forward, backward = chain_messages_numpy(np.zeros((3, 1)), 0.2, 0.2)
+    >>> bool(np.allclose(forward, 0) and np.allclose(backward, 0))
+    True
+    """
+    psi = transition_matrix(p01, p10)
+    forward, backward = np.empty_like(evidence), np.empty_like(evidence)
+    forward[0] = np.log(p01 / p10)
+    backward[-1] = 0.0
+    for i in range(len(evidence) - 1):
+        forward[i + 1] = sum_product(evidence[i] + forward[i], psi)
+    for i in range(len(evidence) - 1, 0, -1):
+        backward[i - 1] = sum_product(evidence[i] + backward[i], psi.T)
+    return forward, backward
+
+
+def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
+    """Forward-backward down each column, with the loops in Numba and in odds.
+
+    Same arguments and results as `chain_messages_numpy`.
+
+    Notes
+    -----
+    Source: [chain], [sum-product].
+
+    Examples
+    --------
+    >>> l = np.array([[3.0], [0.0], [-1.0]])
+    >>> same = zip(chain_messages(l, 0.1, 0.3), chain_messages_numpy(l, 0.1, 0.3))
+    >>> all(np.allclose(fast, readable) for fast, readable in same)
+    True
+    """
+    odds = np.exp(np.clip(evidence, -SATURATION, SATURATION))
+    forward, backward = chain_odds(odds, p01, p10)
+    return np.log(forward), np.log(backward)
+
+
+def chain_odds_numpy(odds: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
+    """Return e^ of `chain_messages_numpy` for evidence given in odds (I, J)."""
+    forward, backward = chain_messages_numpy(np.log(odds), p01, p10)
+    return np.exp(forward), np.exp(backward)
+
+
+@kernel(twin=chain_odds_numpy)
+def chain_odds(odds, p01, p10):  # type: ignore[no-untyped-def]
+    """Forward-backward in odds; rows outside, columns inside, so that memory is read in order."""
+    n_rows, n_cols = odds.shape
+    p00, p11 = 1.0 - p01, 1.0 - p10
+    forward, backward = np.empty_like(odds), np.empty_like(odds)
+    for j in range(n_cols):
+        forward[0, j] = p01 / p10
+        backward[n_rows - 1, j] = 1.0
+    for i in range(n_rows - 1):
+        for j in range(n_cols):
+            r = odds[i, j] * forward[i, j]
+            forward[i + 1, j] = (p11 * r + p01) / (p10 * r + p00)
+    for i in range(n_rows - 1, 0, -1):
+        for j in range(n_cols):
+            r = odds[i, j] * backward[i, j]
+            backward[i - 1, j] = (p11 * r + p10) / (p01 * r + p00)
+    return forward, backward
+
+
+@dataclass(frozen=True)
+class ChainSupport(SupportPrior):
+    """Independent stationary two-state Markov chains along one axis. Exact.
+
+    Parameters
+    ----------
+    p01 : float in (0, 1)
+        P(1|0): how readily a cluster starts.
+    p10 : float in (0, 1)
+        P(0|1): how readily it ends; the mean cluster is 1/p10 long.
+    axis : int
+        0: the chains run down the columns, clusters inside a neuron's fan-in (the
+        default). 1: along the rows, across neurons.
+
+    Raises
+    ------
+    ValueError
+        If a probability is not in (0, 1), or the axis is not 0 or 1.
+
+    Notes
+    -----
+    Source: [prior-support-markov], [chain].
+
+    Examples
+    --------
+    >>> chain = ChainSupport(p01=0.05, p10=0.25)
+    >>> answer = chain.extrinsic([[9.0], [0.0], [-9.0]])
+    >>> answer.belief.round(2).ravel()
+    array([1.  , 0.44, 0.  ])
+    """
+
+    p01: float
+    p10: float
+    axis: int = 0
+
+    def __post_init__(self) -> None:
+        transition_matrix(self.p01, self.p10)
+        if self.axis not in (0, 1):
+            raise ValueError(f"axis must be 0 (down columns) or 1 (along rows); got {self.axis!r}")
+
+    def _down_columns(self, array: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(array if self.axis == 0 else array.T)
+
+    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+        forward, backward = chain_messages(self._down_columns(evidence), self.p01, self.p10)
+        return Messages(self._down_columns(forward + backward), np.empty(0), None)
+
+    def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        """Draw a support of `shape`, exactly: the first node, then step by step.
+
+        Examples
+        --------
+        >>> ChainSupport(0.1, 0.1).sample((4, 2), np.random.default_rng(0)).shape
+        (4, 2)
+        """
+        u = self._down_columns(rng.random(shape))
+        s = np.empty_like(u)
+        s[0] = u[0] < stationary(self.p01, self.p10)
+        for i in range(1, len(u)):
+            s[i] = u[i] < np.where(s[i - 1] == 1, 1 - self.p10, self.p01)
+        return self._down_columns(s)
+
+    def log_prob(self, support: ArrayLike) -> float:
+        """Return ln p(S), normalised.
+
+        Examples
+        --------
+        >>> round(ChainSupport(0.5, 0.5).log_prob([[0], [1]]) / float(np.log(2)), 12)
+        -2.0
+        """
+        s = self._down_columns(as_support(support)).astype(int)
+        ones = stationary(self.p01, self.p10)
+        step = np.log(transition_matrix(self.p01, self.p10))
+        first = np.log([1 - ones, ones])[s[0]]
+        return float(first.sum() + step[s[:-1], s[1:]].sum())
