@@ -1,0 +1,84 @@
+"""The weight factor q(w) = N(mu, sigma2): what the prior adds to the network's objective.
+
+Module A's w-step minimises ([q-weight])
+
+    F(mu, sigma2) = -E_q[ln p(D|w)] + kappa sum_n [ 1/2 <rho_n> m_n - 1/2 ln sigma2_n ].
+
+The first term is the network's business (`tvbi_ref.nets`, local reparameterisation). This
+file holds the second: a weight decay whose strength <rho_n> differs from weight to weight,
+and an entropy that keeps the variances from collapsing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tvbi_ref._validation import FloatArray
+
+
+def second_moment(mean: ArrayLike, variance: ArrayLike) -> FloatArray:
+    """Return m = E_q[w^2] = mu^2 + sigma2, in float64.
+
+    Parameters
+    ----------
+    mean, variance : array_like (I, J)
+
+    Notes
+    -----
+    Source: the table of symbols.
+
+    Examples
+    --------
+    >>> float(second_moment(0.5, 0.25))
+    0.5
+    """
+    mu = np.asarray(mean, dtype=np.float64)
+    return mu * mu + np.asarray(variance, dtype=np.float64)
+
+
+def weight_penalty(mean: ArrayLike, variance: ArrayLike, expected_precision: ArrayLike) -> float:
+    """Return sum_n [ 1/2 <rho_n> m_n - 1/2 ln sigma2_n ].
+
+    Parameters
+    ----------
+    mean, variance, expected_precision : array_like (I, J)
+
+    Notes
+    -----
+    Source: [q-weight]; up to a constant it is KL(q(w) || N(0, 1/<rho>)).
+
+    Examples
+    --------
+    >>> weight_penalty([[1.0]], [[1.0]], [[0.5]])
+    0.5
+    """
+    rho, sigma2 = np.asarray(expected_precision, np.float64), np.asarray(variance, np.float64)
+    return float(0.5 * np.sum(rho * second_moment(mean, sigma2) - np.log(sigma2)))
+
+
+def weight_penalty_gradient(
+    mean: FloatArray, variance: FloatArray, expected_precision: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the gradient of `weight_penalty` by mu and by ln sigma2.
+
+    d/dmu = <rho> mu,   d/dln sigma2 = sigma2 <rho>/2 - 1/2.
+
+    Parameters
+    ----------
+    mean, variance, expected_precision : ndarray (I, J)
+        In the network's dtype, which the result keeps.
+
+    Notes
+    -----
+    Source: [q-weight]. It vanishes at mu = 0, sigma2 = 1/<rho>: without data the weight
+    goes back to its prior.
+
+    Examples
+    --------
+    >>> weight_penalty_gradient(np.array([2.0]), np.array([0.5]), np.array([2.0]))
+    (array([4.]), array([0.]))
+    """
+    d_mean = expected_precision * mean
+    d_log_variance = 0.5 * variance * expected_precision - 0.5
+    return d_mean, d_log_variance

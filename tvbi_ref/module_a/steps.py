@@ -1,0 +1,196 @@
+"""One rho,s-step of Module A for one layer, in each of its forms.
+
+A form is a pair of functions with the same signatures for all forms: `step` gives the new
+posterior of precision and support, `terms` the layer's part of the ELBO. The turbo loop
+knows nothing more of Module A than this pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from tvbi_ref._validation import FloatArray
+from tvbi_ref.module_a.collapsed import evidence_collapsed, precision_collapsed
+from tvbi_ref.module_a.elbo import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
+from tvbi_ref.module_a.q_precision import (
+    expected_log_precision,
+    expected_precision,
+    update_precision,
+    update_precision_complex,
+)
+from tvbi_ref.module_a.q_support import evidence, update_support
+from tvbi_ref.prior import Gamma
+
+
+@dataclass(frozen=True)
+class LayerPosterior:
+    """q(rho, s) of one layer; every array is (I, J) float64.
+
+    Parameters
+    ----------
+    support_log_odds : ndarray
+        logit pi_tilde.
+    expected_precision : ndarray
+        <rho>, what the w-step needs.
+    shape, rate : ndarray or None
+        a_tilde, b_tilde in the mean-field forms; None in the collapsed one, where
+        q(rho|s) follows from q(w).
+    """
+
+    support_log_odds: FloatArray
+    expected_precision: FloatArray
+    shape: FloatArray | None = None
+    rate: FloatArray | None = None
+
+    @property
+    def q_support(self) -> FloatArray:
+        """pi_tilde = q(s = 1), in [0, 1]."""
+        return expit(self.support_log_odds)
+
+
+def collapsed_step(
+    second_moment: FloatArray,
+    prior_log_odds: FloatArray,
+    active: Gamma,
+    inactive: Gamma,
+    previous: LayerPosterior | None = None,
+) -> LayerPosterior:
+    """Return the optimal q(rho, s) for given q(w): no iteration, nothing carried over.
+
+    Parameters
+    ----------
+    second_moment : ndarray (I, J)
+        m.
+    prior_log_odds : ndarray (I, J)
+        logit pi from Module B.
+    active, inactive : Gamma
+    previous : LayerPosterior, optional
+        Not needed here; the mean-field step starts from it.
+
+    Notes
+    -----
+    Source: [evidence-collapsed], [q-support], [precision-collapsed].
+
+    Examples
+    --------
+    >>> step = collapsed_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)),
+    ...                       Gamma(1.0, 0.1), Gamma(1.0, 0.001))
+    >>> step.q_support.round(2)
+    array([[0.99, 0.09]])
+    """
+    log_odds = update_support(prior_log_odds, evidence_collapsed(second_moment, active, inactive))
+    rho = precision_collapsed(second_moment, expit(log_odds), active, inactive)
+    return LayerPosterior(log_odds, rho)
+
+
+def mean_field_step(
+    second_moment: FloatArray,
+    prior_log_odds: FloatArray,
+    active: Gamma,
+    inactive: Gamma,
+    previous: LayerPosterior | None = None,
+    *,
+    update: Callable[..., tuple[FloatArray, FloatArray]] = update_precision,
+) -> LayerPosterior:
+    """Return q(rho), then q(s), each optimal for the other as it stands: one coordinate pass.
+
+    Parameters
+    ----------
+    second_moment, prior_log_odds, active, inactive
+        As in `collapsed_step`.
+    previous : LayerPosterior, optional
+        Whose q(s) the precision step uses; without it the prior's.
+    update : callable
+        `update_precision`, or `update_precision_complex` for comparison.
+
+    Notes
+    -----
+    Source: [q-precision], [evidence], [q-support].
+
+    Examples
+    --------
+    >>> step = mean_field_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)),
+    ...                        Gamma(1.0, 0.1), Gamma(1.0, 0.001))
+    >>> step.q_support.round(2)  # the dead weight is not switched off: the trap
+    array([[0.99, 0.84]])
+    """
+    support = expit(prior_log_odds) if previous is None else previous.q_support
+    shape, rate = update(second_moment, support, active, inactive)
+    rho, log_rho = expected_precision(shape, rate), expected_log_precision(shape, rate)
+    log_odds = update_support(prior_log_odds, evidence(rho, log_rho, active, inactive))
+    return LayerPosterior(log_odds, rho, shape, rate)
+
+
+def complex_step(
+    second_moment: FloatArray,
+    prior_log_odds: FloatArray,
+    active: Gamma,
+    inactive: Gamma,
+    previous: LayerPosterior | None = None,
+) -> LayerPosterior:
+    """Return `mean_field_step` with [q-precision-complex] in place of [q-precision].
+
+    Examples
+    --------
+    >>> step = complex_step(np.array([[1.0]]), np.zeros((1, 1)), Gamma(1.0, 0.1), Gamma(1.0, 0.01))
+    >>> float(step.shape[0, 0])
+    2.0
+    """
+    return mean_field_step(
+        second_moment, prior_log_odds, active, inactive, previous, update=update_precision_complex
+    )
+
+
+def collapsed_terms(
+    mean: FloatArray,
+    variance: FloatArray,
+    posterior: LayerPosterior,
+    prior_log_odds: FloatArray,
+    active: Gamma,
+    inactive: Gamma,
+) -> CollapsedElbo:
+    """Return the layer's terms of [elbo-collapsed]; `posterior` is implied by q(w)."""
+    return elbo_collapsed(mean, variance, prior_log_odds, active, inactive)
+
+
+def mean_field_terms(
+    mean: FloatArray,
+    variance: FloatArray,
+    posterior: LayerPosterior,
+    prior_log_odds: FloatArray,
+    active: Gamma,
+    inactive: Gamma,
+) -> MeanFieldElbo:
+    """Return the layer's terms of [elbo]."""
+    if posterior.shape is None or posterior.rate is None:
+        raise ValueError("posterior must come from a mean-field step; it has no shape and rate")
+    return elbo(
+        mean,
+        variance,
+        posterior.shape,
+        posterior.rate,
+        posterior.support_log_odds,
+        prior_log_odds,
+        active,
+        inactive,
+    )
+
+
+class Form(NamedTuple):
+    """A form of Module A: its step and its part of the ELBO."""
+
+    step: Callable[..., LayerPosterior]
+    terms: Callable[..., CollapsedElbo | MeanFieldElbo]
+
+
+FORMS = {
+    "collapsed": Form(collapsed_step, collapsed_terms),
+    "mean_field": Form(mean_field_step, mean_field_terms),
+    "mean_field_complex": Form(complex_step, mean_field_terms),
+}
+"""The forms by name; "collapsed" is the default of the turbo loop."""
