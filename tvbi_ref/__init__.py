@@ -1,2 +1,87 @@
-"""Turbo-VBI in NumPy and Numba: a reference implementation for teaching."""
+"""Turbo-VBI in NumPy and Numba: a reference implementation for teaching.
+
+Structured Bayesian compression of neural networks, after C. Xia, D. H. K. Tsang and
+V. K. N. Lau, IEEE Trans. Signal Processing 71 (2023), arXiv 2302.10483. The folders are
+the algorithm's block diagram:
+
+    datasets -> nets -> turbo ( module_a <-> exchange <-> module_b ) -> compress -> plots
+
+Names in [brackets], such as [sum-product], are the labels of the equations.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+# A name is imported when it is first used, so that `import tvbi_ref` is fast and the help
+# text of the command line does not wait for Numba.
+_HOME = {
+    "ChainSupport": "module_b",
+    "DataUnavailableError": "errors",
+    "DivergenceError": "errors",
+    "Gamma": "prior",
+    "GridSupport": "module_b",
+    "HierarchicalPrior": "prior",
+    "IndependentSupport": "module_b",
+    "NonFiniteError": "errors",
+    "TurboResult": "turbo",
+    "TurboVBI": "turbo",
+    "UniquenessWarning": "errors",
+    "prune": "compress",
+    "sparsity": "compress",
+    "support_masks": "compress",
+}
+_MODULES = (
+    "checks",
+    "compress",
+    "datasets",
+    "module_a",
+    "module_b",
+    "nets",
+    "plots",
+    "prior",
+    "turbo",
+)
+
+__all__ = ["__version__", *sorted(_HOME), *_MODULES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from tvbi_ref import (  # noqa: F401
+        checks,
+        compress,
+        datasets,
+        module_a,
+        module_b,
+        nets,
+        plots,
+        turbo,
+    )
+    from tvbi_ref.compress import prune, sparsity, support_masks  # noqa: F401
+    from tvbi_ref.errors import (  # noqa: F401
+        DataUnavailableError,
+        DivergenceError,
+        NonFiniteError,
+        UniquenessWarning,
+    )
+    from tvbi_ref.module_b import (  # noqa: F401
+        ChainSupport,
+        GridSupport,
+        IndependentSupport,
+    )
+    from tvbi_ref.prior import Gamma, HierarchicalPrior  # noqa: F401
+    from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

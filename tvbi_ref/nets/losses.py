@@ -18,6 +18,13 @@ LOG_2PI = math.log(2 * math.pi)
 class Loss(Protocol):
     """What a network asks of its likelihood."""
 
+    score_name: str
+    """What `score` returns: "accuracy" or "rmse"."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether the likelihood has something to learn itself."""
+
     def as_targets(self, y: ArrayLike, n_rows: int, n_outputs: int, dtype: Any) -> NDArray[Any]:
         """Check the targets and bring them into the form that `value` takes."""
 
@@ -53,6 +60,7 @@ class SoftmaxCrossEntropy:
     """
 
     score_name = "accuracy"
+    learns = False
     negative_kl = 0.0
 
     def as_targets(self, y: ArrayLike, n_rows: int, n_outputs: int, dtype: Any) -> NDArray[Any]:
@@ -78,7 +86,7 @@ class SoftmaxCrossEntropy:
         return float(np.mean(output.argmax(axis=1) == y))
 
     def refit(self, output: FloatArray, y: NDArray[Any]) -> None:
-        """Learn nothing: the softmax has no parameter of its own."""
+        """Do nothing: the softmax has no parameter of its own."""
 
 
 class GaussianLikelihood:
@@ -108,6 +116,11 @@ class GaussianLikelihood:
         self.prior = noise if isinstance(noise, Gamma) else None
         self.posterior = self.prior
         self._known = None if self.prior else as_real(noise, "noise", above=0)
+
+    @property
+    def learns(self) -> bool:
+        """Whether the noise precision has a posterior."""
+        return self.prior is not None
 
     @property
     def noise_precision(self) -> float:

@@ -180,6 +180,16 @@ class Network:
         output = self.predict(x)
         return self.loss.score(output, self.as_targets(y, len(output)))
 
+    def refit_likelihood(
+        self, x: FloatArray, y: NDArray[Any], rng: np.random.Generator | None = None
+    ) -> None:
+        """Let the likelihood update what it learns itself, from a pass over all rows.
+
+        A likelihood that learns nothing costs no pass.
+        """
+        if self.loss.learns:
+            self.loss.refit(self.forward(x, rng), y)
+
     def state(self) -> list[FloatArray]:
         """Return copies of every parameter's value."""
         return [parameter.value.copy() for parameter in self.parameters()]

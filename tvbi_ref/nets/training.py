@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
-
-import numpy as np
 
 from tvbi_ref._validation import as_count, as_real
 from tvbi_ref.errors import DivergenceError
@@ -88,5 +87,5 @@ def train(
             raise DivergenceError(
                 f"the loss is {losses[-1]}", epoch=epoch, layer=None, last_good=network
             )
-        network.loss.refit(network.forward(rows), targets)
+        network.refit_likelihood(rows, targets)
     return losses

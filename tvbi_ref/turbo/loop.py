@@ -1,0 +1,400 @@
+r"""The turbo loop: the only place that sees both modules.
+
+.. code-block:: text
+
+    repeat for every epoch ([turbo-loop])
+        w-step        minibatches: data gradient + kappa/N * prior gradient -> mu, sigma2
+        rho,s-step    Module A with the old pi          -> logit pi_tilde
+        exchange      l = logit pi_tilde - logit pi     -> Module B
+        sweeps        Module B, messages warm-started   -> the new logit pi
+        rho,s-step    Module A with the new pi          -> <rho> for the next w-step
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from tqdm.auto import tqdm
+
+from tvbi_ref._validation import FloatArray, as_choice, as_count, as_real
+from tvbi_ref.errors import DivergenceError, NonFiniteError
+from tvbi_ref.module_a import FORMS, LayerPosterior, second_moment, weight_penalty_gradient
+from tvbi_ref.module_a.steps import Form
+from tvbi_ref.module_b import SupportMessage
+from tvbi_ref.nets import Adam, Network, Optimizer, minibatches
+from tvbi_ref.nets.layers import Dense
+from tvbi_ref.prior import HierarchicalPrior, per_layer
+from tvbi_ref.turbo.exchange import Exchange
+from tvbi_ref.turbo.schedule import Annealing
+from tvbi_ref.turbo.trace import Row, Trace
+
+
+class LayerState:
+    """Everything that Turbo-VBI keeps for one weight layer: prior, both modules, the wire."""
+
+    def __init__(self, weights: Dense, prior: HierarchicalPrior, exchange: Exchange) -> None:
+        self.weights = weights
+        self.prior = prior
+        self.exchange = exchange
+        self.posterior: LayerPosterior | None = None
+
+    def second_moment(self) -> FloatArray:
+        """Return m = mu^2 + sigma2."""
+        return second_moment(self.weights.mean.value, self.weights.variance)
+
+    def estimate(self, form: Form, contrast: float) -> None:
+        """Run Module A's rho,s-step with the prior at this contrast."""
+        self.annealed = self.prior.with_contrast(contrast)
+        self.posterior = form.step(
+            self.second_moment(),
+            self.exchange.prior_log_odds,
+            self.annealed.active,
+            self.annealed.inactive,
+            self.posterior,
+        )
+
+    def terms(self, form: Form) -> Any:
+        """Return the layer's terms of the ELBO."""
+        return form.terms(
+            self.weights.mean.value,
+            self.weights.variance,
+            self.posterior,
+            self.exchange.prior_log_odds,
+            self.annealed.active,
+            self.annealed.inactive,
+        )
+
+
+@dataclass(frozen=True)
+class TurboResult:
+    """What a run leaves behind.
+
+    Parameters
+    ----------
+    network : Network
+        With the posterior q(w); nothing is pruned yet.
+    posteriors : list of LayerPosterior
+        q(rho, s) of every weight layer.
+    messages : list of SupportMessage
+        Module B's last answer for every weight layer.
+    evidence : list of ndarray (I, J)
+        l, what Module B answered to.
+    trace : Trace
+    settings : dict
+        The arguments of the run, for a report or a checkpoint.
+    """
+
+    network: Network
+    posteriors: list[LayerPosterior]
+    messages: list[SupportMessage]
+    evidence: list[FloatArray]
+    trace: Trace
+    settings: dict[str, Any]
+
+    @property
+    def q_support(self) -> list[FloatArray]:
+        """pi_tilde of every weight layer, (I, J) in [0, 1]."""
+        return [posterior.q_support for posterior in self.posteriors]
+
+    @property
+    def density(self) -> float:
+        """The share of weights with pi_tilde >= 1/2."""
+        return _density(self.q_support)
+
+
+Callback = Callable[[int, Row, TurboResult], Any]
+"""Called after every epoch with (epoch, row, result so far); a true return value stops the run."""
+
+
+@dataclass
+class TurboVBI:
+    """The Turbo-VBI algorithm.
+
+    Parameters
+    ----------
+    prior : HierarchicalPrior or sequence of HierarchicalPrior
+        One for all weight layers, or one for each.
+    epochs : int
+        The budget.
+    batch_size : int
+    learning_rate : float > 0
+        Of Adam, at the start; it falls linearly to zero.
+    kl_warmup : int, optional
+        Epochs over which the KL weight rises to 1; by default half of `epochs`.
+    spike_epochs : int, optional
+        Epochs over which the spike is annealed; by default half of `epochs`.
+    spike_start : float in (0, 1)
+        The contrast that the annealing starts from; the prior's own is where it ends.
+    module_a : {"collapsed", "mean_field", "mean_field_complex"}
+        The form of Module A; "mean_field" is the paper's.
+    sweeps, sweep_tol, damping
+        Module B's schedule in each epoch, see `SupportPrior.extrinsic`.
+    tol : float >= 0
+        Stop when, with all annealing done, no pi_tilde moved by more than this in an
+        epoch; 0: only the budget stops the run.
+    seed : int
+        Of everything random in the run.
+    optimizer : callable
+        From the parameters to an `Optimizer`; Adam by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is asked for above.
+
+    Notes
+    -----
+    Source: [turbo-loop].
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets, nets
+    >>> from tvbi_ref.module_b import ChainSupport
+    >>> data = datasets.load_digits()
+    >>> prior = HierarchicalPrior.spike_and_slab(ChainSupport(0.05, 0.4))
+    >>> net = nets.mlp([64, 16, 10], seed=0)
+    >>> result = TurboVBI(prior, epochs=3, seed=0).fit(net, data.x_train, data.y_train)
+    >>> len(result.trace)
+    3
+    """
+
+    prior: HierarchicalPrior | Sequence[HierarchicalPrior]
+    epochs: int = 200
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    kl_warmup: int | None = None
+    spike_epochs: int | None = None
+    spike_start: float = 0.1
+    module_a: str = "collapsed"
+    sweeps: int = 5
+    sweep_tol: float = 1e-6
+    damping: float = 0.0
+    tol: float = 0.0
+    seed: int = 0
+    optimizer: Callable[..., Optimizer] = Adam
+
+    def __post_init__(self) -> None:
+        as_count(self.epochs, "epochs", at_least=1)
+        as_count(self.batch_size, "batch_size", at_least=1)
+        as_choice(self.module_a, "module_a", FORMS)
+        as_real(self.tol, "tol", at_least=0)
+        as_count(self.seed, "seed")
+        self.schedule = Annealing(
+            epochs=self.epochs,
+            kl_warmup=self.epochs // 2 if self.kl_warmup is None else self.kl_warmup,
+            spike_epochs=self.epochs // 2 if self.spike_epochs is None else self.spike_epochs,
+            spike_start=self.spike_start,
+            learning_rate=self.learning_rate,
+        )
+
+    def fit(
+        self,
+        network: Network,
+        x: ArrayLike,
+        y: ArrayLike,
+        *,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        callbacks: Iterable[Callback] = (),
+        progress: bool | None = None,
+    ) -> TurboResult:
+        """Train `network` in place and find which of its weights the data need.
+
+        Parameters
+        ----------
+        network : Network
+            Changed in place.
+        x : array_like (N, n_inputs)
+        y : array_like
+            Labels (N,), or targets (N, n_outputs).
+        validation : (x, y), optional
+            Scored every epoch at the posterior means, nothing more.
+        callbacks : iterable of callable
+            Each is called after every epoch as ``callback(epoch, row, result)``; a true
+            return value stops the run.
+        progress : bool, optional
+            Show a progress bar; by default only on a terminal.
+
+        Returns
+        -------
+        TurboResult
+
+        Raises
+        ------
+        TypeError, ValueError, NonFiniteError
+            If the data are not what is asked for above.
+        DivergenceError
+            If the loss or a message is no longer finite. Its ``last_good`` is the result
+            after the last good epoch, and the network is put back there.
+        """
+        run = _Run(self, network, x, y, validation)
+        callbacks = list(callbacks)
+        disable = None if progress is None else not progress
+        with tqdm(total=self.epochs, desc="Turbo-VBI", disable=disable, leave=False) as bar:
+            for epoch in range(self.epochs):
+                row = run.epoch(epoch)
+                bar.update()
+                bar.set_postfix(density=f"{row['density']:.3f}", score=f"{row['train_score']:.3f}")
+                stops = [callback(epoch, row, run.result()) for callback in callbacks]
+                if any(stops) or (self.schedule.settled(epoch) and row["change"] <= self.tol):
+                    break
+        return run.result()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The arguments as a dict."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+class _Run:
+    """One call of `TurboVBI.fit`: the data, the layers' states and the epochs."""
+
+    def __init__(
+        self,
+        settings: TurboVBI,
+        network: Network,
+        x: ArrayLike,
+        y: ArrayLike,
+        validation: tuple[ArrayLike, ArrayLike] | None,
+    ) -> None:
+        self.settings, self.network = settings, network
+        self.form = FORMS[settings.module_a]
+        self.x = network.as_inputs(x)
+        self.y = network.as_targets(y, len(self.x))
+        self.validation = _as_validation(network, validation)
+        self.rng = np.random.default_rng(settings.seed)
+        self.optimizer = settings.optimizer(network.parameters())
+        priors = per_layer(settings.prior, len(network.weight_layers))
+        self.layers = [
+            LayerState(weights, prior, self._wire(prior, weights))
+            for weights, prior in zip(network.weight_layers, priors, strict=True)
+        ]
+        for layer in self.layers:
+            self._estimate(layer, epoch=0)
+        self.trace = Trace()
+        self.started = time.perf_counter()
+
+    def _wire(self, prior: HierarchicalPrior, weights: Dense) -> Exchange:
+        s = self.settings
+        I, J = weights.mean.value.shape  # noqa: E741 - the paper's letter
+        return Exchange(prior.support, (I, J), s.sweeps, s.sweep_tol, s.damping)
+
+    def _estimate(self, layer: LayerState, epoch: int) -> None:
+        contrast = self.settings.schedule.contrast(epoch, layer.prior.contrast)
+        layer.estimate(self.form, contrast)
+
+    def epoch(self, epoch: int) -> Row:
+        """Run one turn of the loop and return its row of the trace."""
+        good, last = self.network.state(), self.result()
+        try:
+            log_likelihood, score = self._w_step(epoch)
+            change = self._turbo_step(epoch)
+        except DivergenceError as error:
+            self.network.set_state(good)
+            error.last_good = last if self.trace.rows else None
+            raise
+        self.network.refit_likelihood(self.x, self.y, self.rng)
+        row = self._row(epoch, log_likelihood, score, change)
+        self.trace.append(row)
+        return row
+
+    def _w_step(self, epoch: int) -> tuple[float, float]:
+        """Pass over the data once; return (E_q[ln p(D|w)], score), averaged over the pass."""
+        N = len(self.x)
+        kappa = self.settings.schedule.kl_weight(epoch)
+        rate = self.settings.schedule.rate(epoch)
+        precisions = [self._precision_in_dtype(layer) for layer in self.layers]
+        loss, score = 0.0, 0.0
+        for batch in minibatches(N, self.settings.batch_size, self.rng):
+            x, y = self.x[batch], self.y[batch]
+            output = self.network.forward(x, self.rng)
+            self.network.backward(self.network.loss.gradient(output, y))
+            self._add_prior_gradients(precisions, kappa / N)
+            self.optimizer.step(rate)
+            loss += len(batch) * self.network.loss.value(output, y)
+            score += len(batch) * self.network.loss.score(output, y)
+        if not np.isfinite(loss):
+            raise DivergenceError(f"the loss is {loss}", epoch=epoch, layer=None)
+        return -loss, score / N
+
+    def _precision_in_dtype(self, layer: LayerState) -> FloatArray:
+        assert layer.posterior is not None  # set by the first estimate
+        return layer.posterior.expected_precision.astype(self.network.dtype)
+
+    def _add_prior_gradients(self, precisions: list[FloatArray], weight: float) -> None:
+        """Add kappa/N times the gradient of the prior's part of F; the data part is a mean."""
+        for layer, precision in zip(self.layers, precisions, strict=True):
+            w = layer.weights
+            d_mean, d_log_variance = weight_penalty_gradient(w.mean.value, w.variance, precision)
+            w.mean.grad += weight * d_mean
+            w.log_variance.grad += weight * d_log_variance
+
+    def _turbo_step(self, epoch: int) -> float:
+        """Exchange messages in every layer; return the largest change of a pi_tilde."""
+        change = 0.0
+        for k, layer in enumerate(self.layers):
+            assert layer.posterior is not None
+            before = layer.posterior.q_support
+            try:
+                self._estimate(layer, epoch)
+                layer.exchange.send_to_b(layer.posterior.support_log_odds)
+                self._estimate(layer, epoch)
+            except NonFiniteError as error:
+                raise DivergenceError(str(error), epoch=epoch, layer=k) from error
+            change = max(change, float(np.max(np.abs(layer.posterior.q_support - before))))
+        return change
+
+    def _row(self, epoch: int, log_likelihood: float, score: float, change: float) -> Row:
+        schedule = self.settings.schedule
+        terms = [layer.terms(self.form) for layer in self.layers]
+        parts = {name: sum(getattr(t, name) for t in terms) for name in terms[0]._fields}
+        noise = self.network.loss.negative_kl
+        result = self.result()
+        row: Row = {
+            "epoch": epoch,
+            "elbo": log_likelihood + noise + sum(t.total for t in terms),
+            "log_likelihood": log_likelihood,
+            **parts,
+            "noise_negative_kl": noise,
+            "kl_weight": schedule.kl_weight(epoch),
+            "contrast": max(layer.annealed.contrast for layer in self.layers),
+            "learning_rate": schedule.rate(epoch),
+            "density": result.density,
+            "residual": max(message.residual for message in result.messages),
+            "sweeps": max(message.sweeps for message in result.messages),
+            "change": change,
+            "train_score": score,
+        }
+        row |= {f"density.{k}": _density([q]) for k, q in enumerate(result.q_support)}
+        row |= {f"residual.{k}": m.residual for k, m in enumerate(result.messages)}
+        if self.validation is not None:
+            row["valid_score"] = self.network.score(*self.validation)
+        return row | {"seconds": time.perf_counter() - self.started}
+
+    def result(self) -> TurboResult:
+        return TurboResult(
+            network=self.network,
+            posteriors=[layer.posterior for layer in self.layers if layer.posterior],
+            messages=[layer.exchange.message for layer in self.layers],
+            evidence=[layer.exchange.evidence for layer in self.layers],
+            trace=self.trace,
+            settings=self.settings.settings,
+        )
+
+
+def _as_validation(
+    network: Network, validation: tuple[ArrayLike, ArrayLike] | None
+) -> tuple[FloatArray, NDArray[Any]] | None:
+    if validation is None:
+        return None
+    x = network.as_inputs(validation[0], "validation[0]")
+    return x, network.as_targets(validation[1], len(x))
+
+
+def _density(q_support: list[FloatArray]) -> float:
+    kept = sum(int((q >= 0.5).sum()) for q in q_support)
+    return kept / sum(q.size for q in q_support)
