@@ -46,7 +46,7 @@ _MODULES = (
     "turbo",
 )
 
-__all__ = ["__version__", *sorted(_HOME), *_MODULES]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
 if TYPE_CHECKING:
     from tvbi_ref import (  # noqa: F401

@@ -7,7 +7,6 @@ in the cache, then downloaded, and whatever is found is checked before it is use
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import math
@@ -16,8 +15,9 @@ import struct
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -161,7 +161,8 @@ class Dataset:
             raise ValueError(f"x_valid and y_valid go together; got no {missing}")
         for part in self._parts():
             self._clean(part)
-        shape = tuple(int(n) for n in self.feature_shape) or self.x_train.shape[1:]
+        given = (as_count(n, "feature_shape", at_least=1) for n in self.feature_shape)
+        shape = tuple(given) or self.x_train.shape[1:]
         if math.prod(shape) != self.x_train.shape[1]:
             raise ValueError(
                 f"feature_shape must hold {self.x_train.shape[1]} features; got {shape}"
@@ -169,6 +170,7 @@ class Dataset:
         object.__setattr__(self, "feature_shape", shape)
 
     def _parts(self) -> tuple[str, ...]:
+        """Return the names of the parts that there are, train first."""
         return ("train", "test") if self.x_valid is None else ("train", "valid", "test")
 
     def _clean(self, part: str) -> None:
@@ -202,7 +204,7 @@ class Dataset:
             target = f"{self.n_classes} classes"
         return f"{type(self).__name__}({self.name!r}: {sizes}; {features}; {target})"
 
-    def with_validation(self, fraction: float, *, seed: int) -> Dataset:
+    def with_validation(self, fraction: float, *, seed: int) -> Self:
         """Return a data set in which a part of the training rows is set aside for validation.
 
         Rows keep their original order in both parts; classes keep their proportions.
@@ -238,7 +240,7 @@ class Dataset:
             y_valid=self.y_train[moved],
         )
 
-    def standardised(self) -> Dataset:
+    def standardised(self) -> Self:
         """Return a data set with features (and regression targets) of mean 0 and deviation 1.
 
         Mean and standard deviation (divided by n) are those of the TRAINING rows, for every
@@ -275,7 +277,7 @@ class Dataset:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class SyntheticDataset(Dataset):
     """A regression data set that remembers the teacher network it was drawn from.
 
@@ -465,16 +467,18 @@ def load_synthetic(
     True
     >>> load_synthetic(mean_run=0.5)
     Traceback (most recent call last):
-    ValueError: mean_run must be a number >= 1; got 0.5
+    ValueError: mean_run must be a number >= 1.0; got 0.5
     """
     widths = as_widths(widths)
     density = as_real(density, "density", above=0, below=1)
-    mean_run = as_real(mean_run, "mean_run", at_least=max(1.0, density / (1 - density)))
+    # Rounded: 0.9 / (1 - 0.9) is a little more than 9 in floating point.
+    shortest = max(1.0, round(density / (1 - density), 12))
+    mean_run = as_real(mean_run, "mean_run", at_least=shortest)
     noise = as_real(noise, "noise", at_least=0)
     sizes = (as_count(n_train, "n_train", at_least=1), as_count(n_test, "n_test", at_least=1))
     # A stream each, so that asking for more rows changes neither the teacher nor the test.
     teacher, *streams = np.random.default_rng(as_count(seed, "seed")).spawn(3)
-    shapes = list(zip(widths[:-1], widths[1:], strict=True))
+    shapes = list(pairwise(widths))
     supports = tuple(_markov_support(shape, density, mean_run, teacher) for shape in shapes)
     weights = tuple(
         _live_weights(support, density, 1.0 if k == 0 else 0.5, teacher)
@@ -526,7 +530,7 @@ def _teacher_rows(
 
 # --- Files: IDX ---------------------------------------------------------------------------
 
-_IDX_TYPES = {
+_IDX_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(">u1"),
     0x09: np.dtype(">i1"),
     0x0B: np.dtype(">i2"),
@@ -670,11 +674,12 @@ def _download(file: _RemoteFile) -> Path:
     for url in file.urls:
         try:
             found = pooch.retrieve(url, file.known_hash, fname=target.name, path=target.parent)
-        except (OSError, ValueError) as error:  # no network (requests' errors are OSErrors);
-            reason = error  # a checksum that disagrees is a ValueError
+        # No network is an OSError (those of requests are), a wrong checksum a ValueError.
+        except (OSError, ValueError) as error:
+            reason = error
         else:
             return Path(found)
-    raise DataUnavailableError(_ways_out(file, f"{type(reason).__name__}")) from reason
+    raise DataUnavailableError(_ways_out(file, type(reason).__name__)) from reason
 
 
 def _ways_out(file: _RemoteFile, reason: str) -> str:
@@ -781,7 +786,7 @@ def _mnist_array(name: str, download: bool) -> NDArray[np.uint8]:
 
 
 def _grey_rows(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return pictures.reshape(len(pictures), -1) / np.float32(255)
+    return pictures.reshape(len(pictures), -1).astype(np.float32) / np.float32(255)
 
 
 # --- Boston -------------------------------------------------------------------------------
@@ -792,9 +797,9 @@ _BOSTON = _RemoteFile(
     # Copies differ in the blank lines at their end, so the numbers are checked, not the bytes.
     known_hash=None,
 )
-_BOSTON_COLUMNS = "crim zn indus chas nox rm age dis rad tax ptratio b lstat medv".split()
+_BOSTON_HEADER = "crim,zn,indus,chas,nox,rm,age,dis,rad,tax,ptratio,b,lstat,medv"
 _BOSTON_ROWS = 506
-_BOSTON_DIGEST = "@@DIGEST@@"
+_BOSTON_DIGEST = "832e894115c56dd24ec63848d4a3d9bd921d268d0be1bee2a8f4ee5ea318f5f7"
 
 
 def load_boston(*, test_fraction: float = 0.1, seed: int = 0, download: bool = True) -> Dataset:
@@ -853,17 +858,60 @@ def load_boston(*, test_fraction: float = 0.1, seed: int = 0, download: bool = T
 
 
 def _parse_boston(path: Path) -> NDArray[np.float64]:
+    # Undecodable bytes are replaced, so that a wrong file fails at its header, not in a codec.
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    header, *rows = [line for line in lines if line.strip()] or [""]
+    names = header.replace('"', "")
+    _require(names == _BOSTON_HEADER, path, f"the header {_BOSTON_HEADER}", repr(header[:80]))
+    _require(len(rows) == _BOSTON_ROWS, path, f"{_BOSTON_ROWS} rows", len(rows))
     try:
-        header, *lines = path.read_text(encoding="utf-8").split("\n", 1)
-        names = next(csv.reader([header]))
-        rows = [line for text in lines for line in text.splitlines() if line.strip()]
-        _require(names == _BOSTON_COLUMNS, path, f"columns {_BOSTON_COLUMNS}", names)
-        _require(len(rows) == _BOSTON_ROWS, path, f"{_BOSTON_ROWS} rows", len(rows))
-        table = np.loadtxt(rows, delimiter=",", quotechar='"', comments=None, ndmin=2)
-    except (ValueError, csv.Error) as error:
-        raise DataCorruptedError(f"{path}: not the expected table of numbers: {error}") from error
-    shape = (_BOSTON_ROWS, len(_BOSTON_COLUMNS))
-    _require(table.shape == shape, path, f"shape {shape}", table.shape)
-    _require(bool(np.isfinite(table).all()), path, "finite numbers only", "NaN or infinity")
+        table = np.loadtxt(rows, delimiter=",", quotechar='"', comments=None)
+    except ValueError as error:
+        raise DataCorruptedError(f"{path}: not a table of numbers: {error}") from error
+    shape = (_BOSTON_ROWS, 1 + _BOSTON_HEADER.count(","))
+    _require(table.shape == shape, path, f"numbers of shape {shape}", table.shape)
+    n_bad = int((~np.isfinite(table)).sum())
+    _require(n_bad == 0, path, "finite numbers only", f"{n_bad} that are not")
     _require_digest(table.astype("<f8").tobytes(), _BOSTON_DIGEST, path, "the numbers")
     return table
+
+
+def _require(holds: bool, path: Path, expected: str, found: object) -> None:
+    if not holds:
+        raise DataCorruptedError(f"{path}: must have {expected}; got {found}")
+
+
+# --- By name ------------------------------------------------------------------------------
+
+LOADERS: dict[str, Callable[..., Dataset]] = {
+    "digits": load_digits,
+    "synthetic": load_synthetic,
+    "mnist": load_mnist,
+    "boston": load_boston,
+}
+
+
+def load(name: str, **options: Any) -> Dataset:
+    """Load a data set by its name, one of `LOADERS`.
+
+    Parameters
+    ----------
+    name : {"digits", "synthetic", "mnist", "boston"}
+        Which one.
+    **options
+        The arguments of that loader, e.g. ``seed=1``.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; and what the loader raises.
+
+    Examples
+    --------
+    >>> load("digits", test_fraction=0.5)
+    Dataset('digits': 898 train, 899 test; 64 features (8, 8); 10 classes)
+    >>> load("cifar")
+    Traceback (most recent call last):
+    ValueError: name must be one of 'digits', 'synthetic', 'mnist', 'boston'; got 'cifar'
+    """
+    return LOADERS[as_choice(name, "name", LOADERS)](**options)

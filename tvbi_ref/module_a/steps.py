@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray

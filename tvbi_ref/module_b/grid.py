@@ -236,9 +236,7 @@ class GridSupport(SupportPrior):
         start_col = float(logit(stationary(p01_col, p10_col)))
         # A node inside has a predecessor (v) and a successor (u) in each direction; on the
         # rim one of them is missing, and where a chain starts its stationary odds stand.
-        border = Border(
-            top=start_col - v_col, bottom=-u_col, left=start_row - v_row, right=-u_row
-        )
+        border = Border(top=start_col - v_col, bottom=-u_col, left=start_row - v_row, right=-u_row)
         return cls(u_row + v_row + u_col + v_col, J_row, J_col, border)
 
     @property

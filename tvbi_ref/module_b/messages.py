@@ -29,7 +29,7 @@ class IsingFactor(NamedTuple):
 
 
 def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: ArrayLike) -> FloatArray:
-    """Return c = h + l + the sum of the messages from all OTHER factors at this node.
+    r"""Return c = h + l + the sum of the messages from all OTHER factors at this node.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
 
 
 def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatArray:
-    """Return the belief b = P(s = 1), with logit b = h + l + the sum of ALL messages.
+    r"""Return the belief b = P(s = 1), with logit b = h + l + the sum of ALL messages.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatA
 
 
 def extrinsic(field: ArrayLike, messages: ArrayLike) -> FloatArray:
-    """Return logit pi = h + the sum of all messages: the belief WITHOUT the node's own evidence.
+    r"""Return logit pi = h + the sum of all messages: the belief WITHOUT the node's own evidence.
 
     Parameters
     ----------

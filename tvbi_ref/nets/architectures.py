@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -60,7 +61,7 @@ def mlp(
     as_choice(likelihood, "likelihood", LIKELIHOODS)
     rng = np.random.default_rng(as_count(seed, "seed"))
     layers: list[Layer] = []
-    for n_inputs, n_outputs in zip(widths, widths[1:], strict=False):
+    for n_inputs, n_outputs in itertools.pairwise(widths):
         layers += [Dense(n_inputs, n_outputs, rng, dtype=dtype), make_activation()]
     loss: Loss = SoftmaxCrossEntropy() if likelihood == "categorical" else GaussianLikelihood(noise)
     recipe = {

@@ -1,0 +1,147 @@
+"""Networks as files: one .npz, no pickle, whole or not at all.
+
+The file holds the parameters, the masks and a small JSON text with the architecture, a
+format version and a SHA-256 over every array, so that a damaged or foreign file is
+refused and not half believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tvbi_ref._files import atomic_write
+from tvbi_ref._validation import as_choice
+from tvbi_ref.errors import DataCorruptedError
+from tvbi_ref.nets import GaussianLikelihood, Network, mlp
+from tvbi_ref.prior import Gamma
+
+FORMAT = "tvbi_ref network"
+VERSION = 1
+ARCHITECTURES = {"mlp": mlp}
+
+
+def save_network(path: str | os.PathLike[str], network: Network) -> None:
+    """Write a network: parameters, masks and architecture.
+
+    Parameters
+    ----------
+    path : path-like
+        Usually ends in ``.npz``.
+    network : Network
+        One that an architecture function built, so that it has a recipe.
+
+    Raises
+    ------
+    ValueError
+        If the network has no recipe by which it could be built again.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> net = mlp([4, 3, 2], seed=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_network(f"{folder}/net.npz", net)
+    ...     again = load_network(f"{folder}/net.npz")
+    >>> x = np.ones((1, 4))
+    >>> bool(np.array_equal(net.predict(x), again.predict(x)))
+    True
+    """
+    as_choice(network.recipe.get("architecture"), "network.recipe['architecture']", ARCHITECTURES)
+    arrays = _arrays(network)
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "dtype": network.dtype.name,
+        "recipe": network.recipe,
+        "noise": _noise(network),
+        "sha256": _digest(arrays),
+    }
+    with atomic_write(path) as file:
+        np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+
+
+def load_network(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `save_network` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DataCorruptedError
+        If it is not such a file, is damaged, or comes from a newer version.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            header = json.loads(str(file["header"]))
+            arrays = {name: file[name] for name in file.files if name != "header"}
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
+        raise DataCorruptedError(f"{path} is not a readable {FORMAT} file: {error}") from error
+    _require_trustworthy(path, header, arrays)
+    return _build(header, arrays)
+
+
+def _arrays(network: Network) -> dict[str, NDArray[Any]]:
+    arrays = {f"parameter_{k}": p.value for k, p in enumerate(network.parameters())}
+    masks = {
+        f"mask_{k}": layer.mask
+        for k, layer in enumerate(network.weight_layers)
+        if layer.mask is not None
+    }
+    return arrays | masks
+
+
+def _noise(network: Network) -> dict[str, Any] | None:
+    loss = network.loss
+    if not isinstance(loss, GaussianLikelihood):
+        return None
+    if loss.prior is None or loss.posterior is None:
+        return {"known": loss.noise_precision}
+    return {
+        "prior": [loss.prior.shape, loss.prior.rate],
+        "posterior": [loss.posterior.shape, loss.posterior.rate],
+    }
+
+
+def _digest(arrays: dict[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _require_trustworthy(path: Any, header: Any, arrays: dict[str, NDArray[Any]]) -> None:
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise DataCorruptedError(f"{path} is not a {FORMAT} file")
+    if header["version"] > VERSION:
+        raise DataCorruptedError(
+            f"{path} has format version {header['version']}; this package reads up to {VERSION}"
+        )
+    if header["sha256"] != _digest(arrays):
+        raise DataCorruptedError(f"{path} is damaged: its checksum does not match its content")
+
+
+def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Network:
+    recipe = dict(header["recipe"])
+    build = ARCHITECTURES[recipe.pop("architecture")]
+    noise = header["noise"]
+    if noise:
+        recipe["noise"] = noise.get("known") or Gamma(*noise["prior"])
+    network = build(**recipe, seed=0, dtype=np.dtype(header["dtype"]))
+    if noise and "posterior" in noise:
+        network.loss.posterior = Gamma(*noise["posterior"])  # type: ignore[attr-defined]
+    for k, layer in enumerate(network.weight_layers):
+        if f"mask_{k}" in arrays:
+            layer.prune(arrays[f"mask_{k}"])
+    network.set_state([arrays[f"parameter_{k}"] for k in range(len(network.parameters()))])
+    return network
