@@ -12,7 +12,7 @@ Set ``NUMBA_DISABLE_JIT=1`` to run the same loops in plain Python under a debugg
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 
@@ -49,8 +49,8 @@ def kernel(*, twin: Callable[..., Any]) -> Callable[[Function], Function]:
     """
 
     def declare(function: Function) -> Function:
-        compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+        compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
         TWINS[function.__name__] = Pair(compiled, twin)
-        return compiled
+        return cast(Function, compiled)
 
     return declare

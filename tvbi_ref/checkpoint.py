@@ -64,7 +64,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
         "sha256": _digest(arrays),
     }
     with atomic_write(path) as file:
-        np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)
+        everything: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
+        np.savez_compressed(file, **everything)
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:

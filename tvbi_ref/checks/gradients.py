@@ -85,8 +85,8 @@ def check_gradients(
     Examples
     --------
     >>> from tvbi_ref import nets
-    >>> rng = np.random.default_rng(0)
-    >>> report = check_gradients(nets.mlp([3, 4, 2], seed=0), rng.normal(size=(5, 3)), [0, 1, 1, 0, 1])
+    >>> x = [[1, 0, 2], [0, 1, 1], [1, 1, 0]]
+    >>> report = check_gradients(nets.mlp([3, 4, 2], seed=0), x, [0, 1, 1])
     >>> report.passed
     True
     """

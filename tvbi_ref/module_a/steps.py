@@ -77,6 +77,7 @@ def collapsed_step(
 
     Examples
     --------
+    >>> import numpy as np
     >>> step = collapsed_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)),
     ...                       Gamma(1.0, 0.1), Gamma(1.0, 0.001))
     >>> step.q_support.round(2)
@@ -113,6 +114,7 @@ def mean_field_step(
 
     Examples
     --------
+    >>> import numpy as np
     >>> step = mean_field_step(np.array([[1.0, 0.0]]), np.zeros((1, 2)),
     ...                        Gamma(1.0, 0.1), Gamma(1.0, 0.001))
     >>> step.q_support.round(2)  # the dead weight is not switched off: the trap
@@ -136,6 +138,7 @@ def complex_step(
 
     Examples
     --------
+    >>> import numpy as np
     >>> step = complex_step(np.array([[1.0]]), np.zeros((1, 1)), Gamma(1.0, 0.1), Gamma(1.0, 0.01))
     >>> float(step.shape[0, 0])
     2.0

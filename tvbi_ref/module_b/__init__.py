@@ -1,4 +1,4 @@
-"""Module B, the support estimator: given the evidence, which weights does the field believe in?
+"""Module B, the support estimator: from evidence to what the field believes.
 
 Read `messages` (the equations), `independent`, `chain` and `grid` (priors, from simple to
 rich), and `exact` (brute force, what all of them are tested against).

@@ -286,7 +286,7 @@ class GridSupport(SupportPrior):
         return h
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        h = self.node_field(evidence.shape)  # type: ignore[arg-type]
+        h = self.node_field(evidence.shape)
         odds = np.exp(np.clip(h + evidence, -SATURATION, SATURATION))
         old = _initial_messages(evidence.shape, state)
         new = np.ones_like(old)
@@ -339,7 +339,7 @@ class GridSupport(SupportPrior):
         """
         s = as_support(support)
         x = 2 * s - 1
-        nodes = np.sum(self.node_field(s.shape) * s)  # type: ignore[arg-type]
+        nodes = np.sum(self.node_field(s.shape) * s)
         rows = self.coupling_row * np.sum(x[:, 1:] * x[:, :-1])
         cols = self.coupling_col * np.sum(x[1:] * x[:-1])
         return float(nodes + rows + cols)

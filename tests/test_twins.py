@@ -1,0 +1,194 @@
+"""Every kernel against its readable twin, with the JIT on and off.
+
+`INPUTS` says, for each kernel by name, what it is tried on. Whoever writes a kernel adds a
+function there: it takes a random generator and yields tuples of arguments.
+"""
+
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import tvbi_ref
+from tvbi_ref._kernels import TWINS, Pair
+from tvbi_ref.module_b.grid import MAX_COUPLING, SATURATION
+
+PACKAGE = Path(tvbi_ref.__file__).parent
+ROOT = PACKAGE.parent
+RELATIVE = 1e-12
+
+KERNEL_MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if "\n@kernel(" in path.read_text(encoding="utf-8")
+]
+for module in KERNEL_MODULES:
+    import_module(module)
+
+SHAPES = [(1, 1), (1, 6), (6, 1), (2, 2), (3, 4), (5, 3)]
+
+
+def chain_inputs(rng):
+    """Yield (odds, p01, p10)."""
+    for shape in SHAPES:
+        for size in (1.0, 30.0, 600.0):
+            odds = np.exp(rng.uniform(-size, size, shape))
+            for p01, p10 in [rng.uniform(0.01, 0.99, 2), (1e-12, 1e-12), (1e-12, 1 - 1e-12)]:
+                yield odds, p01, p10
+
+
+def grid_inputs(rng):
+    """Yield (odds, old, new, t_row, t_col, damping); the rim of both messages holds 1."""
+    for shape in SHAPES:
+        for size, J in ((1.0, 0.3), (20.0, 2.0), (300.0, 20.0)):
+            for damping in (0.0, 0.4):
+                odds = np.exp(rng.uniform(-size, size, shape))
+                old = np.exp(rng.uniform(-2 * J, 2 * J, (4, *shape)))
+                old[0, 0] = old[1, -1] = 1.0
+                old[2, :, 0] = old[3, :, -1] = 1.0
+                t_row, t_col = np.exp(2 * rng.uniform(-J, J, 2))
+                yield odds, old, np.ones_like(old), t_row, t_col, damping
+    yield from grid_extremes(rng)
+
+
+def grid_extremes(rng):
+    """Yield inputs in which all that a node hears points the same way, as far as it may."""
+    shape, J = (5, 5), MAX_COUPLING
+    for side in (-1, 1):
+        odds = np.full(shape, np.exp(side * SATURATION))
+        old = np.exp(side * 2 * J * rng.uniform(0.9, 1, (4, *shape)))
+        old[0, 0] = old[1, -1] = 1.0
+        old[2, :, 0] = old[3, :, -1] = 1.0
+        for t in (np.exp(-2 * J), np.exp(2 * J)):
+            yield odds, old, np.ones_like(old), t, t, 0.0
+
+
+INPUTS = {
+    "chain_odds": chain_inputs,
+    "grid_sweep": grid_inputs,
+}
+
+
+def copies(arguments):
+    return [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
+
+
+def results(function, arguments):
+    """Return what a call returned and what it left in its arguments, as a flat list."""
+    mine = copies(arguments)
+    returned = function(*mine)
+    outputs = returned if isinstance(returned, tuple) else (returned,)
+    return [*outputs, *mine]
+
+
+def disagreements(pair, inputs, seed):
+    """Return a line for each output or argument in which kernel and twin differ."""
+    lines = []
+    for call, arguments in enumerate(inputs(np.random.default_rng(seed))):
+        fast, readable = results(pair.kernel, arguments), results(pair.twin, arguments)
+        assert len(fast) == len(readable), "kernel and twin return unlike many values"
+        for k, (ours, theirs) in enumerate(zip(fast, readable, strict=True)):
+            if ours is None and theirs is None:
+                continue
+            if np.shape(ours) != np.shape(theirs):
+                lines.append(f"call {call}, value {k}: {np.shape(ours)} != {np.shape(theirs)}")
+            elif not np.allclose(ours, theirs, rtol=RELATIVE, atol=1e-300, equal_nan=True):
+                worst = np.nanmax(np.abs(np.subtract(ours, theirs)))
+                lines.append(f"call {call}, value {k}: off by {worst:.3g}")
+    return lines
+
+
+def test_kernel_modules_were_found():
+    assert "tvbi_ref.module_b.chain" in KERNEL_MODULES
+    assert "tvbi_ref.module_b.grid" in KERNEL_MODULES
+
+
+@pytest.mark.parametrize("name", sorted(TWINS))
+def test_every_kernel_has_inputs_to_be_tried_on(name):
+    assert name in INPUTS, (
+        f"the kernel {name!r} of {TWINS[name].twin.__module__} is tried on nothing: "
+        "add a function that yields its arguments to INPUTS in tests/test_twins.py"
+    )
+
+
+def test_no_inputs_are_left_of_a_kernel_that_is_gone():
+    assert set(INPUTS) <= set(TWINS)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", sorted(TWINS.keys() & INPUTS.keys()))
+def test_kernel_and_twin_agree(name, seed):
+    assert disagreements(TWINS[name], INPUTS[name], seed) == []
+
+
+@pytest.mark.parametrize("name", sorted(TWINS))
+def test_kernel_and_twin_take_the_same_arguments_under_the_same_names(name):
+    kernel = getattr(TWINS[name].kernel, "py_func", TWINS[name].kernel)
+    twin = TWINS[name].twin
+
+    def names(function):
+        return function.__code__.co_varnames[: function.__code__.co_argcount]
+
+    assert names(kernel) == names(twin)
+    assert kernel.__doc__
+    assert twin.__doc__
+
+
+def test_the_comparison_sees_a_wrong_result_and_a_wrong_argument():
+    """A check that cannot fail is none: break the twin in both ways and look."""
+    pair = TWINS["grid_sweep"]
+
+    def wrong_result(*arguments):
+        return pair.twin(*arguments) * (1 + 1e-9)
+
+    def wrong_argument(odds, old, new, *rest):
+        residual = pair.twin(odds, old, new, *rest)
+        new[0, -1, -1] *= 1 + 1e-9
+        return residual
+
+    for wrong in (wrong_result, wrong_argument):
+        assert disagreements(Pair(pair.kernel, wrong), grid_inputs, seed=0)
+
+
+def run_python(arguments, **environment):
+    """Run Python afresh in the repository; return the finished process."""
+    clean = {k: v for k, v in os.environ.items() if k != "NUMBA_DISABLE_JIT"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="this run is without the JIT already")
+def test_kernels_agree_with_their_twins_without_the_jit_too():
+    selection = "kernel_and_twin_agree or certain_neighbour or long_gap"
+    chain = str(ROOT / "tests" / "module_b" / "test_chain.py")
+    done = run_python(
+        ["-m", "pytest", "-p", "no:cacheprovider", "-k", selection, __file__, chain],
+        NUMBA_DISABLE_JIT="1",
+        PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",  # none is needed, and some are slow to import
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_the_kernels_compiles_nothing():
+    program = "\n".join(
+        [
+            *(f"import {module}" for module in KERNEL_MODULES),
+            "from tvbi_ref._kernels import TWINS",
+            "print({name: len(pair.kernel.signatures) for name, pair in TWINS.items()})",
+        ]
+    )
+    done = run_python(["-W", "error", "-c", program])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(dict.fromkeys(TWINS, 0))

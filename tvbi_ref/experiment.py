@@ -1,0 +1,250 @@
+"""One comparison, start to end: dense baseline, Turbo-VBI, pruning, fine-tuning, measuring.
+
+The command line, the figures and the lessons all run this.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tvbi_ref import plots
+from tvbi_ref.checkpoint import save_network
+from tvbi_ref.compress import Sparsity, prune, sparsity, support_masks
+from tvbi_ref.datasets import Dataset
+from tvbi_ref.nets import Network, train
+from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.turbo import TurboResult, TurboVBI
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every prior of a comparison may spend; the dense baseline has the same epochs.
+
+    Parameters
+    ----------
+    epochs, fine_tune_epochs : int
+    batch_size : int
+    learning_rate : float
+        Of the turbo loop and of the dense baseline; fine-tuning runs at half of it.
+    options : dict
+        Further arguments of `TurboVBI`.
+    """
+
+    epochs: int = 150
+    fine_tune_epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One prior's result.
+
+    Parameters
+    ----------
+    name : str
+    pruned, tuned : float
+        The test score right after pruning and after fine-tuning; accuracy, or root mean
+        square error.
+    sparsity : Sparsity
+    result : TurboResult
+    network : Network
+        Pruned and fine-tuned.
+    seconds : float
+        Of Turbo-VBI and the fine-tuning.
+    """
+
+    name: str
+    pruned: float
+    tuned: float
+    sparsity: Sparsity
+    result: TurboResult
+    network: Network
+    seconds: float
+
+
+def dense_baseline(
+    network: Network, data: Dataset, budget: Budget, *, seed: int, progress: bool | None = None
+) -> float:
+    """Train a copy of `network` without any prior and return its test score.
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets, nets
+    >>> data = datasets.load_digits()
+    >>> dense_baseline(nets.mlp([64, 32, 10], seed=0), data, Budget(epochs=10), seed=0) > 0.9
+    True
+    """
+    copy = network.copy()
+    train(
+        copy,
+        data.x_train,
+        data.y_train,
+        epochs=budget.epochs,
+        seed=seed,
+        batch_size=budget.batch_size,
+        learning_rate=budget.learning_rate,
+        progress=progress,
+        description="dense baseline",
+    )
+    return copy.score(data.x_test, data.y_test)
+
+
+def run(
+    name: str,
+    network: Network,
+    data: Dataset,
+    prior: HierarchicalPrior | Sequence[HierarchicalPrior],
+    budget: Budget,
+    *,
+    seed: int,
+    progress: bool | None = None,
+) -> Outcome:
+    """Compress a copy of `network` under one prior and measure it on the test set.
+
+    Parameters
+    ----------
+    name : str
+        For the table.
+    network : Network
+        Where the run starts; it stays as it is.
+    data : Dataset
+        Its validation part, if there is one, is scored every epoch.
+    prior : HierarchicalPrior or sequence of HierarchicalPrior
+    budget : Budget
+    seed : int
+    progress : bool, optional
+
+    Returns
+    -------
+    Outcome
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets, nets
+    >>> from tvbi_ref.module_b import ChainSupport
+    >>> prior = HierarchicalPrior.spike_and_slab(ChainSupport(0.05, 0.4))
+    >>> outcome = run("chains", nets.mlp([64, 16, 10], seed=0), datasets.load_digits(), prior,
+    ...               Budget(epochs=2, fine_tune_epochs=1), seed=0)
+    >>> outcome.name, outcome.sparsity.total
+    ('chains', 1184)
+    """
+    started = time.perf_counter()
+    turbo = TurboVBI(
+        prior,
+        epochs=budget.epochs,
+        batch_size=budget.batch_size,
+        learning_rate=budget.learning_rate,
+        seed=seed,
+        **budget.options,
+    )
+    validation = None if data.x_valid is None else (data.x_valid, data.y_valid)
+    result = turbo.fit(
+        network.copy(), data.x_train, data.y_train, validation=validation, progress=progress
+    )
+    small = prune(result)
+    pruned = small.score(data.x_test, data.y_test)
+    train(
+        small,
+        data.x_train,
+        data.y_train,
+        epochs=budget.fine_tune_epochs,
+        seed=seed,
+        batch_size=budget.batch_size,
+        learning_rate=budget.learning_rate / 2,
+        progress=progress,
+        description="fine-tuning",
+    )
+    tuned = small.score(data.x_test, data.y_test)
+    size = sparsity(support_masks(result))
+    return Outcome(name, pruned, tuned, size, result, small, time.perf_counter() - started)
+
+
+def table(dense: float, outcomes: Sequence[Outcome]) -> str:
+    """Return the comparison as text, one line a prior.
+
+    Parameters
+    ----------
+    dense : float
+        The dense baseline's test score.
+    outcomes : sequence of Outcome
+    """
+    score = outcomes[0].result.network.loss.score_name
+    head = (
+        f"{'prior':<14}{'dense':>8}{'pruned':>8}{'tuned':>8}{'kept':>8}{'smaller':>9}"
+        f"{'mean run':>10}{'index bits':>12}{'H(p)/p':>8}{'seconds':>9}"
+    )
+    lines = [f"test {score}: dense baseline, after pruning, after fine-tuning", "", head]
+    for o in outcomes:
+        s = o.sparsity
+        lines.append(
+            f"{o.name:<14}{dense:>8.3f}{o.pruned:>8.3f}{o.tuned:>8.3f}{s.kept:>8}"
+            f"{s.compression:>8.1f}x{s.mean_run:>10.2f}{s.index_bits:>12.2f}"
+            f"{s.entropy_bound:>8.2f}{o.seconds:>9.1f}"
+        )
+    return "\n".join(lines)
+
+
+def at_equal_size(outcomes: Sequence[Outcome]) -> dict[str, Sparsity]:
+    """Return how regular each prior's mask is when all keep the same number of weights.
+
+    That number is the smallest that any of them keeps; each keeps its most probable ones.
+    """
+    keep = min(o.sparsity.kept for o in outcomes)
+    return {o.name: sparsity(support_masks(o.result, keep=keep)) for o in outcomes}
+
+
+def equal_size_table(sizes: Mapping[str, Sparsity]) -> str:
+    """Return `at_equal_size` as text."""
+    kept = next(iter(sizes.values())).kept
+    lines = [
+        f"regularity at equal size, the {kept} most probable weights of each",
+        "",
+        f"{'prior':<14}{'mean run':>10}{'index bits':>12}{'H(p)/p':>8}",
+    ]
+    lines += [
+        f"{name:<14}{s.mean_run:>10.2f}{s.index_bits:>12.2f}{s.entropy_bound:>8.2f}"
+        for name, s in sizes.items()
+    ]
+    return "\n".join(lines)
+
+
+def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the table, the pictures and the small models; return what was written.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    text : str
+        The table.
+    folder : path-like
+        Made if missing. Each file appears only when it is whole.
+    """
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    notes = {
+        o.name: f"{o.sparsity.compression:.0f}x, mean run {o.sparsity.mean_run:.2f}"
+        for o in outcomes
+    }
+    masks = {o.name: support_masks(o.result) for o in outcomes}
+    written = [plots.save(plots.supports(masks, notes=notes), target / "supports.png")]
+    for o in outcomes:
+        stem = o.name.replace(" ", "_")
+        matrices = [layer.mean.value for layer in o.network.weight_layers]
+        written += [
+            plots.save(plots.trace(o.result), target / f"trace_{stem}.png"),
+            plots.save(plots.weights(matrices), target / f"weights_{stem}.png"),
+            plots.save(plots.messages(o.result), target / f"messages_{stem}.png"),
+            target / f"trace_{stem}.csv",
+            target / f"model_{stem}.npz",
+        ]
+        o.result.trace.to_csv(target / f"trace_{stem}.csv")
+        save_network(target / f"model_{stem}.npz", o.network)
+    (target / "table.txt").write_text(text + "\n", encoding="utf-8")
+    return [target / "table.txt", *written]

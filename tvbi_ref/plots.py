@@ -1,0 +1,249 @@
+"""Pictures of a run: its trace, its supports, its weights, its messages.
+
+Every function returns a `matplotlib.figure.Figure` and touches no global state, so that
+it works the same in a notebook, in a script and without a screen. Colours are those of
+Okabe and Ito and the map "cividis", which colour-blind readers can tell apart.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from tvbi_ref._files import atomic_write
+from tvbi_ref._validation import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from tvbi_ref.turbo import TurboResult
+
+BLUE, ORANGE, GREEN, PURPLE, RED, SKY = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#D55E00",
+    "#56B4E9",
+)
+LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
+LAYER_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+STYLE: dict[str, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "font.size": 10,
+    "lines.linewidth": 1.8,
+    "savefig.dpi": 150,
+}
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a figure, atomically; the ending of the name chooses the format.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : path-like
+        Ending in .png, .svg or .pdf.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it is.
+    """
+    target = Path(path)
+    with atomic_write(target) as file, mpl.rc_context(STYLE):
+        # No date inside: the same picture is the same bytes.
+        kind = target.suffix.lstrip(".")
+        figure.savefig(file, format=kind, metadata=None if kind == "png" else {"Date": None})
+    return target
+
+
+def trace(result: TurboResult) -> Figure:
+    """Draw what happened epoch by epoch: ELBO, density, annealing, score, messages.
+
+    Parameters
+    ----------
+    result : TurboResult
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tvbi_ref import TurboVBI, nets
+    >>> from tvbi_ref.module_b import GridSupport
+    >>> from tvbi_ref.prior import HierarchicalPrior
+    >>> prior = HierarchicalPrior.spike_and_slab(GridSupport(-1.0, 0.1, 0.3))
+    >>> x, y = np.eye(4), np.array([0, 1, 0, 1])
+    >>> len(trace(TurboVBI(prior, epochs=3).fit(nets.mlp([4, 3, 2], seed=0), x, y)).axes)
+    7
+    """
+    t = result.trace
+    epochs = t["epoch"] + 1
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11, 6), layout="constrained")
+        grid = figure.subplots(2, 3, sharex=True)
+        _draw_elbo(grid[0, 0], epochs, t)
+        _draw_score(grid[0, 1], epochs, t, result.network.loss.score_name)
+        _draw_by_layer(grid[0, 2], epochs, t, "density", "share of weights with pi_tilde >= 1/2")
+        _draw_annealing(grid[1, 0], epochs, t)
+        grid[1, 1].plot(epochs, np.maximum(t["change"], 1e-6), color=BLUE)
+        grid[1, 1].set(title="largest change of a pi_tilde", yscale="log")
+        _draw_by_layer(grid[1, 2], epochs, t, "residual", "Module B: residual of the last sweep")
+        for axes in grid[1]:
+            axes.set_xlabel("epoch")
+    return figure
+
+
+def _draw_elbo(axes: Axes, epochs: FloatArray, t: Any) -> None:
+    axes.plot(epochs, t["elbo"], color=BLUE, label="ELBO")
+    axes.plot(epochs, t["log_likelihood"], color=ORANGE, ls="--", label="E[ln p(D | w)]")
+    prior = t["elbo"] - t["log_likelihood"]
+    axes.plot(epochs, prior, color=GREEN, ls="-.", label="-KL (prior, entropies)")
+    axes.set(title="the objective and its two parts, nats")
+    axes.legend()
+
+
+def _draw_score(axes: Axes, epochs: FloatArray, t: Any, name: str) -> None:
+    axes.plot(epochs, t["train_score"], color=BLUE, label="training, with noise")
+    if "valid_score" in t.columns:
+        axes.plot(epochs, t["valid_score"], color=ORANGE, ls="--", label="validation")
+    axes.set(title=name)
+    axes.legend()
+
+
+def _draw_by_layer(axes: Axes, epochs: FloatArray, t: Any, column: str, title: str) -> None:
+    layers = [name for name in t.columns if name.startswith(f"{column}.")]
+    for k, name in enumerate(layers):
+        style = {"color": LAYER_COLOURS[k % 6], "ls": LAYER_STYLES[k % 6]}
+        # An exact support prior has residual 0, which a log axis cannot show.
+        axes.plot(epochs, np.maximum(t[name], 1e-9), label=f"layer {k + 1}", **style)
+    axes.set(title=title, yscale="log")
+    axes.legend()
+
+
+def _draw_annealing(axes: Axes, epochs: FloatArray, t: Any) -> None:
+    axes.plot(epochs, t["contrast"], color=BLUE)
+    axes.set(title="annealing", yscale="log")
+    axes.set_ylabel("spike scale / slab scale", color=BLUE)
+    right = axes.twinx()
+    right.plot(epochs, t["kl_weight"], color=RED, ls="--")
+    right.set_ylabel("KL weight", color=RED)
+    right.grid(False)
+
+
+def supports(
+    masks: Mapping[str, Sequence[NDArray[np.bool_]]], *, notes: Mapping[str, str] | None = None
+) -> Figure:
+    """Draw which weights are kept, one row a prior and one panel a layer.
+
+    Parameters
+    ----------
+    masks : mapping from a name to the masks (I, J) of its layers
+        The same architecture for all names.
+    notes : mapping from a name to a short text, optional
+        Shown under the name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> len(supports({"grid": [np.eye(4, dtype=bool)]}).axes)
+    1
+    """
+    widths = [mask.shape[1] for mask in next(iter(masks.values()))]
+    ratios = [max(width, 24) for width in widths]
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(11, 2.9 * len(masks)), layout="constrained")
+        grid = figure.subplots(len(masks), len(widths), width_ratios=ratios, squeeze=False)
+        for row, (name, layers) in zip(grid, masks.items(), strict=True):
+            for k, (axes, mask) in enumerate(zip(row, layers, strict=True)):
+                axes.imshow(mask, cmap="Greys", aspect="auto", interpolation="nearest")
+                kept = int(mask.sum())
+                axes.set_title(f"layer {k + 1}: {kept} of {mask.size}")
+                axes.set_xlabel("output neuron j")
+            note = f"\n{notes[name]}" if notes and name in notes else ""
+            row[0].set_ylabel(f"{name}{note}\n\ninput i")
+    return figure
+
+
+def weights(layers: Sequence[FloatArray], titles: Sequence[str] | None = None) -> Figure:
+    """Draw weight matrices, blue negative, red positive, white zero.
+
+    Parameters
+    ----------
+    layers : sequence of ndarray (I, J)
+    titles : sequence of str, optional
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> len(weights([np.eye(3)]).axes)
+    2
+    """
+    ratios = [max(layer.shape[1], 24) for layer in layers]
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(11, 3.6), layout="constrained")
+        row = figure.subplots(1, len(layers), width_ratios=ratios, squeeze=False)[0]
+        for k, (axes, layer) in enumerate(zip(row, layers, strict=True)):
+            limit = float(np.abs(layer).max()) or 1.0
+            image = axes.imshow(
+                layer, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+            )
+            axes.set(title=titles[k] if titles else f"layer {k + 1}")
+            axes.set(xlabel="output neuron j", ylabel="input i")
+            figure.colorbar(image, ax=axes)
+    return figure
+
+
+def messages(result: TurboResult, *, layer: int = 0, columns: int = 32) -> Figure:
+    """Draw the exchange of one layer: what A said, what B answered, what both believe.
+
+    Parameters
+    ----------
+    result : TurboResult
+    layer : int
+    columns : int
+        Only so many neurons are shown, those with the most kept weights, side by side in
+        their own order, so that single weights can be seen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tvbi_ref import TurboVBI, nets
+    >>> from tvbi_ref.module_b import GridSupport
+    >>> from tvbi_ref.prior import HierarchicalPrior
+    >>> prior = HierarchicalPrior.spike_and_slab(GridSupport(-1.0, 0.1, 0.3))
+    >>> x, y = np.eye(4), np.array([0, 1, 0, 1])
+    >>> result = TurboVBI(prior, epochs=2).fit(nets.mlp([4, 3, 2], seed=0), x, y)
+    >>> len(messages(result).axes)
+    6
+    """
+    posterior = result.posteriors[layer].support_log_odds
+    busiest = np.sort(np.argsort(-(posterior >= 0).sum(axis=0), kind="stable")[:columns])
+    panels = {
+        "A to B: the evidence l": result.evidence[layer],
+        "B to A: the extrinsic answer, logit pi": result.messages[layer].log_odds,
+        "together: logit pi_tilde = logit pi + l": posterior,
+    }
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(figsize=(11, 4.6), layout="constrained")
+        for axes, (title, log_odds) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+            shown = log_odds[:, busiest]
+            limit = float(np.abs(shown).max()) or 1.0
+            image = axes.imshow(
+                shown, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+            )
+            axes.set(title=title, xlabel="neuron (the busiest ones)", ylabel="input i")
+            figure.colorbar(image, ax=axes, label="log-odds: positive means alive")
+    return figure
