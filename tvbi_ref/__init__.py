@@ -49,16 +49,15 @@ _MODULES = (
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
 if TYPE_CHECKING:
-    from tvbi_ref import (  # noqa: F401
-        checks,
-        compress,
-        datasets,
-        module_a,
-        module_b,
-        nets,
-        plots,
-        turbo,
-    )
+    from tvbi_ref import checks as checks
+    from tvbi_ref import compress as compress
+    from tvbi_ref import datasets as datasets
+    from tvbi_ref import module_a as module_a
+    from tvbi_ref import module_b as module_b
+    from tvbi_ref import nets as nets
+    from tvbi_ref import plots as plots
+    from tvbi_ref import prior as prior
+    from tvbi_ref import turbo as turbo
     from tvbi_ref.compress import prune, sparsity, support_masks  # noqa: F401
     from tvbi_ref.errors import (  # noqa: F401
         DataUnavailableError,

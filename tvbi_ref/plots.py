@@ -35,7 +35,7 @@ BLUE, ORANGE, GREEN, PURPLE, RED, SKY = (
 )
 LAYER_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, RED, SKY)
 LAYER_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.grid": True,
@@ -96,10 +96,12 @@ def trace(result: TurboResult) -> Figure:
         grid = figure.subplots(2, 3, sharex=True)
         _draw_elbo(grid[0, 0], epochs, t)
         _draw_score(grid[0, 1], epochs, t, result.network.loss.score_name)
-        _draw_by_layer(grid[0, 2], epochs, t, "density", "share of weights with pi_tilde >= 1/2")
+        _draw_by_layer(
+            grid[0, 2], epochs, t, "density", r"share of weights with $\tilde\pi \geq 1/2$"
+        )
         _draw_annealing(grid[1, 0], epochs, t)
         grid[1, 1].plot(epochs, np.maximum(t["change"], 1e-6), color=BLUE)
-        grid[1, 1].set(title="largest change of a pi_tilde", yscale="log")
+        grid[1, 1].set(title=r"largest change of a $\tilde\pi$", yscale="log")
         _draw_by_layer(grid[1, 2], epochs, t, "residual", "Module B: residual of the last sweep")
         for axes in grid[1]:
             axes.set_xlabel("epoch")
@@ -108,9 +110,9 @@ def trace(result: TurboResult) -> Figure:
 
 def _draw_elbo(axes: Axes, epochs: FloatArray, t: Any) -> None:
     axes.plot(epochs, t["elbo"], color=BLUE, label="ELBO")
-    axes.plot(epochs, t["log_likelihood"], color=ORANGE, ls="--", label="E[ln p(D | w)]")
+    axes.plot(epochs, t["log_likelihood"], color=ORANGE, ls="--", label=r"$E_q[\ln p(D | w)]$")
     prior = t["elbo"] - t["log_likelihood"]
-    axes.plot(epochs, prior, color=GREEN, ls="-.", label="-KL (prior, entropies)")
+    axes.plot(epochs, prior, color=GREEN, ls="-.", label="prior terms and entropies")
     axes.set(title="the objective and its two parts, nats")
     axes.legend()
 
@@ -126,9 +128,10 @@ def _draw_score(axes: Axes, epochs: FloatArray, t: Any, name: str) -> None:
 def _draw_by_layer(axes: Axes, epochs: FloatArray, t: Any, column: str, title: str) -> None:
     layers = [name for name in t.columns if name.startswith(f"{column}.")]
     for k, name in enumerate(layers):
-        style = {"color": LAYER_COLOURS[k % 6], "ls": LAYER_STYLES[k % 6]}
-        # An exact support prior has residual 0, which a log axis cannot show.
-        axes.plot(epochs, np.maximum(t[name], 1e-9), label=f"layer {k + 1}", **style)
+        style: Any = {"color": LAYER_COLOURS[k % 6], "ls": LAYER_STYLES[k % 6]}
+        # A log axis cannot show 0: no weight kept, or a support prior exact in one pass.
+        shown = np.where(t[name] > 0, t[name], np.nan)
+        axes.plot(epochs, shown, label=f"layer {k + 1}", **style)
     axes.set(title=title, yscale="log")
     axes.legend()
 
@@ -162,7 +165,7 @@ def supports(
     1
     """
     widths = [mask.shape[1] for mask in next(iter(masks.values()))]
-    ratios = [max(width, 24) for width in widths]
+    ratios = [max(width, 40) for width in widths]
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(11, 2.9 * len(masks)), layout="constrained")
         grid = figure.subplots(len(masks), len(widths), width_ratios=ratios, squeeze=False)
@@ -170,7 +173,7 @@ def supports(
             for k, (axes, mask) in enumerate(zip(row, layers, strict=True)):
                 axes.imshow(mask, cmap="Greys", aspect="auto", interpolation="nearest")
                 kept = int(mask.sum())
-                axes.set_title(f"layer {k + 1}: {kept} of {mask.size}")
+                axes.set_title(f"layer {k + 1}: {kept} / {mask.size}")
                 axes.set_xlabel("output neuron j")
             note = f"\n{notes[name]}" if notes and name in notes else ""
             row[0].set_ylabel(f"{name}{note}\n\ninput i")
@@ -191,14 +194,19 @@ def weights(layers: Sequence[FloatArray], titles: Sequence[str] | None = None) -
     >>> len(weights([np.eye(3)]).axes)
     2
     """
-    ratios = [max(layer.shape[1], 24) for layer in layers]
+    ratios = [max(layer.shape[1], 40) for layer in layers]
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(11, 3.6), layout="constrained")
         row = figure.subplots(1, len(layers), width_ratios=ratios, squeeze=False)[0]
         for k, (axes, layer) in enumerate(zip(row, layers, strict=True)):
             limit = float(np.abs(layer).max()) or 1.0
             image = axes.imshow(
-                layer, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+                layer,
+                cmap="RdBu_r",
+                vmin=-limit,
+                vmax=limit,
+                aspect="auto",
+                interpolation="nearest",
             )
             axes.set(title=titles[k] if titles else f"layer {k + 1}")
             axes.set(xlabel="output neuron j", ylabel="input i")
@@ -232,9 +240,9 @@ def messages(result: TurboResult, *, layer: int = 0, columns: int = 32) -> Figur
     posterior = result.posteriors[layer].support_log_odds
     busiest = np.sort(np.argsort(-(posterior >= 0).sum(axis=0), kind="stable")[:columns])
     panels = {
-        "A to B: the evidence l": result.evidence[layer],
-        "B to A: the extrinsic answer, logit pi": result.messages[layer].log_odds,
-        "together: logit pi_tilde = logit pi + l": posterior,
+        r"A to B: the evidence $l$": result.evidence[layer],
+        r"B to A: the extrinsic answer, logit $\pi$": result.messages[layer].log_odds,
+        r"together: logit $\tilde\pi$ = logit $\pi + l$": posterior,
     }
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
@@ -242,7 +250,12 @@ def messages(result: TurboResult, *, layer: int = 0, columns: int = 32) -> Figur
             shown = log_odds[:, busiest]
             limit = float(np.abs(shown).max()) or 1.0
             image = axes.imshow(
-                shown, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+                shown,
+                cmap="PuOr_r",
+                vmin=-limit,
+                vmax=limit,
+                aspect="auto",
+                interpolation="nearest",
             )
             axes.set(title=title, xlabel="neuron (the busiest ones)", ylabel="input i")
             figure.colorbar(image, ax=axes, label="log-odds: positive means alive")

@@ -198,7 +198,7 @@ class TurboVBI:
         x: ArrayLike,
         y: ArrayLike,
         *,
-        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        validation: tuple[Any, Any] | None = None,
         callbacks: Iterable[Callback] = (),
         progress: bool | None = None,
     ) -> TurboResult:
@@ -259,7 +259,7 @@ class _Run:
         network: Network,
         x: ArrayLike,
         y: ArrayLike,
-        validation: tuple[ArrayLike, ArrayLike] | None,
+        validation: tuple[Any, Any] | None,
     ) -> None:
         self.settings, self.network = settings, network
         self.form = FORMS[settings.module_a]
@@ -387,7 +387,7 @@ class _Run:
 
 
 def _as_validation(
-    network: Network, validation: tuple[ArrayLike, ArrayLike] | None
+    network: Network, validation: tuple[Any, Any] | None
 ) -> tuple[FloatArray, NDArray[Any]] | None:
     if validation is None:
         return None

@@ -1,0 +1,282 @@
+"""The command line: ``tvbi-ref demo`` and ``tvbi-ref train``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tvbi_ref import __version__
+
+PRIORS = ("independent", "chains", "grid")
+
+DEMO_SUPPORTS: dict[str, dict[str, Any]] = {
+    "independent": {"field": -4.0},
+    "chains": {"p01": 0.008, "p10": 0.78},
+    "grid": {"field": -1.5, "coupling_row": 0.05, "coupling_col": 0.9},
+}
+"""What the demo compares; chosen on validation splits, see CHANGELOG and README."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; by default those of the process.
+
+    Returns
+    -------
+    int
+        0 if all went well, 2 for a mistake in the arguments or the data.
+    """
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
+    try:
+        result: int = options.command(options)
+    except (ValueError, TypeError, FloatingPointError, OSError) as error:
+        # What a user can mend is said in one line; a traceback would bury it.
+        print(f"tvbi-ref: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tvbi-ref: interrupted; files already written are whole", file=sys.stderr)
+        return 130
+    return result
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="tvbi-ref",
+        description="Turbo-VBI: structured Bayesian compression of neural networks, for teaching.",
+    )
+    parser.add_argument("--version", action="version", version=f"tvbi-ref {__version__}")
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands")
+    _add_demo(commands)
+    _add_train(commands)
+    return parser
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        help="digits with three support priors side by side",
+        description="Compress a 64-128-64-10 network on scikit-learn's digits under three support "
+        "priors with the same seed: independent weights, a Markov chain down each neuron's "
+        "weights, and a grid that also couples neighbouring neurons. Prints a table and writes "
+        "it with pictures, traces and the small models. About a minute on two cores.",
+    )
+    _add_common(demo, epochs=150, out="demo")
+    demo.set_defaults(command=run_demo)
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        help="any data set, architecture and prior",
+        description="Train a network with Turbo-VBI, prune it where pi_tilde < 1/2, fine-tune "
+        "what is left, compare it with a dense baseline and write the same files as the demo.",
+    )
+    train.add_argument("dataset", choices=("digits", "synthetic", "mnist", "boston"))
+    _add_common(train, epochs=150, out="run")
+    _add_network(train)
+    _add_prior(train)
+    _add_turbo(train)
+    train.set_defaults(command=run_train)
+
+
+def _add_common(parser: argparse.ArgumentParser, *, epochs: int, out: str) -> None:
+    parser.add_argument("--out", metavar="FOLDER", default=out, help="where to write")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the weights, the noise")
+    parser.add_argument("--epochs", type=int, default=epochs, help="of the turbo loop")
+    parser.add_argument(
+        "--fine-tune-epochs", type=int, default=30, help="of the survivors after pruning"
+    )
+    parser.add_argument("--batch-size", type=int, default=32, help="rows of a minibatch")
+    parser.add_argument(
+        "--learning-rate", type=float, default=2e-3, help="of Adam; it falls linearly to 0"
+    )
+
+
+def _add_network(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--hidden",
+        metavar="N,N,...",
+        default="128,64",
+        help="widths of the hidden layers, '' for none; inputs and outputs follow from the data",
+    )
+    group.add_argument("--activation", choices=("relu", "leaky_relu"), default="relu")
+
+
+def _add_prior(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("prior")
+    group.add_argument("--prior", choices=PRIORS, default="grid", help="of the support")
+    group.add_argument("--field", type=float, help="log-odds of a live weight (independent, grid)")
+    group.add_argument("--coupling-row", type=float, help="across neurons (grid)")
+    group.add_argument("--coupling-col", type=float, help="inside a neuron (grid)")
+    group.add_argument("--p01", type=float, help="P(1|0) down a column (chains)")
+    group.add_argument("--p10", type=float, help="P(0|1) down a column (chains)")
+    group.add_argument(
+        "--variance", type=float, default=0.02, help="the order of a live weight's variance"
+    )
+    group.add_argument(
+        "--contrast", type=float, default=1e-3, help="how much smaller a dead weight's variance is"
+    )
+
+
+def _add_turbo(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("turbo loop")
+    group.add_argument(
+        "--module-a",
+        choices=("collapsed", "mean_field", "mean_field_complex"),
+        default="collapsed",
+        help="the form of Module A; mean_field is the paper's",
+    )
+    group.add_argument("--sweeps", type=int, default=5, help="of Module B an epoch")
+    group.add_argument("--damping", type=float, default=0.0, help="of Module B's messages")
+    group.add_argument("--kl-warmup", type=int, help="epochs; default: half of --epochs")
+    group.add_argument("--spike-epochs", type=int, help="of annealing; default: half of --epochs")
+    group.add_argument("--tol", type=float, default=0.0, help="stop when no pi_tilde moves more")
+
+
+def make_support(kind: str, **numbers: float | None) -> Any:
+    """Build a support prior by name; numbers that are None are the demo's.
+
+    Parameters
+    ----------
+    kind : {"independent", "chains", "grid"}
+    numbers : float or None
+        field, coupling_row, coupling_col, p01, p10; those that the prior has no use for must
+        be None.
+
+    Raises
+    ------
+    ValueError
+        If the prior has no such number.
+
+    Examples
+    --------
+    >>> make_support("chains", p01=0.1)
+    ChainSupport(p01=0.1, p10=0.78, axis=0)
+    >>> make_support("independent", coupling_col=0.5)
+    Traceback (most recent call last):
+    ValueError: --coupling-col has no meaning for the independent prior; it takes --field
+    """
+    from tvbi_ref import module_b
+
+    defaults = DEMO_SUPPORTS[kind]
+    given = {name: number for name, number in numbers.items() if number is not None}
+    for name in given.keys() - defaults.keys():
+        takes = ", ".join(f"--{known.replace('_', '-')}" for known in defaults)
+        raise ValueError(
+            f"--{name.replace('_', '-')} has no meaning for the {kind} prior; it takes {takes}"
+        )
+    chosen: dict[str, Any] = defaults | given
+    if kind == "independent":
+        return module_b.IndependentSupport(chosen["field"])
+    if kind == "chains":
+        return module_b.ChainSupport(**chosen)
+    return module_b.GridSupport(**chosen)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Run ``tvbi-ref demo``."""
+    from tvbi_ref import datasets, experiment, nets
+    from tvbi_ref.prior import HierarchicalPrior
+
+    data = datasets.load_digits(seed=options.seed)
+    network = nets.mlp([64, 128, 64, 10], seed=options.seed)
+    budget = _budget(options)
+    print(f"{data}\n{network}\n", flush=True)
+    dense = experiment.dense_baseline(network, data, budget, seed=options.seed)
+    outcomes = []
+    for kind in PRIORS:
+        print(f"{kind} ...", flush=True)
+        prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
+        outcomes.append(experiment.run(kind, network, data, prior, budget, seed=options.seed))
+    sizes = experiment.at_equal_size(outcomes)
+    text = experiment.table(dense, outcomes) + "\n\n" + experiment.equal_size_table(sizes)
+    _report(experiment, outcomes, text, options.out)
+    return 0
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Run ``tvbi-ref train``."""
+    from tvbi_ref import experiment
+    from tvbi_ref.prior import HierarchicalPrior
+
+    numbers = {n: getattr(options, n) for n in ("field", "coupling_row", "coupling_col")}
+    support = make_support(options.prior, **numbers, p01=options.p01, p10=options.p10)
+    prior = HierarchicalPrior.spike_and_slab(
+        support, variance=options.variance, contrast=options.contrast
+    )
+    turbo = ("module_a", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
+    budget = _budget(options, {name: getattr(options, name) for name in turbo})
+    data, network = _data_and_network(options)
+    print(f"{data}\n{network}\n{support}\n", flush=True)
+    dense = experiment.dense_baseline(network, data, budget, seed=options.seed)
+    outcome = experiment.run(options.prior, network, data, prior, budget, seed=options.seed)
+    _report(experiment, [outcome], experiment.table(dense, [outcome]), options.out)
+    return 0
+
+
+def _budget(options: argparse.Namespace, turbo: dict[str, Any] | None = None) -> Any:
+    from tvbi_ref.experiment import Budget
+
+    return Budget(
+        epochs=options.epochs,
+        fine_tune_epochs=options.fine_tune_epochs,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        options=turbo or {},
+    )
+
+
+def _data_and_network(options: argparse.Namespace) -> tuple[Any, Any]:
+    from tvbi_ref import datasets, nets
+    from tvbi_ref.prior import Gamma
+
+    # MNIST comes with its own split; every other data set is split by the seed.
+    seed = {} if options.dataset == "mnist" else {"seed": options.seed}
+    data = datasets.load(options.dataset, **seed)
+    regression = data.n_classes is None
+    if regression:
+        data = data.standardised()
+    outputs = data.n_classes or data.y_train.shape[1]
+    network = nets.mlp(
+        [data.x_train.shape[1], *_widths(options.hidden), outputs],
+        seed=options.seed,
+        activation=options.activation,
+        likelihood="gaussian" if regression else "categorical",
+        noise=Gamma(1.0, 0.1),
+    )
+    return data, network
+
+
+def _widths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError(
+            f"--hidden must be whole numbers separated by commas; got {text!r}"
+        ) from None
+
+
+def _report(experiment: Any, outcomes: list[Any], text: str, out: str) -> None:
+    written = experiment.write(outcomes, text, out)
+    print(f"\n{text}\n\nwritten:")
+    for path in written:
+        print(f"  {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
