@@ -42,7 +42,7 @@ lint: $(DEV)/.done  ## ruff and mypy
 	$(DEV)/bin/mypy
 
 figures: $(VENV)/.done  ## redraw every figure from its script
-	set -e; for script in figures/*.py; do echo $$script; $(VENV)/bin/python $$script; done
+	set -e; for script in figures/[a-z]*.py; do echo $$script; $(VENV)/bin/python $$script; done
 
 bench: $(DEV)/.done  ## benchmarks (speed and memory; compile time apart)
 	$(DEV)/bin/python -m pytest benchmarks -o testpaths=benchmarks --benchmark-sort=name

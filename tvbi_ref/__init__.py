@@ -22,7 +22,7 @@ _HOME = {
     "ChainSupport": "module_b",
     "DataUnavailableError": "errors",
     "DivergenceError": "errors",
-    "Gamma": "prior",
+    "Gamma": "gamma",
     "GridSupport": "module_b",
     "HierarchicalPrior": "prior",
     "IndependentSupport": "module_b",
@@ -65,12 +65,13 @@ if TYPE_CHECKING:
         NonFiniteError,
         UniquenessWarning,
     )
+    from tvbi_ref.gamma import Gamma  # noqa: F401
     from tvbi_ref.module_b import (  # noqa: F401
         ChainSupport,
         GridSupport,
         IndependentSupport,
     )
-    from tvbi_ref.prior import Gamma, HierarchicalPrior  # noqa: F401
+    from tvbi_ref.prior import HierarchicalPrior  # noqa: F401
     from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import as_choice
 from tvbi_ref.errors import DataCorruptedError
+from tvbi_ref.gamma import Gamma
 from tvbi_ref.nets import GaussianLikelihood, Network, mlp
-from tvbi_ref.prior import Gamma
 
 FORMAT = "tvbi_ref network"
 VERSION = 1

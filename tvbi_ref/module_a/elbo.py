@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma, entr, expit, gammaln, log_expit
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a.q_precision import expected_log_precision, expected_precision
 from tvbi_ref.module_a.q_weight import second_moment
-from tvbi_ref.prior import Gamma
 
 LOG_2PI = float(np.log(2 * np.pi))
 

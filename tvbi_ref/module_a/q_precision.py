@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.prior import Gamma
+from tvbi_ref.gamma import Gamma
 
 
 def update_precision(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.prior import Gamma
+from tvbi_ref.gamma import Gamma
 
 
 def evidence(

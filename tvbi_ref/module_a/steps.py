@@ -14,6 +14,7 @@ from typing import NamedTuple
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a.collapsed import evidence_collapsed, precision_collapsed
 from tvbi_ref.module_a.elbo import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
 from tvbi_ref.module_a.q_precision import (
@@ -23,7 +24,6 @@ from tvbi_ref.module_a.q_precision import (
     update_precision_complex,
 )
 from tvbi_ref.module_a.q_support import evidence, update_support
-from tvbi_ref.prior import Gamma
 
 
 @dataclass(frozen=True)

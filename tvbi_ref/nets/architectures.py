@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tvbi_ref._validation import as_choice, as_count, as_widths
+from tvbi_ref.gamma import Gamma
 from tvbi_ref.nets.layers import Dense, Layer, LeakyReLU, ReLU
 from tvbi_ref.nets.losses import GaussianLikelihood, Loss, SoftmaxCrossEntropy
 from tvbi_ref.nets.network import Network
-from tvbi_ref.prior import Gamma
 
 ACTIVATIONS = {"relu": ReLU, "leaky_relu": LeakyReLU}
 LIKELIHOODS = ("categorical", "gaussian")

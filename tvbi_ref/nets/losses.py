@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, log_softmax, softmax
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real
-from tvbi_ref.prior import Gamma
+from tvbi_ref.gamma import Gamma
 
 LOG_2PI = math.log(2 * math.pi)
 

@@ -1,0 +1,38 @@
+"""What the figure scripts share: where results go, and how a table of rows is kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+
+import tvbi_ref
+from tvbi_ref._files import atomic_write
+
+HERE = Path(__file__).parent
+
+
+def write_rows(name: str, rows: Sequence[dict[str, Any]], settings: str) -> None:
+    """Write rows as figures/NAME.csv, with the settings and the versions in comment lines."""
+    text = io.StringIO()
+    text.write(f"# {settings}\n")
+    text.write(
+        f"# tvbi_ref {tvbi_ref.__version__}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, Numba {numba.__version__}\n"
+    )
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_write(HERE / f"{name}.csv") as file:
+        file.write(text.getvalue().encode())
+
+
+def mean_and_range(values: Sequence[float]) -> str:
+    """Return "mean (lowest to highest)"."""
+    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
