@@ -65,7 +65,9 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         for k, (kind, (colour, mark)) in enumerate(LOOK.items()):
             mine = [row for row in rows if row["prior"] == kind]
             style = {"color": colour, "marker": mark, "ls": "none", "alpha": 0.8}
-            left.plot([r["compression"] for r in mine], [r["tuned"] for r in mine], **style, label=kind)
+            left.plot(
+                [r["compression"] for r in mine], [r["tuned"] for r in mine], **style, label=kind
+            )
             for axes, column in ((middle, "equal_mean_run"), (right, "equal_index_bits")):
                 axes.plot(np.full(len(mine), k), [r[column] for r in mine], **style)
         dense = np.mean([row["dense"] for row in rows])

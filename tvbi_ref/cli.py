@@ -225,6 +225,7 @@ def run_train(options: argparse.Namespace) -> int:
     )
     turbo = ("module_a", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
     budget = _budget(options, {name: getattr(options, name) for name in turbo})
+    budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after it
     data, network = _data_and_network(options)
     print(f"{data}\n{network}\n{support}\n", flush=True)
     dense = experiment.dense_baseline(network, data, budget, seed=options.seed)

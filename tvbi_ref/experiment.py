@@ -41,6 +41,17 @@ class Budget:
     learning_rate: float = 2e-3
     options: dict[str, Any] = field(default_factory=dict)
 
+    def turbo(self, prior: HierarchicalPrior | Sequence[HierarchicalPrior], seed: int) -> TurboVBI:
+        """Return the algorithm with this budget; it checks every setting."""
+        return TurboVBI(
+            prior,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            seed=seed,
+            **self.options,
+        )
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -136,14 +147,7 @@ def run(
     ('chains', 1184)
     """
     started = time.perf_counter()
-    turbo = TurboVBI(
-        prior,
-        epochs=budget.epochs,
-        batch_size=budget.batch_size,
-        learning_rate=budget.learning_rate,
-        seed=seed,
-        **budget.options,
-    )
+    turbo = budget.turbo(prior, seed)
     validation = None if data.x_valid is None else (data.x_valid, data.y_valid)
     result = turbo.fit(
         network.copy(), data.x_train, data.y_train, validation=validation, progress=progress

@@ -116,7 +116,7 @@ class SupportPrior(ABC):
         >>> bool(answer.log_odds[1, 1] > -2.0)
         True
         """
-        l = as_float_array(evidence, "evidence", ndim=2)  # noqa: E741 - the paper's letter
+        l = as_float_array(evidence, "evidence", ndim=2)
         schedule = Schedule(
             as_count(sweeps, "sweeps", at_least=1),
             as_real(tol, "tol", at_least=0),

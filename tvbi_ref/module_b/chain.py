@@ -83,14 +83,39 @@ def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatA
 
 
 def chain_odds_numpy(odds: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
-    """Return e^ of `chain_messages_numpy` for evidence given in odds (I, J)."""
+    """Return e^ of `chain_messages_numpy` for evidence given in odds.
+
+    Parameters
+    ----------
+    odds : ndarray (I, J), > 0
+        e^l.
+    p01, p10 : float
+
+    Returns
+    -------
+    forward, backward : ndarray (I, J)
+        Odds.
+    """
     forward, backward = chain_messages_numpy(np.log(odds), p01, p10)
     return np.exp(forward), np.exp(backward)
 
 
 @kernel(twin=chain_odds_numpy)
 def chain_odds(odds, p01, p10):  # type: ignore[no-untyped-def]
-    """Forward-backward in odds; rows outside, columns inside, so that memory is read in order."""
+    """Forward-backward in odds; rows outside, columns inside, so that memory is read in order.
+
+    Same arguments and results as `chain_odds_numpy`.
+
+    Notes
+    -----
+    Source: [chain], [sum-product].
+
+    Examples
+    --------
+    >>> forward, backward = chain_odds(np.ones((3, 1)), 0.2, 0.2)
+    >>> bool(np.allclose(forward, 1) and np.allclose(backward, 1))
+    True
+    """
     n_rows, n_cols = odds.shape
     p00, p11 = 1.0 - p01, 1.0 - p10
     forward, backward = np.empty_like(odds), np.empty_like(odds)

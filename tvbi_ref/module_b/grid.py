@@ -108,7 +108,21 @@ def grid_sweep_numpy(
 
 @kernel(twin=grid_sweep_numpy)
 def grid_sweep(odds, old, new, t_row, t_col, damping):  # type: ignore[no-untyped-def]
-    """Pass all messages once, in loops; each node writes what its four neighbours will hear."""
+    """Pass all messages once, in loops; each node writes what its four neighbours will hear.
+
+    Same arguments and result as `grid_sweep_numpy`.
+
+    Notes
+    -----
+    Source: [cavity], [sum-product].
+
+    Examples
+    --------
+    >>> old, new = np.ones((4, 1, 2)), np.ones((4, 1, 2))
+    >>> residual = grid_sweep(np.array([[4.0, 1.0]]), old, new, 2.0, 1.0, 0.0)
+    >>> new[LEFT]
+    array([[1. , 1.5]])
+    """
     n_rows, n_cols = odds.shape
     keep = 1.0 - damping
     residual = 0.0

@@ -78,7 +78,7 @@ class Dense:
         log_variance: float = -8.0,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        I = as_count(n_inputs, "n_inputs", at_least=1)  # noqa: E741 - the paper's letter
+        I = as_count(n_inputs, "n_inputs", at_least=1)
         J = as_count(n_outputs, "n_outputs", at_least=1)
         scale = np.sqrt(2.0 / I)
         self.mean = Parameter("mean", (scale * rng.standard_normal((I, J))).astype(dtype))

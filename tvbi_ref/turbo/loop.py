@@ -182,6 +182,9 @@ class TurboVBI:
         as_count(self.epochs, "epochs", at_least=1)
         as_count(self.batch_size, "batch_size", at_least=1)
         as_choice(self.module_a, "module_a", FORMS)
+        as_count(self.sweeps, "sweeps", at_least=1)
+        as_real(self.sweep_tol, "sweep_tol", at_least=0)
+        as_real(self.damping, "damping", at_least=0, below=1)
         as_real(self.tol, "tol", at_least=0)
         as_count(self.seed, "seed")
         self.schedule = Annealing(
@@ -280,7 +283,7 @@ class _Run:
 
     def _wire(self, prior: HierarchicalPrior, weights: Dense) -> Exchange:
         s = self.settings
-        I, J = weights.mean.value.shape  # noqa: E741 - the paper's letter
+        I, J = weights.mean.value.shape
         return Exchange(prior.support, (I, J), s.sweeps, s.sweep_tol, s.damping)
 
     def _estimate(self, layer: LayerState, epoch: int) -> None:

@@ -1,0 +1,106 @@
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tvbi_ref import checkpoint, cli
+
+
+def quick(*arguments):
+    return [*arguments, "--epochs", "2", "--fine-tune-epochs", "1"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """Run the demo once, short; return its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("demo") / "out"
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert cli.main(quick("demo", "--out", str(folder))) == 0
+    return folder, printed.getvalue()
+
+
+def test_the_demo_prints_one_table_and_writes_everything_it_names(demo):
+    folder, text = demo
+    for prior in cli.PRIORS:
+        assert f"\n{prior}" in text
+    written = [Path(line.strip()) for line in text.split("written:")[1].strip().splitlines()]
+    assert len(written) == 2 + 5 * 3
+    assert set(written) == set(folder.iterdir())
+    assert all(path.stat().st_size > 100 for path in written)
+    assert (folder / "table.txt").read_text().strip() in text
+
+
+def test_the_models_that_the_demo_writes_can_be_used(demo, digits):
+    network = checkpoint.load_network(demo[0] / "model_grid.npz")
+    assert all(layer.mask is not None for layer in network.weight_layers)
+    assert network.predict(digits.x_test).shape == (360, 10)
+
+
+def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
+    arguments = ["train", "synthetic", "--hidden", "", "--prior", "chains", "--out", str(tmp_path)]
+    assert cli.main(quick(*arguments)) == 0
+    assert "test rmse" in capsys.readouterr().out
+    arguments = ["train", "digits", "--hidden", "8", "--module-a", "mean_field"]
+    assert cli.main(quick(*arguments, "--out", str(tmp_path))) == 0
+
+
+def test_the_same_command_gives_the_same_model(tmp_path):
+    for name in ("a", "b"):
+        arguments = ["train", "digits", "--hidden", "8", "--out", str(tmp_path / name)]
+        assert cli.main(quick(*arguments)) == 0
+    a, b = (checkpoint.load_network(tmp_path / n / "model_grid.npz") for n in ("a", "b"))
+    assert all(np.array_equal(x, y) for x, y in zip(a.state(), b.state(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "digits", "--hidden", "8,x"], "--hidden must be whole numbers"),
+        (["train", "digits", "--hidden", "0"], "widths[1] must be a whole number >= 1; got 0"),
+        (["train", "digits", "--prior", "chains", "--field", "1"], "--field has no meaning"),
+        (["train", "digits", "--prior", "chains", "--p01", "2"], "p01 must be a number"),
+        (["train", "digits", "--contrast", "2"], "contrast must be a number"),
+        (["train", "digits", "--epochs", "0"], "epochs must be a whole number >= 1; got 0"),
+        (["train", "digits", "--damping", "1"], "damping must be a number"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_it_and_exit_status_2(arguments, says, capsys, tmp_path):
+    assert cli.main([*arguments, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_missing_data_offline_says_both_ways_out(capsys, tmp_path, monkeypatch):
+    import pooch
+
+    def offline(*args, **kwargs):
+        raise OSError("no route to host")
+
+    monkeypatch.setenv("TVBI_DATA", str(tmp_path / "nothing"))
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / "cache")
+    monkeypatch.setattr(pooch, "retrieve", offline)
+    assert cli.main(["train", "boston", "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "$TVBI_DATA" in error
+    assert "download" in error
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["train"]])
+def test_help_names_every_option_with_its_meaning(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*command, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert "usage: tvbi-ref" in text
+    if command == ["train"]:
+        for option in ("--hidden", "--prior", "--coupling-col", "--module-a", "--spike-epochs"):
+            assert option in text
+
+
+def test_no_command_prints_the_help(capsys):
+    assert cli.main([]) == 2
+    assert "commands" in capsys.readouterr().out

@@ -1,0 +1,157 @@
+"""The house itself: who imports whom, what is documented, what the locks hold."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+import tvbi_ref
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "tvbi_ref"
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, also inside functions and TYPE_CHECKING blocks."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def imports_of(folder: str) -> set[str]:
+    return set().union(*(imports(path) for path in (PACKAGE / folder).rglob("*.py")))
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("module_a", ("module_b", "turbo", "nets", "compress")),
+        ("module_b", ("module_a", "turbo", "nets", "compress", "prior")),
+        ("nets", ("module_a", "module_b", "turbo", "compress", "prior")),
+        ("turbo", ("compress", "plots", "experiment", "cli")),
+    ],
+)
+def test_data_flows_one_way(folder, forbidden):
+    used = imports_of(folder)
+    for name in forbidden:
+        wrong = {module for module in used if module.startswith(f"tvbi_ref.{name}")}
+        assert not wrong, f"{folder} must not import {wrong}"
+
+
+def test_the_enumeration_oracle_imports_nothing_of_ours():
+    assert not {m for m in imports(PACKAGE / "module_b" / "exact.py") if m.startswith("tvbi")}
+
+
+def run(code: str, **environment: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def test_importing_the_package_loads_nothing_slow():
+    code = (
+        "import sys, json, tvbi_ref, tvbi_ref.cli\n"
+        "tvbi_ref.cli.build_parser().format_help()\n"
+        "print(json.dumps([m for m in ('numba', 'matplotlib', 'sklearn') if m in sys.modules]))"
+    )
+    assert json.loads(run(code)) == []
+
+
+def test_every_public_name_resolves():
+    for name in tvbi_ref.__all__:
+        assert getattr(tvbi_ref, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        tvbi_ref.nonsense  # noqa: B018
+    assert set(tvbi_ref.__all__) <= set(dir(tvbi_ref))
+
+
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+def public_functions():
+    for module in map(importlib.import_module, MODULES):
+        for name, thing in vars(module).items():
+            here = getattr(thing, "__module__", None) == module.__name__
+            if here and not name.startswith("_") and inspect.isfunction(inspect.unwrap(thing)):
+                yield pytest.param(thing, id=f"{module.__name__}.{name}")
+
+
+# Entry points and figures of the command line; their behaviour is shown in its own tests.
+WITHOUT_EXAMPLE = re.compile(r"cli\.|_terms$|_odds_numpy$|load_(mnist|network)|experiment\.")
+
+
+@pytest.mark.parametrize("function", list(public_functions()))
+def test_every_public_function_has_an_example(function):
+    where = f"{function.__module__}.{function.__name__}"
+    assert function.__doc__, f"{where} has no docstring"
+    if not WITHOUT_EXAMPLE.search(where) and not where.endswith("plots.save"):
+        assert ">>>" in function.__doc__, f"{where} has no example"
+
+
+def pyproject() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_environment_yml_and_pyproject_are_in_step():
+    project = pyproject()["project"]
+    wanted = set(project["dependencies"])
+    for extra in ("test", "bench", "lint", "notebooks"):
+        wanted |= set(project["optional-dependencies"][extra])
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    plain = {entry for entry in environment["dependencies"] if isinstance(entry, str)}
+    build = pyproject()["build-system"]["requires"][0].replace("_", "-")
+    assert plain == wanted | {"python" + project["requires-python"], "pip", build}
+    assert environment["dependencies"][-1] == {"pip": ["-e ."]}
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_locks_are_hashed_and_name_no_host(lock):
+    text = (ROOT / lock).read_text()
+    assert "://" not in text
+    assert "--index-url" not in text
+    pins = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, flags=re.MULTILINE)
+    assert text.count("--hash=sha256:") >= len(pins) > 10
+    wanted = {re.split(r"[><=]", name)[0] for name in pyproject()["project"]["dependencies"]}
+    assert wanted <= set(pins)
+
+
+def test_the_demo_lock_has_the_runtime_packages_only():
+    pins = (ROOT / "requirements.lock").read_text()
+    for name in ("pytest==", "ruff==", "mypy==", "jupyterlab=="):
+        assert name not in pins
+        assert name in (ROOT / "requirements-dev.lock").read_text()
+
+
+def test_the_readme_shows_pictures_that_exist_and_the_two_commands():
+    text = (ROOT / "README.md").read_text()
+    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
+    assert pictures
+    links = [
+        link.split("#")[0] for link in pictures + re.findall(r"\]\((?!https?:)([^)#][^)]*)\)", text)
+    ]
+    missing = [link for link in links if not (ROOT / link).exists()]
+    assert not missing
+    assert "make demo" in text
+    assert "make test" in text
