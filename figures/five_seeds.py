@@ -73,7 +73,7 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
         dense = np.mean([row["dense"] for row in rows])
         left.axhline(dense, color="0.3", ls="--", label=f"dense, mean {dense:.3f}")
         left.set(xlabel="times fewer weights", ylabel="test accuracy", title="after fine-tuning")
-        left.legend()
+        figure.legend(loc="outside lower left", ncols=4)
         middle.set(title="mean run at equal size")
         right.set(title="index bits a kept weight at equal size", ylim=(0, None))
         for axes in (middle, right):

@@ -67,7 +67,7 @@ def main() -> None:
                 print(rows[-1], flush=True)
                 axes.plot(result.trace["epoch"] + 1, density, color=colour, ls=line, label=form)
             spike = "annealed" if spike_epochs else "final from the start"
-            axes.set(title=f"{name}, spike {spike}", xlabel="epoch", ylim=(-0.02, 1.02))
+            axes.set(title=f"{name}\nspike {spike}", xlabel="epoch", ylim=(-0.02, 1.02))
         grid[0].set_ylabel(r"share of weights with $\tilde\pi \geq 1/2$")
         grid[0].legend()
     write_rows("mean_field_trap", rows, f"digits, 64-128-64-10, seed 0, {EPOCHS} epochs")

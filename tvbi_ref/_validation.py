@@ -57,7 +57,10 @@ def as_float_array(
     Traceback (most recent call last):
     tvbi_ref.errors.NonFiniteError: x has 1 entry that is not finite (first at (1,): nan)
     """
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array: {error}") from error
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be a real array; got dtype {array.dtype}")
     if dtype is not None or array.dtype.kind != "f":
@@ -138,9 +141,12 @@ def as_real(
         if bound is not None
     ]
     wanted = "a finite number" if not bounds else "a number " + " and ".join(bounds)
-    if isinstance(value, bool) or not isinstance(value, Real | np.generic):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be {wanted}; got {type(value).__name__} {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond the range of floats
+        number = np.inf
     inside = (
         np.isfinite(number)
         and (above is None or number > above)
@@ -194,6 +200,8 @@ def as_widths(value: Sequence[int], name: str = "widths") -> tuple[int, ...]:
     Traceback (most recent call last):
     ValueError: widths[1] must be a whole number >= 1; got 0
     """
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a sequence of whole numbers; got {value!r}")
     widths = tuple(as_count(width, f"{name}[{k}]", at_least=1) for k, width in enumerate(value))
     if len(widths) < 2:
         raise ValueError(f"{name} must name at least an input and an output size; got {widths}")

@@ -63,7 +63,7 @@ class Gamma:
 
         Parameters
         ----------
-        precision : array_like, any shape, > 0
+        precision : array_like, any shape, >= 0
 
         Examples
         --------
@@ -71,6 +71,8 @@ class Gamma:
         array([ 0.693, -1.307])
         """
         r = as_float_array(precision, "precision")
+        if (r < 0).any():
+            raise ValueError(f"precision must be >= 0; got {r.min():g}")
         return self.log_normalizer + xlogy(self.shape - 1.0, r) - self.rate * r
 
     def expected_log_density(

@@ -17,7 +17,7 @@ times smaller a dead one is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -193,6 +193,8 @@ def per_layer(
     """
     if isinstance(prior, HierarchicalPrior):
         return [prior] * n_layers
+    if not isinstance(prior, Iterable):
+        raise TypeError(f"prior must be a HierarchicalPrior or a sequence of them; got {prior!r}")
     priors = list(prior)
     if len(priors) != n_layers:
         raise ValueError(f"prior must name {n_layers} priors, one a layer; got {len(priors)}")

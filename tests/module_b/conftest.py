@@ -11,7 +11,7 @@ def _enumerated_extrinsic(log_prior, evidence):
 
     In log space and without the node's own evidence, so that it neither saturates nor cancels.
     """
-    l = np.asarray(evidence, dtype=np.float64)  # noqa: E741 - the paper's letter
+    l = np.asarray(evidence, dtype=np.float64)
     states = exact.all_states(l.shape)
     log_w = log_prior(states) + (l * states).sum(axis=(1, 2))
     odds = np.empty_like(l)

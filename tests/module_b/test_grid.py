@@ -22,7 +22,7 @@ from tvbi_ref.module_b.grid import (
     Border,
 )
 
-quick = settings(max_examples=30, deadline=None)
+quick = settings(max_examples=30, deadline=None, derandomize=True)
 weak = st.floats(-0.34, 0.34)
 strong = st.floats(-3, 3)
 probabilities = st.floats(0.02, 0.98)
@@ -79,7 +79,7 @@ def test_a_grid_of_one_row_or_column_is_a_tree_and_exact(
     def log_prior(states):
         return exact.ising_log_weights(states, h, J_row, J_col)
 
-    answer = ising_grid(h, J_row, J_col).extrinsic(evidence)
+    answer = ising_grid(h, J_row, J_col).extrinsic(evidence, **TIGHT)
     expected = enumerated_extrinsic(log_prior, evidence)
     np.testing.assert_allclose(answer.log_odds, expected, atol=1e-9)
 
@@ -94,7 +94,7 @@ def test_coupled_in_one_direction_only_a_grid_is_many_chains_and_exact(
     def log_prior(states):
         return exact.ising_log_weights(states, -0.5, J_row, J_col)
 
-    answer = ising_grid(-0.5, J_row, J_col).extrinsic(evidence)
+    answer = ising_grid(-0.5, J_row, J_col).extrinsic(evidence, **TIGHT)
     expected = enumerated_extrinsic(log_prior, evidence)
     np.testing.assert_allclose(answer.log_odds, expected, atol=1e-9)
 
@@ -107,7 +107,7 @@ def test_a_neutral_row_chain_leaves_the_chains_down_the_columns(evidence, p01, p
         grid = GridSupport.from_markov(0.5, 0.5, p01, p10)
     chain = ChainSupport(p01, p10)
     np.testing.assert_allclose(
-        grid.extrinsic(evidence).log_odds, chain.extrinsic(evidence).log_odds, atol=1e-9
+        grid.extrinsic(evidence, **TIGHT).log_odds, chain.extrinsic(evidence).log_odds, atol=1e-9
     )
 
 
@@ -119,7 +119,7 @@ def test_a_neutral_column_chain_leaves_the_chains_along_the_rows(evidence, p01, 
         grid = GridSupport.from_markov(p01, p10, 0.5, 0.5)
     chain = ChainSupport(p01, p10, axis=1)
     np.testing.assert_allclose(
-        grid.extrinsic(evidence).log_odds, chain.extrinsic(evidence).log_odds, atol=1e-9
+        grid.extrinsic(evidence, **TIGHT).log_odds, chain.extrinsic(evidence).log_odds, atol=1e-9
     )
 
 
@@ -129,7 +129,9 @@ def test_a_memoryless_row_chain_acts_as_a_field(evidence, p, p01, p10):
     field = float(logit(p))
     grid = GridSupport.from_markov(p, 1 - p, p01, p10)
     chain = ChainSupport(p01, p10).extrinsic(evidence + field)
-    np.testing.assert_allclose(grid.extrinsic(evidence).log_odds, chain.log_odds + field, atol=1e-9)
+    np.testing.assert_allclose(
+        grid.extrinsic(evidence, **TIGHT).log_odds, chain.log_odds + field, atol=1e-9
+    )
 
 
 @quick
@@ -401,12 +403,10 @@ def test_a_warm_start_from_the_converged_state_takes_one_sweep_and_changes_nothi
     evidence = np.random.default_rng(4).normal(size=(6, 5))
     grid = GridSupport(-1.0, 0.2, 0.4)
     cold = grid.extrinsic(evidence, tol=1e-10)
-    kept = cold.state.copy()
     warm = grid.extrinsic(evidence, cold.state, tol=1e-10)
     assert cold.sweeps > 5
     assert warm.sweeps == 1
     np.testing.assert_allclose(warm.log_odds, cold.log_odds, atol=1e-9)
-    np.testing.assert_array_equal(cold.state, kept)
 
 
 def test_stopping_and_going_on_is_the_same_as_going_on():
@@ -414,7 +414,9 @@ def test_stopping_and_going_on_is_the_same_as_going_on():
     grid = GridSupport(-1.0, 0.2, 0.4)
     at_once = grid.extrinsic(evidence, sweeps=7, tol=0.0)
     first = grid.extrinsic(evidence, sweeps=3, tol=0.0)
+    kept = first.state.copy()
     rest = grid.extrinsic(evidence, first.state, sweeps=4, tol=0.0)
+    np.testing.assert_array_equal(first.state, kept)
     np.testing.assert_array_equal(rest.log_odds, at_once.log_odds)
     np.testing.assert_array_equal(
         np.concatenate([first.residuals, rest.residuals]), at_once.residuals
@@ -487,7 +489,7 @@ def test_the_uniqueness_value_dominates_the_non_backtracking_matrix_of_a_finite_
     assert radii[2] > 0.7 * bound
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(loopy, st.floats(-1.5, 1.5), st.floats(0, 0.97), st.integers(0, 2**32 - 1))
 def test_below_one_every_start_leads_to_the_same_answer(evidence, J_row, share, seed):
     # J_col is what brings the uniqueness value to `share` of the way to its bound.

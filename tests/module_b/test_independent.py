@@ -18,7 +18,7 @@ PRIORS = [
 ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(st.floats(-30, 30), evidences)
 def test_an_independent_support_answers_its_prior_whatever_the_evidence(h, evidence):
     answer = IndependentSupport(h).extrinsic(evidence)
@@ -27,7 +27,7 @@ def test_an_independent_support_answers_its_prior_whatever_the_evidence(h, evide
 
 
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: type(prior).__name__)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(evidence=evidences)
 def test_the_belief_is_the_sigmoid_of_extrinsic_plus_evidence(prior, evidence):
     answer = prior.extrinsic(evidence)

@@ -35,15 +35,15 @@ from tvbi_ref.module_b.messages import markov_to_ising, stationary
 ABOVE, BELOW, LEFT, RIGHT = range(4)
 """Where a message came from: `messages[ABOVE, i, j]` is what (i, j) hears from (i-1, j)."""
 
-MAX_COUPLING = 40.0
+MAX_COUPLING = 36.0
 """A coupling is at most this, so that no product of odds can overflow (see `SATURATION`)."""
 
 SATURATION = 8 * MAX_COUPLING + 40
 """The node's own log-odds are cut here before e^x.
 
 Three messages can pull a cavity back by at most 6 J, and a message is saturated to the
-last bit when |c| > 2 J + 37. So the cut at 8 J + 40 changes no message, while the belief
-odds stay below e^(16 J + 40) = e^680, which float64 still holds.
+last bit when |c| > 2 J + 37. So the cut at 8 J + 40 changes no message, while t times the
+belief odds stays below e^(18 J + 40) = e^688, which float64 still holds.
 """
 
 GIBBS_SWEEPS = 200
@@ -167,6 +167,10 @@ class Border:
     left: float = 0.0
     right: float = 0.0
 
+    def __post_init__(self) -> None:
+        for side in ("top", "bottom", "left", "right"):
+            object.__setattr__(self, side, as_real(getattr(self, side), f"border.{side}"))
+
 
 @dataclass(frozen=True, eq=False)
 class GridSupport(SupportPrior):
@@ -186,7 +190,7 @@ class GridSupport(SupportPrior):
     Raises
     ------
     ValueError
-        If a number is not finite or a coupling is beyond +-40.
+        If a number is not finite or a coupling is beyond +-36.
 
     Warns
     -----

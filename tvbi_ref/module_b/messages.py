@@ -90,7 +90,9 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
     Notes
     -----
     Source: [sum-product], its Ising form. It lies in [-2|J|, 2|J|]: a neighbour can never
-    say more than the coupling allows.
+    say more than the coupling allows. With a = |2J| and b = |c| the same number is
+    +-{min(a, b) - ln(1 + e^-|a-b|) + ln(1 + e^-(a+b))}, which stays exact where the
+    hyperbolic tangents round to 1.
 
     Examples
     --------
@@ -98,7 +100,9 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
     array([-1.,  0.,  1.])
     """
     c = np.asarray(cavity, dtype=np.float64)
-    return 2.0 * np.arctanh(np.tanh(coupling) * np.tanh(c / 2.0))
+    a, b = abs(2.0 * coupling), np.abs(c)
+    less = np.log1p(np.exp(-np.abs(a - b))) - np.log1p(np.exp(-(a + b)))
+    return np.sign(coupling) * np.sign(c) * (np.minimum(a, b) - less)
 
 
 def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatArray:

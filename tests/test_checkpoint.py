@@ -1,0 +1,300 @@
+"""Checkpoints: exact round trips, and nothing damaged is ever believed."""
+
+import gc
+import io
+import json
+
+import numpy as np
+import pytest
+
+from tvbi_ref import nets
+from tvbi_ref.checkpoint import load_network, save_network
+from tvbi_ref.errors import DataCorruptedError
+from tvbi_ref.prior import Gamma
+
+
+def learned(**changes):
+    """Return a regression network whose noise precision has seen some data."""
+    net = nets.mlp([3, 4, 2], seed=0, likelihood="gaussian", noise=Gamma(2.0, 1.5), **changes)
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    nets.train(net, x, x[:, :2], epochs=2, seed=0)
+    return net
+
+
+def pruned(net):
+    rng = np.random.default_rng(1)
+    for layer in net.weight_layers:
+        layer.prune(rng.random(layer.mean.value.shape) < 0.5)
+    return net
+
+
+NETWORKS = {
+    "categorical": lambda: nets.mlp([3, 4, 2], seed=3),
+    "leaky": lambda: nets.mlp([3, 4, 4, 2], seed=3, activation="leaky_relu"),
+    "known noise": lambda: nets.mlp([3, 2], seed=3, likelihood="gaussian", noise=0.1),
+    "learned noise": learned,
+    "unseen noise": lambda: nets.mlp([3, 1], seed=0, likelihood="gaussian", noise=Gamma(2, 3)),
+    "masks": lambda: pruned(nets.mlp([3, 4, 2], seed=3)),
+    "one mask": lambda: one_mask(nets.mlp([3, 4, 2], seed=3)),
+    "float64": lambda: nets.mlp([3, 4, 2], seed=3, dtype=np.float64),
+    "everything": lambda: pruned(learned(activation="leaky_relu", dtype=np.float64)),
+    "lenet": lambda: nets.lenet_300_100(seed=0),
+}
+
+
+def one_mask(net):
+    net.weight_layers[1].prune(np.eye(4, 2, dtype=bool))
+    return net
+
+
+def content(net):
+    """Return everything that makes up a network, in comparable form."""
+    loss = net.loss
+    return (
+        net.recipe,
+        net.dtype,
+        [(p.name, p.value.dtype, p.value.tobytes(), p.bounds) for p in net.parameters()],
+        [None if layer.mask is None else layer.mask.tolist() for layer in net.weight_layers],
+        [type(layer) for layer in net.layers],
+        type(loss),
+        getattr(loss, "prior", None),
+        getattr(loss, "posterior", None),
+        getattr(loss, "noise_precision", None),
+    )
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_round_trip_is_exact(name, tmp_path):
+    net = NETWORKS[name]()
+    save_network(tmp_path / "net.npz", net)
+    again = load_network(tmp_path / "net.npz")
+    assert content(again) == content(net)
+    x = np.random.default_rng(0).normal(size=(5, net.widths[0]))
+    np.testing.assert_array_equal(again.predict(x), net.predict(x))
+    np.testing.assert_array_equal(
+        again.predict(x, np.random.default_rng(0)), net.predict(x, np.random.default_rng(0))
+    )
+
+
+def test_saving_does_not_change_the_network(tmp_path):
+    net = NETWORKS["everything"]()
+    before = content(net.copy())
+    save_network(tmp_path / "net.npz", net)
+    assert content(net) == before
+
+
+def test_a_loaded_network_trains_on_as_the_saved_one(tmp_path):
+    net = NETWORKS["everything"]()
+    save_network(tmp_path / "net.npz", net)
+    again = load_network(tmp_path / "net.npz")
+    x = np.random.default_rng(0).normal(size=(8, 3))
+    for one in (net, again):
+        nets.train(one, x, x[:, :2], epochs=3, seed=4)
+    assert content(again) == content(net)
+
+
+def test_a_path_may_be_text_and_its_folder_new(tmp_path):
+    net = NETWORKS["categorical"]()
+    save_network(str(tmp_path / "new" / "folder" / "net.npz"), net)
+    assert content(load_network(str(tmp_path / "new" / "folder" / "net.npz"))) == content(net)
+
+
+def test_the_name_is_taken_as_it_is(tmp_path):
+    """No .npz is added behind the caller's back."""
+    save_network(tmp_path / "net.model", NETWORKS["categorical"]())
+    assert [path.name for path in tmp_path.iterdir()] == ["net.model"]
+    load_network(tmp_path / "net.model")
+
+
+def test_a_network_without_a_recipe_cannot_be_saved(tmp_path):
+    layers = [nets.Dense(2, 2, np.random.default_rng(0))]
+    with pytest.raises(ValueError, match="recipe"):
+        save_network(tmp_path / "net.npz", nets.Network(layers, nets.SoftmaxCrossEntropy()))
+    assert list(tmp_path.iterdir()) == []
+
+
+# Damage
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Return (bytes of a file that uses every feature, content of its network)."""
+    path = tmp_path_factory.mktemp("saved") / "net.npz"
+    net = NETWORKS["everything"]()
+    save_network(path, net)
+    return path.read_bytes(), content(net)
+
+
+def damaged(data, kind, rng):
+    if kind == "truncated":
+        return data[: rng.integers(len(data))]
+    if kind == "noise":
+        return rng.bytes(int(rng.integers(1, 2 * len(data))))
+    at = int(rng.integers(len(data)))
+    if kind == "flipped":
+        more = bytes([data[at] ^ int(rng.integers(1, 256))])
+    else:
+        more = rng.bytes(int(rng.integers(1, 50)))
+    kept = at if kind == "inserted" else at + len(more)
+    return data[:at] + more + data[kept:]
+
+
+def outcome(path, data, expected):
+    """Return "refused", "the same", or what else happened."""
+    path.write_bytes(data)
+    try:
+        net = load_network(path)
+    except DataCorruptedError:
+        return "refused"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "the same" if content(net) == expected else "silently different"
+
+
+@pytest.mark.parametrize("kind", ["truncated", "flipped", "noise", "overwritten", "inserted"])
+def test_a_damaged_file_is_refused_or_harmless(kind, saved, tmp_path):
+    """Two hundred times each. A flipped byte may be one that no reader needs."""
+    data, expected = saved
+    rng = np.random.default_rng(0)
+    outcomes = [
+        outcome(tmp_path / "net.npz", damaged(data, kind, rng), expected) for _ in range(200)
+    ]
+    assert set(outcomes) <= {"refused", "the same"}
+    assert "refused" in outcomes
+    if kind in ("truncated", "noise"):
+        assert "the same" not in outcomes
+
+
+def archive(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def array_file():
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(3))
+    return buffer.getvalue()
+
+
+def header(**changes):
+    """Return an archive with a header alone, the checksum right for no arrays."""
+    whole = {
+        "format": "tvbi_ref network",
+        "version": 1,
+        "dtype": "float32",
+        "recipe": {"architecture": "mlp", "widths": [2, 2]},
+        "noise": None,
+        "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    }
+    kept = {key: value for key, value in {**whole, **changes}.items() if value != "absent"}
+    return archive(header=np.array(json.dumps(kept)))
+
+
+FOREIGN = {
+    "empty": b"",
+    "text": b"weights, please\n",
+    "one array": array_file(),
+    "other archive": archive(x=np.zeros(3)),
+    "pickled": archive(header=np.array([{"a": 1}], dtype=object)),
+    "header is no JSON": archive(header=np.array("{half")),
+    "header is a list": archive(header=np.array("[1, 2]")),
+    "header is a number": archive(header=np.zeros(3)),
+    "other format": header(format="other"),
+    "newer version": header(version=2),
+    "version in words": header(version="two"),
+    "no version": header(version="absent"),
+    "no checksum": header(sha256="absent"),
+    "wrong checksum": header(sha256="0" * 64),
+    "no arrays": header(),
+    "no recipe": header(recipe="absent"),
+    "unknown architecture": header(recipe={"architecture": "transformer"}),
+    "impossible widths": header(recipe={"architecture": "mlp", "widths": [2, -1]}),
+    "unknown dtype": header(dtype="float17"),
+    "no noise": header(noise="absent"),
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_a_foreign_file_is_refused(what, tmp_path):
+    path = tmp_path / "net.npz"
+    path.write_bytes(FOREIGN[what])
+    with pytest.raises(DataCorruptedError, match=r"net\.npz"):
+        load_network(path)
+
+
+def test_a_newer_version_is_named(tmp_path):
+    path = tmp_path / "net.npz"
+    path.write_bytes(header(version=2))
+    with pytest.raises(DataCorruptedError, match="version 2.*up to 1"):
+        load_network(path)
+
+
+def test_a_changed_array_is_refused_by_its_checksum(tmp_path):
+    """A valid archive, repacked by someone with one weight changed."""
+    path = tmp_path / "net.npz"
+    save_network(path, NETWORKS["masks"]())
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["parameter_0"][0, 0] += 1
+    path.write_bytes(archive(**arrays))
+    with pytest.raises(DataCorruptedError, match="checksum"):
+        load_network(path)
+    del arrays["mask_0"]
+    arrays["parameter_0"][0, 0] -= 1
+    path.write_bytes(archive(**arrays))
+    with pytest.raises(DataCorruptedError, match="checksum"):
+        load_network(path)
+
+
+def test_a_missing_file_is_not_a_damaged_one(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_network(tmp_path / "nothing.npz")
+
+
+def test_refusing_a_file_leaves_no_open_handle(tmp_path):
+    """On some systems an open file cannot be deleted or replaced."""
+    path = tmp_path / "net.npz"
+    path.write_bytes(archive(x=np.zeros(3))[:-5])
+    with pytest.raises(DataCorruptedError):
+        load_network(path)
+    gc.collect()  # a ResourceWarning is an error here
+
+
+# Interruption
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(error, tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    old = NETWORKS["categorical"]()
+    save_network(path, old)
+
+    def half(file, **arrays):
+        file.write(b"PK half of a file")
+        raise error
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(type(error)):
+        save_network(path, NETWORKS["masks"]())
+    monkeypatch.undo()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["net.npz"]
+    assert content(load_network(path)) == content(old)
+
+
+def test_an_interrupted_first_write_leaves_no_file(tmp_path, monkeypatch):
+    def half(file, **arrays):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", half)
+    with pytest.raises(OSError, match="disk full"):
+        save_network(tmp_path / "net.npz", NETWORKS["categorical"]())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_again_replaces_the_file(tmp_path):
+    path = tmp_path / "net.npz"
+    for name in ("categorical", "everything"):
+        save_network(path, NETWORKS[name]())
+    assert content(load_network(path)) == content(NETWORKS["everything"]())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["net.npz"]
