@@ -146,7 +146,9 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
         help="the form of Module A; mean_field is the paper's",
     )
     group.add_argument("--sweeps", type=int, default=5, help="of Module B an epoch")
-    group.add_argument("--damping", type=float, default=0.0, help="of Module B's messages")
+    group.add_argument(
+        "--damping", type=float, help="of Module B's messages; default: 0, or 0.5 above the bound"
+    )
     group.add_argument("--kl-warmup", type=int, help="epochs; default: half of --epochs")
     group.add_argument("--spike-epochs", type=int, help="of annealing; default: half of --epochs")
     group.add_argument("--tol", type=float, default=0.0, help="stop when no pi_tilde moves more")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_choice, as_count, as_float_array, as_real
 from tvbi_ref.errors import UniquenessWarning
 
 
@@ -52,12 +52,20 @@ class SupportMessage:
         return int(self.residuals.size)
 
 
+ORDERS = ("parallel", "directional")
+"""All messages at once (Jacobi), or down, up, right and left in turn (Gauss-Seidel)."""
+
+DAMPING_ABOVE_THE_BOUND = 0.5
+"""What damping is where the couplings are too strong and the caller has not chosen."""
+
+
 class Schedule(NamedTuple):
-    """How long to pass messages, and how carefully."""
+    """How long to pass messages, how carefully, and in which order."""
 
     sweeps: int
     tol: float
     damping: float
+    order: str
 
 
 class Messages(NamedTuple):
@@ -78,7 +86,8 @@ class SupportPrior(ABC):
         *,
         sweeps: int = 100,
         tol: float = 1e-8,
-        damping: float = 0.0,
+        damping: float | None = None,
+        order: str = "parallel",
     ) -> SupportMessage:
         """Turn Module A's evidence into Module B's extrinsic message.
 
@@ -92,9 +101,14 @@ class SupportPrior(ABC):
             At most so many sweeps; a prior that is exact in one pass needs none.
         tol : float >= 0
             Stop when the residual is at most this.
-        damping : float in [0, 1)
+        damping : float in [0, 1), optional
             The share of the old message that is kept. It changes the way to a fixed
-            point, not the fixed point.
+            point, not the fixed point. By default 0, and 0.5 where `uniqueness` is 1 or
+            more.
+        order : {"parallel", "directional"}
+            All messages at once, or one direction after the other; directional sweeps
+            cost more each and are fewer. A prior that is exact in one pass, or has no
+            directions, ignores it.
 
         Returns
         -------
@@ -120,10 +134,16 @@ class SupportPrior(ABC):
         schedule = Schedule(
             as_count(sweeps, "sweeps", at_least=1),
             as_real(tol, "tol", at_least=0),
-            as_real(damping, "damping", at_least=0, below=1),
+            self._damping(damping),
+            as_choice(order, "order", ORDERS),
         )
         log_odds, residuals, state = self._messages(l, state, schedule)
         return SupportMessage(log_odds, expit(log_odds + l), residuals, state)
+
+    def _damping(self, damping: float | None) -> float:
+        if damping is None:
+            return DAMPING_ABOVE_THE_BOUND if self.uniqueness >= 1 else 0.0
+        return as_real(damping, "damping", at_least=0, below=1)
 
     @abstractmethod
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
@@ -160,8 +180,9 @@ class SupportPrior(ABC):
             warnings.warn(
                 f"{type(self).__name__}: the uniqueness value is {self.uniqueness:.3f}, and only "
                 "below 1 is there surely one fixed point. The layer may switch on or off as a "
-                "whole, and the answer may depend on where the messages start. Weaken the "
-                "couplings, or use damping",
+                "whole, and the answer may depend on where the messages start. Messages are "
+                f"damped by {DAMPING_ABOVE_THE_BOUND} unless you say otherwise; weaker couplings "
+                "are the cure",
                 UniquenessWarning,
                 stacklevel=4,
             )

@@ -82,7 +82,7 @@ class Exchange:
     shape: tuple[int, int]
     sweeps: int = 5
     tol: float = 1e-6
-    damping: float = 0.0
+    damping: float | None = None
     evidence: FloatArray = field(init=False)
     message: SupportMessage = field(init=False)
 

@@ -173,7 +173,7 @@ class TurboVBI:
     module_a: str = "collapsed"
     sweeps: int = 5
     sweep_tol: float = 1e-6
-    damping: float = 0.0
+    damping: float | None = None
     tol: float = 0.0
     seed: int = 0
     optimizer: Callable[..., Optimizer] = Adam
@@ -184,7 +184,8 @@ class TurboVBI:
         as_choice(self.module_a, "module_a", FORMS)
         as_count(self.sweeps, "sweeps", at_least=1)
         as_real(self.sweep_tol, "sweep_tol", at_least=0)
-        as_real(self.damping, "damping", at_least=0, below=1)
+        if self.damping is not None:
+            as_real(self.damping, "damping", at_least=0, below=1)
         as_real(self.tol, "tol", at_least=0)
         as_count(self.seed, "seed")
         self.schedule = Annealing(
