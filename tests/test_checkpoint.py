@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tvbi_ref import nets
-from tvbi_ref.checkpoint import load_network, save_network
+from tvbi_ref.checkpoint import _digest, load_network, save_network
 from tvbi_ref.errors import DataCorruptedError
 from tvbi_ref.prior import Gamma
 
@@ -185,9 +185,10 @@ def header(**changes):
         "dtype": "float32",
         "recipe": {"architecture": "mlp", "widths": [2, 2]},
         "noise": None,
-        "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }
     kept = {key: value for key, value in {**whole, **changes}.items() if value != "absent"}
+    if "sha256" not in changes:
+        kept["sha256"] = _digest(kept, {})
     return archive(header=np.array(json.dumps(kept)))
 
 
@@ -226,7 +227,20 @@ def test_a_foreign_file_is_refused(what, tmp_path):
 def test_a_newer_version_is_named(tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(header(version=2))
-    with pytest.raises(DataCorruptedError, match="version 2.*up to 1"):
+    with pytest.raises(DataCorruptedError, match=r"version 2.*up to 1"):
+        load_network(path)
+
+
+def test_a_changed_header_is_refused_by_the_checksum(tmp_path):
+    path = tmp_path / "net.npz"
+    save_network(path, NETWORKS["masks"]())
+    with np.load(path) as file:
+        arrays = dict(file)
+    forged = json.loads(str(arrays["header"]))
+    forged["recipe"]["activation"] = "leaky_relu"
+    arrays["header"] = np.array(json.dumps(forged))
+    path.write_bytes(archive(**arrays))
+    with pytest.raises(DataCorruptedError, match="checksum"):
         load_network(path)
 
 

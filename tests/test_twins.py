@@ -43,16 +43,14 @@ def chain_inputs(rng):
 
 
 def grid_inputs(rng):
-    """Yield (odds, old, new, t_row, t_col, damping); the rim of both messages holds 1."""
+    """Yield (odds, messages, t_row, t_col, damping, residuals); the rim of the messages is 1."""
     for shape in SHAPES:
-        for size, J in ((1.0, 0.3), (20.0, 2.0), (300.0, 20.0)):
-            for damping in (0.0, 0.4):
+        for size, J in ((1.0, 0.3), (20.0, 2.0), (SATURATION, MAX_COUPLING)):
+            for damping, sweeps in ((0.0, 1), (0.4, 3)):
                 odds = np.exp(rng.uniform(-size, size, shape))
-                old = np.exp(rng.uniform(-2 * J, 2 * J, (4, *shape)))
-                old[0, 0] = old[1, -1] = 1.0
-                old[2, :, 0] = old[3, :, -1] = 1.0
+                messages = with_rim(np.exp(rng.uniform(-2 * J, 2 * J, (4, *shape))))
                 t_row, t_col = np.exp(2 * rng.uniform(-J, J, 2))
-                yield odds, old, np.ones_like(old), t_row, t_col, damping
+                yield odds, messages, t_row, t_col, damping, np.full(sweeps, np.nan)
     yield from grid_extremes(rng)
 
 
@@ -61,16 +59,41 @@ def grid_extremes(rng):
     shape, J = (5, 5), MAX_COUPLING
     for side in (-1, 1):
         odds = np.full(shape, np.exp(side * SATURATION))
-        old = np.exp(side * 2 * J * rng.uniform(0.9, 1, (4, *shape)))
-        old[0, 0] = old[1, -1] = 1.0
-        old[2, :, 0] = old[3, :, -1] = 1.0
+        messages = with_rim(np.exp(side * 2 * J * rng.uniform(0.9, 1, (4, *shape))))
         for t in (np.exp(-2 * J), np.exp(2 * J)):
-            yield odds, old, np.ones_like(old), t, t, 0.0
+            # One sweep: the second one's residual would be rounding error and nothing else.
+            yield odds, messages, t, t, 0.0, np.full(1, np.nan)
+
+
+def with_rim(messages):
+    messages[0, 0] = messages[1, -1] = 1.0
+    messages[2, :, 0] = messages[3, :, -1] = 1.0
+    return messages
+
+
+def row_inputs(rng):
+    """Yield (odds, above, below, left, right, sent, t_row, t_col)."""
+    for n in (1, 2, 7, 64):
+        for size, J in ((1.0, 0.3), (20.0, 2.0), (SATURATION, MAX_COUPLING)):
+            odds = np.exp(rng.uniform(-size, size, n))
+            heard = np.exp(rng.uniform(-2 * J, 2 * J, (4, n)))
+            yield odds, *heard, np.full((4, n), np.nan), *np.exp(2 * rng.uniform(-J, J, 2))
+
+
+def replace_inputs(rng):
+    """Yield (messages, sent, damping, t, changes); `changes` may be longer."""
+    for n in (0, 1, 9):
+        for damping, t in ((0.0, 2.0), (0.7, 0.5)):
+            old, new = 2 * rng.random((2, n))
+            yield old, new, damping, t, 0.3 * rng.random(n + 2)
 
 
 INPUTS = {
     "chain_odds": chain_inputs,
-    "grid_sweep": grid_inputs,
+    "grid_directional": grid_inputs,
+    "grid_sweeps": grid_inputs,
+    "replace": replace_inputs,
+    "row_messages": row_inputs,
 }
 
 
@@ -141,18 +164,18 @@ def test_kernel_and_twin_take_the_same_arguments_under_the_same_names(name):
 
 def test_the_comparison_sees_a_wrong_result_and_a_wrong_argument():
     """A check that cannot fail is none: break the twin in both ways and look."""
-    pair = TWINS["grid_sweep"]
+    chain, grid = TWINS["chain_odds"], TWINS["grid_sweeps"]
 
     def wrong_result(*arguments):
-        return pair.twin(*arguments) * (1 + 1e-9)
+        forward, backward = chain.twin(*arguments)
+        return forward, backward * (1 + 1e-9)
 
-    def wrong_argument(odds, old, new, *rest):
-        residual = pair.twin(odds, old, new, *rest)
-        new[0, -1, -1] *= 1 + 1e-9
-        return residual
+    def wrong_argument(odds, messages, *rest):
+        grid.twin(odds, messages, *rest)
+        messages[0, -1, -1] *= 1 + 1e-9
 
-    for wrong in (wrong_result, wrong_argument):
-        assert disagreements(Pair(pair.kernel, wrong), grid_inputs, seed=0)
+    assert disagreements(Pair(chain.kernel, wrong_result), chain_inputs, seed=0)
+    assert disagreements(Pair(grid.kernel, wrong_argument), grid_inputs, seed=0)
 
 
 def run_python(arguments, **environment):

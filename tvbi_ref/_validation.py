@@ -64,7 +64,8 @@ def as_float_array(
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be a real array; got dtype {array.dtype}")
     if dtype is not None or array.dtype.kind != "f":
-        array = array.astype(dtype or np.float64, copy=False)
+        with np.errstate(over="ignore"):  # becomes inf, which is reported below
+            array = array.astype(dtype or np.float64, copy=False)
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
     if ndim is not None and array.ndim != ndim:

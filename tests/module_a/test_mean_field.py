@@ -80,7 +80,7 @@ def test_update_precision_complex_is_not_stationary(random_layer, seed):
 def test_the_slope_by_the_support_is_the_distance_to_update_support(random_layer, seed):
     """dELBO/d(logit pi_tilde) = pi_tilde (1 - pi_tilde) [optimum - logit pi_tilde]."""
     layer = random_layer(seed)
-    l = module_a.evidence(  # noqa: E741 - the paper's letter
+    l = module_a.evidence(
         module_a.expected_precision(layer.shape, layer.rate),
         module_a.expected_log_precision(layer.shape, layer.rate),
         layer.active,
@@ -102,7 +102,7 @@ def test_no_other_support_is_better(random_layer, seed):
     layer = random_layer(seed, (1, 1))
     rho = module_a.expected_precision(layer.shape, layer.rate)
     log_rho = module_a.expected_log_precision(layer.shape, layer.rate)
-    l = module_a.evidence(rho, log_rho, layer.active, layer.inactive)  # noqa: E741
+    l = module_a.evidence(rho, log_rho, layer.active, layer.inactive)
     best = total(layer, support_log_odds=module_a.update_support(layer.prior_log_odds, l))
     others = [total(layer, support_log_odds=np.full((1, 1), h)) for h in np.linspace(-40, 40, 401)]
     assert max(others) <= best + 1e-9 * max(1, abs(best))
@@ -201,7 +201,7 @@ def test_no_exact_update_lowers_the_elbo(prior, mean, variance, shape, rate, s, 
         assert between.total >= before.total - 1e-11 * size_of(before)
         rho = module_a.expected_precision(q["shape"], q["rate"])
         log_rho = module_a.expected_log_precision(q["shape"], q["rate"])
-        l = module_a.evidence(rho, log_rho, active, inactive)  # noqa: E741
+        l = module_a.evidence(rho, log_rho, active, inactive)
         q["support_log_odds"] = module_a.update_support([[h]], l)
         before = terms()
         assert before.total >= between.total - 1e-11 * size_of(between)
@@ -277,7 +277,7 @@ def test_the_evidence_is_the_posterior_minus_the_prior_log_odds(random_layer, se
     q = module_a.mean_field_step(
         layer.second_moment, layer.prior_log_odds, layer.active, layer.inactive
     )
-    l = module_a.evidence(  # noqa: E741
+    l = module_a.evidence(
         q.expected_precision,
         module_a.expected_log_precision(q.shape, q.rate),
         layer.active,

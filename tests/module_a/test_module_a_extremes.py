@@ -65,7 +65,7 @@ def test_the_bound_is_minus_infinity_when_q_contradicts_a_certain_prior(certain)
 
 
 @pytest.mark.parametrize("l", [-700.0, 0.0, 700.0])
-def test_update_support_adds_log_odds_without_overflow(l):  # noqa: E741
+def test_update_support_adds_log_odds_without_overflow(l):
     posterior = module_a.update_support(LOG_ODDS, l)
     np.testing.assert_array_equal(posterior, np.array(LOG_ODDS) + l)
     support = LayerPosterior(posterior, np.ones_like(posterior)).q_support
@@ -156,10 +156,8 @@ def test_float32_in_gives_the_float64_result(name):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if not name.endswith("_step")])
 def test_lists_are_taken_as_arrays(name):
-    if name in ("collapsed_step", "mean_field_step"):
-        pytest.skip("the steps are typed for arrays")
     x = np.random.default_rng(0).uniform(0.05, 0.95, (2, 3))
     for one, other in zip(
         as_tuple(FUNCTIONS[name](x.tolist())), as_tuple(FUNCTIONS[name](x)), strict=True

@@ -19,6 +19,7 @@ from tvbi_ref.module_b.grid import (
     MAX_COUPLING,
     RIGHT,
     SATURATION,
+    SWEEPS_AT_ONCE,
     Border,
 )
 
@@ -190,7 +191,10 @@ def test_on_a_tree_as_many_sweeps_as_the_longest_path_are_enough():
     evidence = np.random.default_rng(0).normal(size=(8, 1))
     grid = GridSupport(0.0, 0.0, 0.6)
     answer = grid.extrinsic(evidence, tol=1e-14)
-    assert answer.sweeps == 8  # seven edges, and one sweep that sees no change
+    # Seven edges, and one sweep that sees no change; the residual is looked at after the
+    # first sweep and after every fourth from there.
+    assert answer.sweeps == 9
+    assert (answer.residuals[7:] <= 1e-14).all()
     further = grid.extrinsic(evidence, answer.state, sweeps=50, tol=0.0)
     np.testing.assert_allclose(further.log_odds, answer.log_odds, atol=1e-13)
 
@@ -447,7 +451,7 @@ def test_the_number_of_sweeps_is_an_upper_limit_and_the_tolerance_stops_earlier(
     assert grid.extrinsic(evidence, sweeps=2, tol=0.0).sweeps == 2
     answer = grid.extrinsic(evidence, tol=1e-3)
     assert answer.residual <= 1e-3
-    assert (answer.residuals[:-1] > 1e-3).all()
+    assert answer.residuals[-SWEEPS_AT_ONCE - 1] > 1e-3
 
 
 # Uniqueness
@@ -558,16 +562,16 @@ def test_extremes_give_finite_log_odds_and_beliefs_in_the_unit_interval(shape, s
         assert ((answer.belief >= 0) & (answer.belief <= 1)).all()
 
 
-@pytest.mark.parametrize("J", [-MAX_COUPLING, -1.0, 1.0, 20.0, MAX_COUPLING])
+@pytest.mark.parametrize("J", [-MAX_COUPLING, -1.0, 1.0, 5.0, MAX_COUPLING])
 @pytest.mark.parametrize("sign", [-1.0, 1.0])
 def test_certain_neighbours_say_exactly_twice_the_coupling_each(J, sign):
-    answer = ising_grid(0.0, J, J).extrinsic(np.full((3, 3), sign * 1000.0), sweeps=50)
+    answer = ising_grid(0.0, J, J).extrinsic(np.full((3, 3), sign * 1000.0), sweeps=50, damping=0.0)
     n_neighbours = np.array([[2, 3, 2], [3, 4, 3], [2, 3, 2]])
     np.testing.assert_allclose(answer.log_odds, sign * 2 * J * n_neighbours, rtol=1e-12)
 
 
 @pytest.mark.parametrize("size", [20.0, SATURATION - 1, SATURATION + 1, 1e4])
-@pytest.mark.parametrize("J", [0.3, 5.0, -5.0, 20.0, -20.0, MAX_COUPLING, -MAX_COUPLING])
+@pytest.mark.parametrize("J", [0.3, 3.0, -3.0, 5.0, -5.0, MAX_COUPLING, -MAX_COUPLING])
 def test_saturating_the_evidence_changes_no_message(size, J):
     """The same sweeps in log-odds, where nothing overflows and nothing need be cut."""
     shape = (3, 4)
@@ -585,5 +589,5 @@ def test_saturating_the_evidence_changes_no_message(size, J):
     expected = np.zeros(shape)
     for (_, whom), m in messages.items():
         expected[whom] += m
-    answer = ising_grid(0.0, J, J).extrinsic(evidence, sweeps=6, tol=0.0)
+    answer = ising_grid(0.0, J, J).extrinsic(evidence, sweeps=6, tol=0.0, damping=0.0)
     np.testing.assert_allclose(answer.log_odds, expected, rtol=1e-9, atol=1e-9)

@@ -209,3 +209,14 @@ def test_bad_data_are_refused_by_name(digits, small_net, case):
     x, y, error, says = bad_data(digits)[case]
     with pytest.raises(error, match=says):
         TurboVBI(prior(), epochs=1).fit(small_net, x, y)
+
+
+@pytest.mark.parametrize("noise", [1.0, Gamma(1.0, 1.0)])
+def test_a_regression_that_diverges_says_so_and_leaks_no_warning(rng, noise):
+    x = rng.normal(size=(64, 5)).astype(np.float32)
+    net = nets.mlp([5, 8, 1], seed=0, likelihood="gaussian", noise=noise)
+    before = net.state()
+    turbo = TurboVBI(prior(), epochs=4, batch_size=64, learning_rate=1e30)
+    with pytest.raises(DivergenceError, match="epoch 0: the loss is"):
+        turbo.fit(net, x, x[:, :1])
+    assert all((a == b).all() for a, b in zip(before, net.state(), strict=True))

@@ -114,7 +114,9 @@ def expected_log_bernoulli(probability: ArrayLike, log_odds: ArrayLike) -> Float
     >>> expected_log_bernoulli([1.0, 0.0, 0.5], [np.inf, -np.inf, 0.0]).round(4)
     array([ 0.    ,  0.    , -0.6931])
     """
-    p, h = np.broadcast_arrays(np.asarray(probability, np.float64), np.asarray(log_odds))
+    p, h = np.broadcast_arrays(
+        np.asarray(probability, np.float64), np.asarray(log_odds, np.float64)
+    )
     with np.errstate(invalid="ignore"):
         on = np.where(p == 0, 0.0, p * log_expit(h))
         off = np.where(p == 1, 0.0, (1 - p) * log_expit(-h))

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray
@@ -120,7 +121,8 @@ def mean_field_step(
     >>> step.q_support.round(2)  # the dead weight is not switched off: the trap
     array([[0.99, 0.84]])
     """
-    support = expit(prior_log_odds) if previous is None else previous.q_support
+    prior = np.asarray(prior_log_odds, np.float64)
+    support = expit(prior) if previous is None else previous.q_support
     shape, rate = update(second_moment, support, active, inactive)
     rho, log_rho = expected_precision(shape, rate), expected_log_precision(shape, rate)
     log_odds = update_support(prior_log_odds, evidence(rho, log_rho, active, inactive))

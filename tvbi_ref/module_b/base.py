@@ -30,8 +30,8 @@ class SupportMessage:
     belief : ndarray (I, J), in [0, 1]
         b = P(s = 1 | all evidence) ([belief]); logit b = log_odds + evidence.
     residuals : ndarray (sweeps,)
-        The largest relative change of a message's odds in each sweep, which for small
-        changes is the change of its log-odds; empty where one pass is exact.
+        A bound on the largest change of a message's log-odds in each sweep; empty where one
+        pass is exact.
     state : object
         The messages, to start the next call from; None where there is nothing to keep.
     """

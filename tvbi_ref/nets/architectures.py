@@ -59,6 +59,7 @@ def mlp(
     widths = as_widths(widths)
     make_activation = ACTIVATIONS[as_choice(activation, "activation", ACTIVATIONS)]
     as_choice(likelihood, "likelihood", LIKELIHOODS)
+    as_choice(np.dtype(dtype).name, "dtype", ("float32", "float64"))
     rng = np.random.default_rng(as_count(seed, "seed"))
     layers: list[Layer] = []
     for n_inputs, n_outputs in itertools.pairwise(widths):

@@ -112,7 +112,7 @@ class Dense:
                 f"keep must be a boolean array of shape {self.mean.value.shape}; "
                 f"got {keep.dtype} of shape {keep.shape}"
             )
-        self.mask = keep.copy()
+        self.mask = keep.copy() if self.mask is None else self.mask & keep
         self.mean.value *= self.mask
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
@@ -132,7 +132,8 @@ class Dense:
         Source: [local-reparam-dense].
         """
         self._x = x
-        z = x @ self.mean.value + self.bias.value
+        self._M = self.mean.value if self.mask is None else self.mean.value * self.mask
+        z = x @ self._M + self.bias.value
         self._noise = None
         if rng is not None:
             self._x2, self._S = x * x, self.variance
@@ -160,7 +161,7 @@ class Dense:
         -----
         Source: [local-reparam-dense].
         """
-        g, X, M = grad, self._x, self.mean.value
+        g, X, M = grad, self._x, self._M
         self.mean.grad[...] = X.T @ g
         self.bias.grad[...] = g.sum(axis=0)
         dX = g @ M.T

@@ -89,6 +89,11 @@ class SoftmaxCrossEntropy:
         """Do nothing: the softmax has no parameter of its own."""
 
 
+def _sum_of_squares(residual: FloatArray) -> float:
+    """Return it in float64: a float32 square overflows at 2e19."""
+    return float(np.sum(np.square(residual, dtype=np.float64)))
+
+
 class GaussianLikelihood:
     """N(y; f, 1/gamma), the precision gamma known or with a Gamma posterior.
 
@@ -159,7 +164,7 @@ class GaussianLikelihood:
 
     def value(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the mean over rows of 1/2 <gamma> ||y - f||^2 - D/2 (<ln gamma> - ln 2 pi)."""
-        squared = float(np.sum((y - output) ** 2, dtype=np.float64)) / len(y)
+        squared = _sum_of_squares(y - output) / len(y)
         constant = 0.5 * output.shape[1] * (self.log_noise_precision - LOG_2PI)
         return 0.5 * self.noise_precision * squared - constant
 
@@ -169,7 +174,7 @@ class GaussianLikelihood:
 
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the root mean square error."""
-        return float(np.sqrt(np.mean((y - output) ** 2, dtype=np.float64)))
+        return float(np.sqrt(_sum_of_squares(y - output) / y.size))
 
     def refit(self, output: FloatArray, y: NDArray[Any]) -> None:
         """Set q(gamma) = Ga(a_gamma + N D/2, b_gamma + 1/2 E||y - f||^2).
@@ -192,5 +197,5 @@ class GaussianLikelihood:
         Gamma(shape=3.0, rate=3.0)
         """
         if self.prior is not None:
-            squared = float(np.sum((y - output) ** 2, dtype=np.float64))
+            squared = _sum_of_squares(y - output)
             self.posterior = Gamma(self.prior.shape + y.size / 2, self.prior.rate + squared / 2)

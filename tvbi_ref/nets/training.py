@@ -78,14 +78,17 @@ def train(
         good = network.state()
         rate = learning_rate * (1 - epoch / epochs)
         total = 0.0
-        for batch in minibatches(len(rows), batch_size, rng):
-            total += len(batch) * network.loss_and_gradient(rows[batch], targets[batch])
-            optimizer.step(rate)
-        losses.append(total / len(rows))
-        if not np.isfinite(losses[-1]):
+        with np.errstate(all="ignore"):  # overflow on the way to what is reported below
+            for batch in minibatches(len(rows), batch_size, rng):
+                total += len(batch) * network.loss_and_gradient(rows[batch], targets[batch])
+                optimizer.step(rate)
+            losses.append(total / len(rows))
+            # The last step may have broken what the sum has not seen: look once more.
+            after = network.loss.value(network.forward(rows[batch]), targets[batch])
+        if not np.isfinite([losses[-1], after]).all():
             network.set_state(good)
             raise DivergenceError(
-                f"the loss is {losses[-1]}", epoch=epoch, layer=None, last_good=network
+                f"the loss is {losses[-1] + after}", epoch=epoch, layer=None, last_good=network
             )
         network.refit_likelihood(rows, targets)
     return losses

@@ -295,13 +295,14 @@ class _Run:
         """Run one turn of the loop and return its row of the trace."""
         good, last = self.network.state(), self.result()
         try:
-            log_likelihood, score = self._w_step(epoch)
-            change = self._turbo_step(epoch)
+            with np.errstate(all="ignore"):  # overflow on the way to what is reported
+                log_likelihood, score = self._w_step(epoch)
+                change = self._turbo_step(epoch)
+                self.network.refit_likelihood(self.x, self.y, self.rng)
         except DivergenceError as error:
             self.network.set_state(good)
             error.last_good = last if self.trace.rows else None
             raise
-        self.network.refit_likelihood(self.x, self.y, self.rng)
         row = self._row(epoch, log_likelihood, score, change)
         self.trace.append(row)
         return row
@@ -321,8 +322,10 @@ class _Run:
             self.optimizer.step(rate)
             loss += len(batch) * self.network.loss.value(output, y)
             score += len(batch) * self.network.loss.score(output, y)
-        if not np.isfinite(loss):
-            raise DivergenceError(f"the loss is {loss}", epoch=epoch, layer=None)
+        # The last step may have broken what the sum has not seen: look once more.
+        after = self.network.loss.value(self.network.forward(x), y)
+        if not np.isfinite([loss, after]).all():
+            raise DivergenceError(f"the loss is {loss + after}", epoch=epoch, layer=None)
         return -loss, score / N
 
     def _precision_in_dtype(self, layer: LayerState) -> FloatArray:

@@ -1,0 +1,404 @@
+r"""Groups of weights that live or die together: neurons, inputs, tiles, kernels, filters.
+
+.. code-block:: text
+
+        z_0 ----- z_1 ----- z_2       one hidden indicator a group; the chain is optional
+       / | \     / | \     / | \
+      s  s  s   s  s  s   s  s  s     P(s=1 | z=1) = p_in,  P(s=1 | z=0) = p_out
+      |  |  |   |  |  |   |  |  |
+      l  l  l   l  l  l   l  l  l     the evidence from Module A
+
+The graph is a tree, so one pass up, across and down is exact ([neuron-group], log-odds):
+
+    up      a weight tells its indicator what it saw          ln g_i    = message(l_i)
+    across  an indicator adds up its group, G = sum ln g_i,
+            to h: its prior, or what the other groups say     logit z   = h + G
+    down    each weight hears the rest of its group           zeta_{-i} = h + G - ln g_i
+                                                              logit pi_i = message(zeta_{-i})
+
+Which weights form a group is the `Partition`'s business and no one else's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit, xlog1py, xlogy
+
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.chain import SATURATION, ChainSupport, chain_messages
+from tvbi_ref.module_b.messages import MARGIN, transition_matrix
+
+IntArray = NDArray[np.int64]
+
+CERTAIN = 1e6
+"""Evidence beyond +-1e6 is cut.
+
+A hard group adds up unbounded evidence and takes each weight's part away again, and a
+float64 sum is wrong by its size times 1e-16 or so. For |l| <= 1e3 and a thousand weights
+that is 1e-10. The cut keeps a single absurd l from drowning the rest of its group.
+"""
+
+
+class Partition(Protocol):
+    """A division of a layer's weights into groups."""
+
+    def labels(self, shape: tuple[int, int]) -> IntArray:
+        """Return the group 0..G-1 of every weight of a layer of `shape`, (I, J)."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """One group a column: all that flows into a neuron, its fan-in. Group j is neuron j.
+
+    Examples
+    --------
+    >>> Columns().labels((2, 3))
+    array([[0, 1, 2],
+           [0, 1, 2]])
+    """
+
+    def labels(self, shape: tuple[int, int]) -> IntArray:
+        """Return the group of every weight, (I, J)."""
+        return np.broadcast_to(np.arange(shape[1]), shape)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One group a row: all that flows out of an input, its fan-out. Group i is input i.
+
+    Examples
+    --------
+    >>> Rows().labels((2, 3))
+    array([[0, 0, 0],
+           [1, 1, 1]])
+    """
+
+    def labels(self, shape: tuple[int, int]) -> IntArray:
+        """Return the group of every weight, (I, J)."""
+        return np.broadcast_to(np.arange(shape[0])[:, None], shape)
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """One group a tile of `rows` x `cols` weights, numbered line by line; ragged at the rim.
+
+    A tile is what a piece of hardware loads at once. In a convolution's matrix, rows
+    (C_in, kh) and columns (C_out, kw), tiles are also
+
+    ====================  ==================================================
+    `Tiles(kh, kw)`       a kernel: one input channel to one output channel
+    `Tiles(None, kw)`     a filter: all that flows into an output channel
+    `Tiles(kh, None)`     all that flows out of an input channel
+    ====================  ==================================================
+
+    Parameters
+    ----------
+    rows, cols : int >= 1, or None
+        The height and the width of a tile; None means all there are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is not a positive whole number.
+
+    Examples
+    --------
+    >>> Tiles(2, 2).labels((3, 4))
+    array([[0, 0, 1, 1],
+           [0, 0, 1, 1],
+           [2, 2, 3, 3]])
+    >>> Tiles(None, 2).labels((3, 4))[0]
+    array([0, 0, 1, 1])
+    """
+
+    rows: int | None
+    cols: int | None
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "cols"):
+            if getattr(self, name) is not None:
+                as_count(getattr(self, name), name, at_least=1)
+
+    def labels(self, shape: tuple[int, int]) -> IntArray:
+        """Return the group of every weight, (I, J)."""
+        down, along = (
+            np.arange(n) // (n if size is None else size)
+            for n, size in zip(shape, (self.rows, self.cols), strict=True)
+        )
+        return down[:, None] * (along[-1] + 1) + along
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Any groups at all, written down weight by weight.
+
+    Parameters
+    ----------
+    group_of : array_like (I, J) of int
+        The group of every weight; the groups are numbered 0, 1, 2, ... without a gap.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such array, or the layer has another shape.
+
+    Examples
+    --------
+    >>> diagonals = np.add.outer(np.arange(2), np.arange(3))
+    >>> Labels(diagonals).labels((2, 3))
+    array([[0, 1, 2],
+           [1, 2, 3]])
+    >>> Labels([[0, 2]])
+    Traceback (most recent call last):
+    ValueError: group_of must number the groups 0, 1, 2, ... without a gap; got 2 in place of 1
+    """
+
+    group_of: ArrayLike
+
+    def __post_init__(self) -> None:
+        as_float_array(self.group_of, "group_of", ndim=2)
+        array = np.array(self.group_of)
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"group_of must hold whole numbers; got dtype {array.dtype}")
+        numbers = np.unique(array)
+        gaps = np.flatnonzero(numbers != np.arange(numbers.size))
+        if gaps.size:
+            raise ValueError(
+                "group_of must number the groups 0, 1, 2, ... without a gap; "
+                f"got {numbers[gaps[0]]} in place of {gaps[0]}"
+            )
+        array = array.astype(np.int64)
+        array.setflags(write=False)
+        object.__setattr__(self, "group_of", array)
+
+    def labels(self, shape: tuple[int, int]) -> IntArray:
+        """Return the group of every weight, (I, J)."""
+        array = np.asarray(self.group_of)
+        if array.shape != shape:
+            raise ValueError(f"group_of must have the layer's shape {shape}; got {array.shape}")
+        return array
+
+
+@dataclass(frozen=True)
+class GroupSupport(SupportPrior):
+    """Weights in groups, each with a hidden indicator z: the group lives or it does not. Exact.
+
+    z ~ Bern(p_alive); given z the weights of the group are independent.
+
+    Parameters
+    ----------
+    partition : Columns, Rows, Tiles, Labels or any other Partition
+        Which weights form a group.
+    p_alive : float in (0, 1)
+        P(z = 1), lambda: the share of live groups.
+    p_in, p_out : float in [0, 1], p_in > p_out
+        P(s=1 | z=1) and P(s=1 | z=0). With 1 and 0 the groups are hard: each lives or
+        dies as a whole. Otherwise they lie in [1e-12, 1 - 1e-12].
+    p_end : float in (0, 1), optional
+        P(z'=0 | z=1) from one group to the next, z' after z in the order of the labels:
+        the indicators form a stationary Markov chain with p01 = p_alive p_end / (1 - p_alive).
+        With p_end = 1 - p_alive the chain forgets at once; None: no chain.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is asked for above, or p01 is no probability.
+
+    Notes
+    -----
+    Source: [neuron-group]; with `p_end` also [prior-support-markov], [chain].
+
+    Examples
+    --------
+    >>> neurons = GroupSupport(Columns(), p_alive=0.5, p_in=1, p_out=0)
+    >>> neurons.extrinsic([[3.0, -1.0], [2.0, -4.0]]).log_odds  # what the OTHERS say
+    array([[ 2., -4.],
+           [ 3., -1.]])
+    """
+
+    partition: Partition
+    p_alive: float
+    p_in: float
+    p_out: float
+    p_end: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.partition, type) or not hasattr(self.partition, "labels"):
+            raise TypeError(
+                "partition must be Columns(), Rows(), Tiles(...), Labels(array) or another object "
+                f"with a method labels(shape); got {self.partition!r}"
+            )
+        as_real(self.p_alive, "p_alive", above=0, below=1)
+        _require_margin(self.p_out, "p_out")
+        _require_margin(self.p_in, "p_in")
+        as_real(self.p_in, "p_in", above=self.p_out)
+        if self.p_end is not None:
+            as_real(self.p_end, "p_end", at_least=MARGIN, at_most=1 - MARGIN)
+            if not MARGIN <= self._p_start <= 1 - MARGIN:
+                raise ValueError(
+                    "p_end must leave p01 = p_alive p_end / (1 - p_alive) in "
+                    f"[{MARGIN:g}, 1 - {MARGIN:g}]; got {self.p_end:g}, and so p01 = "
+                    f"{self._p_start:g}"
+                )
+
+    @property
+    def _psi(self) -> FloatArray:
+        """psi[z, s] = P(s | z)."""
+        return np.array([[1 - self.p_out, self.p_out], [1 - self.p_in, self.p_in]])
+
+    @property
+    def _p_start(self) -> float:
+        """p01 = P(z'=1 | z=0), such that the chain's share of live groups is `p_alive`."""
+        assert self.p_end is not None
+        return self.p_alive * self.p_end / (1 - self.p_alive)
+
+    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+        labels, ln_g, indicators = self._up_and_across(evidence)
+        zeta = indicators[labels]
+        zeta -= ln_g  # h + G - ln g_i: what the indicator knows without weight i
+        return Messages(_message(zeta, self._psi), np.empty(0), None)
+
+    def _up_and_across(self, evidence: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+        """Return the labels (I, J), ln g (I, J) and the indicators' log-odds h + G, (G,)."""
+        labels = self.partition.labels(evidence.shape)
+        ln_g = _message(np.clip(evidence, -CERTAIN, CERTAIN), self._psi.T)
+        G = np.bincount(labels.ravel(), weights=ln_g.ravel())
+        return labels, ln_g, self._from_outside(G) + G
+
+    def _from_outside(self, G: FloatArray) -> FloatArray:
+        """Return h: an indicator's log-odds before it hears its own group, (G,)."""
+        if self.p_end is None:
+            return np.full_like(G, logit(self.p_alive))
+        forward, backward = chain_messages(G[:, None], self._p_start, self.p_end)
+        return (forward + backward)[:, 0]
+
+    def group_belief(self, evidence: ArrayLike) -> FloatArray:
+        """Return P(z = 1 | all evidence) of every group.
+
+        Parameters
+        ----------
+        evidence : array_like (I, J)
+            l, log-odds, finite.
+
+        Returns
+        -------
+        ndarray (G,), in [0, 1]
+
+        Raises
+        ------
+        TypeError, ValueError, NonFiniteError
+            If the evidence is not what is asked for above.
+
+        Notes
+        -----
+        Source: [neuron-group], [belief].
+
+        Examples
+        --------
+        >>> neurons = GroupSupport(Columns(), 0.5, p_in=0.8, p_out=0.1)
+        >>> neurons.group_belief([[3.0, -1.0], [2.0, -4.0]]).round(2)
+        array([0.96, 0.1 ])
+        """
+        *_, indicators = self._up_and_across(as_float_array(evidence, "evidence", ndim=2))
+        return expit(indicators)
+
+    def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
+        """Draw a support of `shape`, exactly: first the indicators, then the weights.
+
+        Examples
+        --------
+        >>> GroupSupport(Rows(), 0.5, p_in=1, p_out=0).sample((3, 4), np.random.default_rng(1))
+        array([[0., 0., 0., 0.],
+               [0., 0., 0., 0.],
+               [1., 1., 1., 1.]])
+        """
+        labels = self.partition.labels(shape)
+        n_groups = int(labels.max()) + 1
+        if self.p_end is None:
+            z = rng.random(n_groups) < self.p_alive
+        else:
+            z = ChainSupport(self._p_start, self.p_end).sample((n_groups, 1), rng)[:, 0] == 1
+        p = np.where(z, self.p_in, self.p_out)[labels]
+        return (rng.random(shape) < p).astype(np.float64)
+
+    def log_prob(self, support: ArrayLike) -> float:
+        """Return ln p(S), normalised; -inf if a hard group is neither all on nor all off.
+
+        Examples
+        --------
+        >>> hard = GroupSupport(Columns(), 0.25, p_in=1, p_out=0)
+        >>> float(np.exp(hard.log_prob([[1, 0], [1, 0]])))
+        0.1875
+        """
+        s = as_support(support)
+        labels = self.partition.labels(s.shape).ravel()
+        ones = np.bincount(labels, weights=s.ravel())
+        zeros = np.bincount(labels) - ones
+        # ln P(group g | z), (2, G); with 0 ln 0 = 0
+        a = np.array([xlogy(ones, p) + xlog1py(zeros, -p) for p in (self.p_out, self.p_in)])
+        ln_first = np.log([1 - self.p_alive, self.p_alive])
+        if self.p_end is None:
+            return float(np.logaddexp(*(ln_first[:, None] + a)).sum())
+        ln_step = np.log(transition_matrix(self._p_start, self.p_end))
+        alpha = ln_first + a[:, 0]  # ln P(the groups so far, z), a forward pass
+        for a_g in a[:, 1:].T:
+            alpha = a_g + np.logaddexp(*(alpha[:, None] + ln_step))
+        return float(np.logaddexp(*alpha))
+
+
+@dataclass(frozen=True)
+class NeuronSupport(GroupSupport):
+    """Whole neurons live or die: the weights in groups by column. Exact.
+
+    Parameters
+    ----------
+    p_alive, p_in, p_out, p_end
+        See `GroupSupport`.
+
+    Notes
+    -----
+    Source: [neuron-group].
+
+    Examples
+    --------
+    >>> neurons = NeuronSupport(0.25, p_in=0.75, p_out=0)
+    >>> neurons.density((784, 300))
+    0.1875
+    """
+
+    partition: Partition = field(default=Columns(), init=False, repr=False)
+
+
+def _message(c: FloatArray, psi: FloatArray) -> FloatArray:
+    """Return ln[(psi11 r + psi01) / (psi10 r + psi00)], r = e^c, where psi may hold zeros.
+
+    `sum_product`, with one exp and one log in place of two logaddexp. Beyond
+    `SATURATION` the message is constant to the last bit, or, where a zero in psi lets
+    certainty pass, grows with c.
+
+    Notes
+    -----
+    Source: [sum-product].
+    """
+    (psi00, psi01), (psi10, psi11) = psi
+    if psi01 == psi10 == 0:
+        return c  # a hard group: the weight IS its indicator
+    near = np.clip(c, -SATURATION, SATURATION)
+    r = np.exp(near)
+    message = np.log((psi11 * r + psi01) / (psi10 * r + psi00))
+    if psi10 == 0:
+        message += np.maximum(c - near, 0)
+    if psi01 == 0:
+        message += np.minimum(c - near, 0)
+    return message
+
+
+def _require_margin(value: Any, name: str) -> None:
+    p = as_real(value, name, at_least=0, at_most=1)
+    if p not in (0, 1) and not MARGIN <= p <= 1 - MARGIN:
+        raise ValueError(f"{name} must be 0, 1, or in [{MARGIN:g}, 1 - {MARGIN:g}]; got {p!r}")
