@@ -19,6 +19,16 @@ from tvbi_ref.experiment import Budget
 from tvbi_ref.prior import HierarchicalPrior
 
 SEEDS = range(5)
+SUMMARY = (
+    "dense",
+    "tuned",
+    "compression",
+    "mean_run",
+    "index_bits",
+    "entropy_bound",
+    "kilobits",
+    "near_zero",
+)
 LOOK = {
     "independent": (plots.BLUE, "o"),
     "chains": (plots.ORANGE, "s"),
@@ -35,7 +45,6 @@ def one_seed(seed: int) -> list[dict[str, Any]]:
     for kind in DEMO_SUPPORTS:
         prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
         outcomes.append(experiment.run(kind, network, data, prior, Budget(), seed=seed))
-    equal = experiment.at_equal_size(outcomes)
     return [
         {
             "seed": seed,
@@ -48,17 +57,21 @@ def one_seed(seed: int) -> list[dict[str, Any]]:
             "mean_run": round(o.sparsity.mean_run, 3),
             "index_bits": round(o.sparsity.index_bits, 3),
             "entropy_bound": round(o.sparsity.entropy_bound, 3),
-            "equal_kept": equal[o.name].kept,
-            "equal_mean_run": round(equal[o.name].mean_run, 3),
-            "equal_index_bits": round(equal[o.name].index_bits, 3),
-            "equal_entropy_bound": round(equal[o.name].entropy_bound, 3),
+            "kilobits": round(o.sparsity.kilobits, 3),
+            "near_zero": round(near_zero(o), 3),
         }
         for o in outcomes
     ]
 
 
+def near_zero(outcome: experiment.Outcome) -> float:
+    """Return the share of the kept weights that are smaller than 0.05 after fine-tuning."""
+    kept = np.concatenate([w.mean.value[w.mask] for w in outcome.network.weight_layers])
+    return float(np.mean(np.abs(kept) < 0.05))
+
+
 def draw(rows: list[dict[str, Any]]) -> Figure:
-    """Draw accuracy against size, and regularity at equal size, a mark a seed."""
+    """Draw accuracy against size, regularity, and size in bits, a mark a seed."""
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(11, 3.8), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
@@ -68,14 +81,14 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             left.plot(
                 [r["compression"] for r in mine], [r["tuned"] for r in mine], **style, label=kind
             )
-            for axes, column in ((middle, "equal_mean_run"), (right, "equal_index_bits")):
+            for axes, column in ((middle, "mean_run"), (right, "kilobits")):
                 axes.plot(np.full(len(mine), k), [r[column] for r in mine], **style)
         dense = np.mean([row["dense"] for row in rows])
         left.axhline(dense, color="0.3", ls="--", label=f"dense, mean {dense:.3f}")
         left.set(xlabel="times fewer weights", ylabel="test accuracy", title="after fine-tuning")
         figure.legend(loc="outside lower left", ncols=4)
-        middle.set(title="mean run at equal size")
-        right.set(title="index bits a kept weight at equal size", ylim=(0, None))
+        middle.set(title="mean run of kept weights")
+        right.set(title="positions and 8-bit values, kbit", ylim=(0, None))
         for axes in (middle, right):
             axes.set_xticks(range(3), list(LOOK))
             axes.set_xlim(-0.5, 2.5)
@@ -89,8 +102,8 @@ def main() -> None:
     for kind in DEMO_SUPPORTS:
         mine = [row for row in rows if row["prior"] == kind]
         print(kind)
-        for column in ("dense", "tuned", "compression", "equal_mean_run", "equal_index_bits"):
-            print(f"  {column:<17} {mean_and_range([row[column] for row in mine])}")
+        for column in SUMMARY:
+            print(f"  {column:<13} {mean_and_range([row[column] for row in mine])}")
     plots.save(draw(rows), HERE / "five_seeds.png")
 
 

@@ -1,7 +1,8 @@
 """The mean-field trap: the same run with the paper's Module A and with the collapsed one.
 
-Digits, one seed, the demo's grid prior; once with the annealed spike, once with the final
-spike from the start. Writes mean_field_trap.csv and mean_field_trap.png beside this file.
+Digits, one seed, independent weights with two fields; for each, once with the final spike
+from the start and once annealed. Writes mean_field_trap.csv and mean_field_trap.png beside
+this file.
 """
 
 from __future__ import annotations

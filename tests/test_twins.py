@@ -16,6 +16,7 @@ import pytest
 
 import tvbi_ref
 from tvbi_ref._kernels import TWINS, Pair
+from tvbi_ref.module_b.graph import Slots
 from tvbi_ref.module_b.grid import MAX_COUPLING, SATURATION
 
 PACKAGE = Path(tvbi_ref.__file__).parent
@@ -88,8 +89,40 @@ def replace_inputs(rng):
             yield old, new, damping, t, 0.3 * rng.random(n + 2)
 
 
+def random_slots(rng):
+    """Yield the slots of random graphs, one of them without edges and one a star."""
+    pairs = np.array([(a, b) for a in range(9) for b in range(a)])
+    yield Slots.of(np.empty((0, 2), dtype=np.int64))
+    yield Slots.of(np.array([(4, k) for k in range(4)]))
+    for n_edges in (1, 8, 20, 36):
+        yield Slots.of(rng.permutation(pairs)[:n_edges])
+
+
+def graph_inputs(rng):
+    """Yield (odds, incoming, sent, t, indptr, reverse, damping)."""
+    for slots in random_slots(rng):
+        for size, J in ((1.0, 0.3), (20.0, 2.0), (300.0, 15.0)):
+            for damping in (0.0, 0.4):
+                odds = np.exp(rng.uniform(-size, size, len(slots.nodes)))
+                incoming = np.exp(rng.uniform(-2 * J, 2 * J, len(slots.edge)))
+                t = np.exp(2 * rng.uniform(-J, J, 36))[slots.edge]
+                sent = np.full(len(t), np.nan)
+                yield odds, incoming, sent, t, slots.indptr, slots.reverse, damping
+
+
+def gibbs_inputs(rng):
+    """Yield (x, field, thresholds, pull, indptr, neighbour)."""
+    for slots in random_slots(rng):
+        n = len(slots.nodes)
+        x, pull = rng.choice([-1.0, 1.0], n), rng.normal(size=36)[slots.edge]
+        thresholds = rng.logistic(size=(5, n))
+        yield x, rng.normal(size=n), thresholds, pull, slots.indptr, slots.neighbour
+
+
 INPUTS = {
     "chain_odds": chain_inputs,
+    "graph_gibbs": gibbs_inputs,
+    "graph_sweep": graph_inputs,
     "grid_directional": grid_inputs,
     "grid_sweeps": grid_inputs,
     "replace": replace_inputs,

@@ -30,14 +30,18 @@ _HOME = {
     "TurboResult": "turbo",
     "TurboVBI": "turbo",
     "UniquenessWarning": "errors",
+    "load_network": "checkpoint",
     "prune": "compress",
+    "save_network": "checkpoint",
     "sparsity": "compress",
     "support_masks": "compress",
 }
 _MODULES = (
+    "checkpoint",
     "checks",
     "compress",
     "datasets",
+    "experiment",
     "module_a",
     "module_b",
     "nets",
@@ -49,15 +53,18 @@ _MODULES = (
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
 if TYPE_CHECKING:
+    from tvbi_ref import checkpoint as checkpoint
     from tvbi_ref import checks as checks
     from tvbi_ref import compress as compress
     from tvbi_ref import datasets as datasets
+    from tvbi_ref import experiment as experiment
     from tvbi_ref import module_a as module_a
     from tvbi_ref import module_b as module_b
     from tvbi_ref import nets as nets
     from tvbi_ref import plots as plots
     from tvbi_ref import prior as prior
     from tvbi_ref import turbo as turbo
+    from tvbi_ref.checkpoint import load_network, save_network  # noqa: F401
     from tvbi_ref.compress import prune, sparsity, support_masks  # noqa: F401
     from tvbi_ref.errors import (  # noqa: F401
         DataUnavailableError,

@@ -41,6 +41,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
+    TypeError
+        If it is no network.
     ValueError
         If the network has no recipe by which it could be built again.
 
@@ -55,6 +57,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     >>> bool(np.array_equal(net.predict(x), again.predict(x)))
     True
     """
+    if not isinstance(network, Network):
+        raise TypeError(f"network must be a Network; got {network!r}")
     as_choice(network.recipe.get("architecture"), "network.recipe['architecture']", ARCHITECTURES)
     arrays = _arrays(network)
     header = {

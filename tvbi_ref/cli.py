@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from tvbi_ref import __version__
 
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Show a default, except where there is none or the text tells it already."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default is None else super()._get_help_string(action)
+
+
 PRIORS = ("independent", "chains", "grid")
 
 DEMO_SUPPORTS: dict[str, dict[str, Any]] = {
-    "independent": {"field": -3.0},
-    "chains": {"p01": 0.006, "p10": 0.6},
+    "independent": {"field": -2.8},
+    "chains": {"p01": 0.005, "p10": 0.65},
     "grid": {"field": -1.0, "coupling_row": 0.04, "coupling_col": 1.1},
 }
 """What the demo compares.
@@ -21,6 +30,10 @@ DEMO_SUPPORTS: dict[str, dict[str, Any]] = {
 Chosen on validation splits of three other seeds, so that the three densities are about
 the same; the grid's couplings stay below the uniqueness bound.
 """
+
+
+HIDDEN = {"digits": "128,64", "synthetic": "", "mnist": "300,100", "boston": "50"}
+"""Hidden layers of each data set's network where the user names none."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         parser.print_help()
         return 2
+    # A user of the command line has no use for the source line that a warning comes from.
+    shown, warnings.showwarning = warnings.showwarning, _print_warning
     try:
         result: int = options.command(options)
     except (ValueError, TypeError, FloatingPointError, OSError) as error:
@@ -50,7 +65,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("tvbi-ref: interrupted; files already written are whole", file=sys.stderr)
         return 130
+    finally:
+        warnings.showwarning = shown
     return result
+
+
+def _print_warning(message: Warning | str, *rest: Any, **more: Any) -> None:
+    print(f"tvbi-ref: warning: {message}", file=sys.stderr)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_demo(commands: Any) -> None:
     demo = commands.add_parser(
         "demo",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
         help="digits with three support priors side by side",
         description="Compress a 64-128-64-10 network on scikit-learn's digits under three support "
         "priors with the same seed: independent weights, a Markov chain down each neuron's "
@@ -84,10 +105,10 @@ def _add_demo(commands: Any) -> None:
 def _add_train(commands: Any) -> None:
     train = commands.add_parser(
         "train",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_HelpFormatter,
         help="any data set, architecture and prior",
-        description="Train a network with Turbo-VBI, prune it where pi_tilde < 1/2, fine-tune "
-        "what is left, compare it with a dense baseline and write the same files as the demo.",
+        description="Train a network with Turbo-VBI, prune the weights whose posterior "
+        "probability of being alive is below 1/2, fine-tune what is left, compare it with a dense baseline and write the same files as the demo.",
     )
     train.add_argument("dataset", choices=("digits", "synthetic", "mnist", "boston"))
     _add_common(train, epochs=150, out="run")
@@ -115,8 +136,8 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--hidden",
         metavar="N,N,...",
-        default="128,64",
-        help="widths of the hidden layers, '' for none; inputs and outputs follow from the data",
+        help="widths of the hidden layers, '' for none; inputs and outputs follow from the data; "
+        "default: " + ", ".join(f"{v or 'none'} for {k}" for k, v in HIDDEN.items()),
     )
     group.add_argument("--activation", choices=("relu", "leaky_relu"), default="relu")
 
@@ -124,16 +145,32 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
 def _add_prior(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("prior")
     group.add_argument("--prior", choices=PRIORS, default="grid", help="of the support")
-    group.add_argument("--field", type=float, help="log-odds of a live weight (independent, grid)")
-    group.add_argument("--coupling-row", type=float, help="across neurons (grid)")
-    group.add_argument("--coupling-col", type=float, help="inside a neuron (grid)")
-    group.add_argument("--p01", type=float, help="P(1|0) down a column (chains)")
-    group.add_argument("--p10", type=float, help="P(0|1) down a column (chains)")
     group.add_argument(
-        "--variance", type=float, default=0.02, help="the order of a live weight's variance"
+        "--field",
+        type=float,
+        help="log-odds of a live weight by itself (independent, grid); on the grid dead "
+        "neighbours make it rarer still; default: the demo's",
     )
     group.add_argument(
-        "--contrast", type=float, default=1e-3, help="how much smaller a dead weight's variance is"
+        "--coupling-row", type=float, help="across neurons (grid); default: the demo's"
+    )
+    group.add_argument(
+        "--coupling-col", type=float, help="inside a neuron (grid); default: the demo's"
+    )
+    group.add_argument(
+        "--p01", type=float, help="P(1|0) down a column (chains); default: the demo's"
+    )
+    group.add_argument(
+        "--p10", type=float, help="P(0|1) down a column (chains); default: the demo's"
+    )
+    group.add_argument(
+        "--variance", type=float, default=0.02, help="squared scale of a live weight"
+    )
+    group.add_argument(
+        "--contrast",
+        type=float,
+        default=1e-3,
+        help="squared scale of a dead weight over that of a live one",
     )
 
 
@@ -151,7 +188,9 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--kl-warmup", type=int, help="epochs; default: half of --epochs")
     group.add_argument("--spike-epochs", type=int, help="of annealing; default: half of --epochs")
-    group.add_argument("--tol", type=float, default=0.0, help="stop when no pi_tilde moves more")
+    group.add_argument(
+        "--tol", type=float, default=0.0, help="stop when no probability of being alive moves more"
+    )
 
 
 def make_support(kind: str, **numbers: float | None) -> Any:
@@ -172,7 +211,7 @@ def make_support(kind: str, **numbers: float | None) -> Any:
     Examples
     --------
     >>> make_support("chains", p01=0.1)
-    ChainSupport(p01=0.1, p10=0.6, axis=0)
+    ChainSupport(p01=0.1, p10=0.65, axis=0)
     >>> make_support("independent", coupling_col=0.5)
     Traceback (most recent call last):
     ValueError: --coupling-col has no meaning for the independent prior; it takes --field
@@ -199,6 +238,7 @@ def run_demo(options: argparse.Namespace) -> int:
     from tvbi_ref import datasets, experiment, nets
     from tvbi_ref.prior import HierarchicalPrior
 
+    experiment.make_folder(options.out)  # a mistake is found before the long work, not after
     data = datasets.load_digits(seed=options.seed)
     network = nets.mlp([64, 128, 64, 10], seed=options.seed)
     budget = _budget(options)
@@ -209,8 +249,7 @@ def run_demo(options: argparse.Namespace) -> int:
         print(f"{kind} ...", flush=True)
         prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
         outcomes.append(experiment.run(kind, network, data, prior, budget, seed=options.seed))
-    sizes = experiment.at_equal_size(outcomes)
-    text = experiment.table(dense, outcomes) + "\n\n" + experiment.equal_size_table(sizes)
+    text = experiment.table(dense, outcomes) + "\n\n" + experiment.layer_table(outcomes)
     _report(experiment, outcomes, text, options.out)
     return 0
 
@@ -227,12 +266,18 @@ def run_train(options: argparse.Namespace) -> int:
     )
     turbo = ("module_a", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
     budget = _budget(options, {name: getattr(options, name) for name in turbo})
-    budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after it
+    budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after
+    experiment.make_folder(options.out)
     data, network = _data_and_network(options)
-    print(f"{data}\n{network}\n{support}\n", flush=True)
+    shape = network.weight_layers[0].mean.value.shape
+    expected = f"expects {support.density(shape):.1%} of the first layer to live"
+    print(f"{data}\n{network}\n{support}: {expected}\n", flush=True)
     dense = experiment.dense_baseline(network, data, budget, seed=options.seed)
     outcome = experiment.run(options.prior, network, data, prior, budget, seed=options.seed)
-    _report(experiment, [outcome], experiment.table(dense, [outcome]), options.out)
+    text = experiment.table(dense, [outcome]) + "\n\n" + experiment.layer_table([outcome])
+    if supports := getattr(data, "supports", None):
+        text += "\n\n" + experiment.recovery(outcome, supports)
+    _report(experiment, [outcome], text, options.out)
     return 0
 
 
@@ -260,7 +305,11 @@ def _data_and_network(options: argparse.Namespace) -> tuple[Any, Any]:
         data = data.standardised()
     outputs = data.n_classes or data.y_train.shape[1]
     network = nets.mlp(
-        [data.x_train.shape[1], *_widths(options.hidden), outputs],
+        [
+            data.x_train.shape[1],
+            *_widths(HIDDEN[options.dataset] if options.hidden is None else options.hidden),
+            outputs,
+        ],
         seed=options.seed,
         activation=options.activation,
         likelihood="gaussian" if regression else "categorical",

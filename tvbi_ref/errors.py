@@ -30,14 +30,16 @@ class DivergenceError(FloatingPointError):
     Examples
     --------
     >>> str(DivergenceError("the loss is nan", epoch=3, layer=None))
-    'epoch 3: the loss is nan; try a smaller learning rate'
+    'epoch 3: the loss is nan; try a smaller learning rate, and inputs of order one'
     """
 
     def __init__(
         self, message: str, *, epoch: int, layer: int | None, last_good: Any = None
     ) -> None:
         where = f"epoch {epoch}" + ("" if layer is None else f", layer {layer}")
-        super().__init__(f"{where}: {message}; try a smaller learning rate")
+        super().__init__(
+            f"{where}: {message}; try a smaller learning rate, and inputs of order one"
+        )
         self.epoch = epoch
         self.layer = layer
         self.last_good = last_good

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
 from tvbi_ref import plots
+from tvbi_ref._files import atomic_write
 from tvbi_ref.checkpoint import save_network
 from tvbi_ref.compress import Sparsity, prune, sparsity, support_masks
 from tvbi_ref.datasets import Dataset
@@ -170,6 +175,14 @@ def run(
     return Outcome(name, pruned, tuned, size, result, small, time.perf_counter() - started)
 
 
+LEGEND = """\
+kept, smaller   weights with pi_tilde >= 1/2, the posterior probability that a weight is alive
+mean run        mean length of a run of kept weights down a column (one neuron's inputs)
+index bits      bits a kept weight to say where it is, by an ideal code of gaps and runs
+H(p)/p          the same for the best code of a mask without structure
+kbit            the whole in thousands of bits, positions and values of 8 bits each"""
+
+
 def table(dense: float, outcomes: Sequence[Outcome]) -> str:
     """Return the comparison as text, one line a prior.
 
@@ -180,43 +193,56 @@ def table(dense: float, outcomes: Sequence[Outcome]) -> str:
     outcomes : sequence of Outcome
     """
     score = outcomes[0].result.network.loss.score_name
-    head = (
-        f"{'prior':<14}{'dense':>8}{'pruned':>8}{'tuned':>8}{'kept':>8}{'smaller':>9}"
-        f"{'mean run':>10}{'index bits':>12}{'H(p)/p':>8}{'seconds':>9}"
-    )
-    lines = [f"test {score}: dense baseline, after pruning, after fine-tuning", "", head]
+    lines = [
+        f"test {score}: dense baseline, after pruning, after fine-tuning",
+        "",
+        f"{'prior':<12}{'dense':>7}{'pruned':>8}{'tuned':>7}{'kept':>7}{'smaller':>9}"
+        f"{'mean run':>10}{'index bits':>12}{'H(p)/p':>8}{'kbit':>7}{'seconds':>9}",
+    ]
     for o in outcomes:
         s = o.sparsity
         lines.append(
-            f"{o.name:<14}{dense:>8.3f}{o.pruned:>8.3f}{o.tuned:>8.3f}{s.kept:>8}"
+            f"{o.name:<12}{dense:>7.3f}{o.pruned:>8.3f}{o.tuned:>7.3f}{s.kept:>7}"
             f"{s.compression:>8.1f}x{s.mean_run:>10.2f}{s.index_bits:>12.2f}"
-            f"{s.entropy_bound:>8.2f}{o.seconds:>9.1f}"
+            f"{s.entropy_bound:>8.2f}{s.kilobits:>7.2f}{o.seconds:>9.1f}"
         )
+    return "\n".join([*lines, "", LEGEND])
+
+
+def layer_table(outcomes: Sequence[Outcome]) -> str:
+    """Return size and regularity of every layer as text."""
+    lines = ["layer by layer: kept, mean run, index bits", ""]
+    for o in outcomes:
+        cells = [sparsity([mask]) for mask in support_masks(o.result)]
+        texts = [f"{s.kept:>6} {s.mean_run:>6.2f} {s.index_bits:>6.2f}" for s in cells]
+        lines.append(f"{o.name:<12}" + "   |".join(texts))
     return "\n".join(lines)
 
 
-def at_equal_size(outcomes: Sequence[Outcome]) -> dict[str, Sparsity]:
-    """Return how regular each prior's mask is when all keep the same number of weights.
+def recovery(outcome: Outcome, supports: Sequence[NDArray[np.bool_]]) -> str:
+    """Return how well the true supports of a synthetic teacher were found, as text."""
+    areas = [
+        average_precision_score(truth.ravel(), posterior.support_log_odds.ravel())
+        for truth, posterior in zip(supports, outcome.result.posteriors, strict=True)
+    ]
+    shown = ", ".join(f"{area:.3f}" for area in areas)
+    return f"area under the precision-recall curve of the true support, by layer: {shown}"
 
-    That number is the smallest that any of them keeps; each keeps its most probable ones.
+
+def make_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make a folder to write into, or say why it cannot be one.
+
+    Raises
+    ------
+    ValueError
+        If there is a file of that name, or no permission.
     """
-    keep = min(o.sparsity.kept for o in outcomes)
-    return {o.name: sparsity(support_masks(o.result, keep=keep)) for o in outcomes}
-
-
-def equal_size_table(sizes: Mapping[str, Sparsity]) -> str:
-    """Return `at_equal_size` as text."""
-    kept = next(iter(sizes.values())).kept
-    lines = [
-        f"regularity at equal size, the {kept} most probable weights of each",
-        "",
-        f"{'prior':<14}{'mean run':>10}{'index bits':>12}{'H(p)/p':>8}",
-    ]
-    lines += [
-        f"{name:<14}{s.mean_run:>10.2f}{s.index_bits:>12.2f}{s.entropy_bound:>8.2f}"
-        for name, s in sizes.items()
-    ]
-    return "\n".join(lines)
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"out must be a folder to write into; got {folder}: {error}") from error
+    return target
 
 
 def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]) -> list[Path]:
@@ -230,8 +256,7 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
     folder : path-like
         Made if missing. Each file appears only when it is whole.
     """
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    target = make_folder(folder)
     notes = {
         o.name: f"{o.sparsity.compression:.0f}x, mean run {o.sparsity.mean_run:.2f}"
         for o in outcomes
@@ -250,5 +275,6 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
         ]
         o.result.trace.to_csv(target / f"trace_{stem}.csv")
         save_network(target / f"model_{stem}.npz", o.network)
-    (target / "table.txt").write_text(text + "\n", encoding="utf-8")
+    with atomic_write(target / "table.txt") as file:
+        file.write(f"{text}\n".encode())
     return [target / "table.txt", *written]

@@ -87,7 +87,7 @@ def trace(result: TurboResult) -> Figure:
     >>> prior = HierarchicalPrior.spike_and_slab(GridSupport(-1.0, 0.1, 0.3))
     >>> x, y = np.eye(4), np.array([0, 1, 0, 1])
     >>> len(trace(TurboVBI(prior, epochs=3).fit(nets.mlp([4, 3, 2], seed=0), x, y)).axes)
-    7
+    8
     """
     t = result.trace
     epochs = t["epoch"] + 1
@@ -109,12 +109,17 @@ def trace(result: TurboResult) -> Figure:
 
 
 def _draw_elbo(axes: Axes, epochs: FloatArray, t: Any) -> None:
-    axes.plot(epochs, t["elbo"], color=BLUE, label="ELBO")
-    axes.plot(epochs, t["log_likelihood"], color=ORANGE, ls="--", label=r"$E_q[\ln p(D | w)]$")
-    prior = t["elbo"] - t["log_likelihood"]
-    axes.plot(epochs, prior, color=GREEN, ls="-.", label="prior terms and entropies")
-    axes.set(title="the objective and its two parts, nats")
-    axes.legend()
+    axes.plot(epochs, t["elbo"], color=BLUE, label="ELBO (left)")
+    axes.set(title="the objective and its data term, nats")
+    axes.legend(loc="upper left", bbox_to_anchor=(0.3, 0.4))
+    # Their sizes differ a hundredfold: on one axis the data term would be a flat line.
+    right = axes.twinx()
+    right.plot(
+        epochs, t["log_likelihood"], color=RED, ls="--", label=r"$E_q[\ln p(D | w)]$ (right)"
+    )
+    right.tick_params(axis="y", labelcolor=RED)
+    right.grid(False)
+    right.legend(loc="upper left", bbox_to_anchor=(0.3, 0.28))
 
 
 def _draw_score(axes: Axes, epochs: FloatArray, t: Any, name: str) -> None:
@@ -127,19 +132,24 @@ def _draw_score(axes: Axes, epochs: FloatArray, t: Any, name: str) -> None:
 
 def _draw_by_layer(axes: Axes, epochs: FloatArray, t: Any, column: str, title: str) -> None:
     layers = [name for name in t.columns if name.startswith(f"{column}.")]
+    axes.set(title=title)
+    if not any(t[name].any() for name in layers):
+        note = "exact in one pass, no sweeps" if column == "residual" else "none in any epoch"
+        axes.text(0.5, 0.5, note, ha="center", transform=axes.transAxes)
+        return
     for k, name in enumerate(layers):
         style: Any = {"color": LAYER_COLOURS[k % 6], "ls": LAYER_STYLES[k % 6]}
         # A log axis cannot show 0: no weight kept, or a support prior exact in one pass.
         shown = np.where(t[name] > 0, t[name], np.nan)
         axes.plot(epochs, shown, label=f"layer {k + 1}", **style)
-    axes.set(title=title, yscale="log")
+    axes.set(yscale="log")
     axes.legend()
 
 
 def _draw_annealing(axes: Axes, epochs: FloatArray, t: Any) -> None:
     axes.plot(epochs, t["contrast"], color=BLUE)
     axes.set(title="annealing", yscale="log")
-    axes.set_ylabel("spike scale / slab scale", color=BLUE)
+    axes.set_ylabel("contrast: squared scale, dead / live", color=BLUE)
     right = axes.twinx()
     right.plot(epochs, t["kl_weight"], color=RED, ls="--")
     right.set_ylabel("KL weight", color=RED)
@@ -176,6 +186,8 @@ def supports(
                 axes.set_title(f"layer {k + 1}: {kept} / {mask.size}")
                 axes.set_xlabel("output neuron j")
             note = f"\n{notes[name]}" if notes and name in notes else ""
+            for axes in row:
+                axes.set_ylabel("input i")
             row[0].set_ylabel(f"{name}{note}\n\ninput i")
     return figure
 
@@ -210,7 +222,7 @@ def weights(layers: Sequence[FloatArray], titles: Sequence[str] | None = None) -
             )
             axes.set(title=titles[k] if titles else f"layer {k + 1}")
             axes.set(xlabel="output neuron j", ylabel="input i")
-            figure.colorbar(image, ax=axes)
+            figure.colorbar(image, ax=axes, label="weight")
     return figure
 
 
@@ -246,6 +258,7 @@ def messages(result: TurboResult, *, layer: int = 0, columns: int = 32) -> Figur
     }
     with mpl.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(11, 4.6), layout="constrained")
+        figure.suptitle(f"layer {layer + 1}, the {len(busiest)} neurons with most kept weights")
         for axes, (title, log_odds) in zip(figure.subplots(1, 3), panels.items(), strict=True):
             shown = log_odds[:, busiest]
             limit = float(np.abs(shown).max()) or 1.0
@@ -257,6 +270,8 @@ def messages(result: TurboResult, *, layer: int = 0, columns: int = 32) -> Figur
                 aspect="auto",
                 interpolation="nearest",
             )
-            axes.set(title=title, xlabel="neuron (the busiest ones)", ylabel="input i")
+            axes.set(title=title, xlabel="output neuron j", ylabel="input i")
+            places = np.linspace(0, len(busiest) - 1, min(5, len(busiest))).astype(int)
+            axes.set_xticks(places, busiest[places])
             figure.colorbar(image, ax=axes, label="log-odds: positive means alive")
     return figure

@@ -11,8 +11,8 @@ From the top down, for each weight n of a layer ([prior-weight], [prior-precisio
 
 Integrating rho out leaves two Student-t distributions, a wide "slab" and a narrow
 "spike" ([prior-weight-marginal]); `HierarchicalPrior.spike_and_slab` chooses the four
-Gamma numbers by what a user can picture: the variance of a live weight, and how many
-times smaller a dead one is.
+Gamma numbers by what a user can picture: how large a live weight is, squared, and how
+many times smaller that is for a dead one.
 """
 
 from __future__ import annotations
@@ -83,15 +83,18 @@ class HierarchicalPrior:
     def spike_and_slab(
         cls, support: SupportPrior, *, variance: float = 0.02, contrast: float = 1e-4
     ) -> HierarchicalPrior:
-        """Build the prior from the scale of live weights and the contrast of dead ones.
+        """Build the prior from the squared scale of live weights and the contrast of dead ones.
+
+        Both Gamma shapes are 1, so that a weight is Student-t with 2 degrees of freedom:
+        heavy tails, most of its mass within a few times the root of v.
 
         Parameters
         ----------
         support : SupportPrior
         variance : float
-            v > 0, the order of a live weight's variance: b = a v with a = 1.
+            v > 0, the squared scale of a live weight: b = a v with a = 1.
         contrast : float
-            r in (0, 1), how much smaller a dead weight's variance is: b_bar = a_bar v r.
+            r in (0, 1), the squared scale of a dead weight over that: b_bar = a_bar v r.
 
         Examples
         --------
@@ -105,7 +108,7 @@ class HierarchicalPrior:
 
     @property
     def contrast(self) -> float:
-        """The spike's scale over the slab's, (b_bar/a_bar) / (b/a)."""
+        """The squared scale of the spike over the slab's, (b_bar/a_bar) / (b/a)."""
         return self.active.mean / self.inactive.mean
 
     def with_contrast(self, contrast: float) -> HierarchicalPrior:

@@ -11,7 +11,6 @@ from tvbi_ref.compress import (
     mean_run,
     prune,
     sparsity,
-    support_masks,
 )
 from tvbi_ref.module_b import ChainSupport, GridSupport
 from tvbi_ref.prior import HierarchicalPrior
@@ -123,19 +122,16 @@ def test_pruning_leaves_the_result_alone(result):
     assert all((a == b).all() for a, b in zip(before, result.network.state(), strict=True))
 
 
-@pytest.mark.parametrize("keep", [0, 1, 100, 64 * 16 + 160])
-def test_keeping_a_number_keeps_that_number_of_the_most_probable(result, keep):
-    chosen = support_masks(result, keep=keep)
-    assert sum(int(mask.sum()) for mask in chosen) == keep
-    inside = [p.support_log_odds[m] for p, m in zip(result.posteriors, chosen, strict=True)]
-    outside = [p.support_log_odds[~m] for p, m in zip(result.posteriors, chosen, strict=True)]
-    if 0 < keep < 64 * 16 + 160:
-        assert np.concatenate(inside).min() >= np.concatenate(outside).max()
+def test_a_network_that_was_not_trained_cannot_be_pruned(result):
+    with pytest.raises(TypeError, match=r"result must be what TurboVBI\.fit returned"):
+        prune(result.network)
 
 
-def test_keeping_more_than_there_is_is_refused(result):
-    with pytest.raises(ValueError, match="keep must be at most the number of weights, 1184"):
-        support_masks(result, keep=1185)
+def test_pruning_twice_brings_nothing_back(result):
+    layer = prune(result).weight_layers[0]
+    before = layer.mask.copy()
+    layer.prune(np.ones_like(before))
+    np.testing.assert_array_equal(layer.mask, before)
 
 
 def test_fine_tuning_keeps_the_pruned_weights_at_zero_and_does_not_hurt(result, digits):

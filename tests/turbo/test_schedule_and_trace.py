@@ -11,7 +11,7 @@ from tvbi_ref.turbo import Annealing, Trace
 
 def plan(**changes):
     given_ = {
-        "epochs": 20,
+        "epochs": 40,
         "kl_warmup": 5,
         "spike_epochs": 10,
         "spike_start": 0.1,
@@ -39,8 +39,8 @@ def test_the_contrast_falls_geometrically_and_ends_at_its_final_value(final, spi
 
 
 def test_the_learning_rate_falls_linearly_and_never_to_zero_within_the_run():
-    rates = [plan().rate(epoch) for epoch in range(20)]
-    np.testing.assert_allclose(np.diff(rates), -1e-3 / 20)
+    rates = [plan().rate(epoch) for epoch in range(40)]
+    np.testing.assert_allclose(np.diff(rates), -1e-3 / 40)
     assert rates[-1] > 0
 
 
@@ -53,6 +53,7 @@ def test_nothing_is_settled_while_something_is_annealed():
 @pytest.mark.parametrize(
     ("name", "value"),
     [("epochs", 0), ("kl_warmup", -1), ("spike_epochs", -1), ("spike_start", 1.0),
+     ("kl_warmup", 41), ("spike_epochs", 41),
      ("spike_start", 0.0), ("learning_rate", 0.0), ("learning_rate", float("nan"))],
 )  # fmt: skip
 def test_a_bad_schedule_is_refused_by_name(name, value):

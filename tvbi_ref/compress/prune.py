@@ -8,26 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref._validation import as_count
 from tvbi_ref.compress.sizes import entropy_bound, index_bits, mean_run
 from tvbi_ref.nets import Network
 from tvbi_ref.turbo import TurboResult
 
+VALUE_BITS = 8
+"""What a kept weight's value is counted at in `Sparsity.kilobits`; a convention, not a result."""
 
-def support_masks(result: TurboResult, *, keep: int | None = None) -> list[NDArray[np.bool_]]:
-    """Return which weights to keep, one boolean (I, J) array a layer.
+
+def support_masks(result: TurboResult) -> list[NDArray[np.bool_]]:
+    """Return which weights to keep, those with pi_tilde >= 1/2, one boolean (I, J) array a layer.
 
     Parameters
     ----------
     result : TurboResult
-    keep : int, optional
-        Keep so many weights, those with the largest pi_tilde over all layers, so that two
-        runs can be compared at equal size. By default every weight with pi_tilde >= 1/2.
-
-    Raises
-    ------
-    ValueError
-        If `keep` is more than there are.
 
     Notes
     -----
@@ -39,26 +33,11 @@ def support_masks(result: TurboResult, *, keep: int | None = None) -> list[NDArr
     >>> layer = Fake(support_log_odds=np.array([[-1.0, 0.0], [2.0, 5.0]]))
     >>> support_masks(Fake(posteriors=[layer]))[0].tolist()
     [[False, True], [True, True]]
-    >>> support_masks(Fake(posteriors=[layer]), keep=1)[0].tolist()
-    [[False, False], [False, True]]
     """
-    log_odds = [posterior.support_log_odds for posterior in result.posteriors]
-    if keep is None:
-        return [layer >= 0 for layer in log_odds]
-    total = sum(layer.size for layer in log_odds)
-    if as_count(keep, "keep") > total:
-        raise ValueError(f"keep must be at most the number of weights, {total}; got {keep}")
-    best = np.argsort(-np.concatenate([layer.ravel() for layer in log_odds]), kind="stable")
-    flat = np.zeros(total, dtype=bool)
-    flat[best[:keep]] = True
-    ends = np.cumsum([layer.size for layer in log_odds])[:-1]
-    return [
-        part.reshape(layer.shape)
-        for part, layer in zip(np.split(flat, ends), log_odds, strict=True)
-    ]
+    return [posterior.support_log_odds >= 0 for posterior in result.posteriors]
 
 
-def prune(result: TurboResult, *, keep: int | None = None) -> Network:
+def prune(result: TurboResult) -> Network:
     """Return a copy of the network in which the weights that the support rejects are zero.
 
     They stay zero when the copy is trained further (`tvbi_ref.nets.train`), which is the
@@ -67,8 +46,12 @@ def prune(result: TurboResult, *, keep: int | None = None) -> Network:
     Parameters
     ----------
     result : TurboResult
-    keep : int, optional
-        See `support_masks`.
+        What `TurboVBI.fit` returned.
+
+    Raises
+    ------
+    TypeError
+        If something else came.
 
     Notes
     -----
@@ -83,13 +66,14 @@ def prune(result: TurboResult, *, keep: int | None = None) -> Network:
     >>> prior = HierarchicalPrior.spike_and_slab(IndependentSupport(-3.0))
     >>> result = TurboVBI(prior, epochs=2).fit(
     ...     nets.mlp([64, 10], seed=0), data.x_train, data.y_train)
-    >>> small = prune(result, keep=100)
-    >>> int((small.weight_layers[0].mean.value != 0).sum())
-    100
+    >>> small = prune(result)
+    >>> small.n_kept == sum(int(mask.sum()) for mask in support_masks(result))
+    True
     """
+    if not isinstance(result, TurboResult):
+        raise TypeError(f"result must be what TurboVBI.fit returned; got {result!r}")
     network = result.network.copy()
-    masks = support_masks(result, keep=keep)
-    for layer, mask in zip(network.weight_layers, masks, strict=True):
+    for layer, mask in zip(network.weight_layers, support_masks(result), strict=True):
         layer.prune(mask)
     return network
 
@@ -124,6 +108,11 @@ class Sparsity:
     def density(self) -> float:
         """The share of weights kept."""
         return self.kept / self.total
+
+    @property
+    def kilobits(self) -> float:
+        """Size of the whole in thousands of bits: positions, and values of 8 bits each."""
+        return self.kept * (self.index_bits + VALUE_BITS) / 1000
 
 
 def sparsity(masks: list[Any]) -> Sparsity:

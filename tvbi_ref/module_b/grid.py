@@ -16,6 +16,11 @@ odds, with t = e^(2J) and the full belief odds B, the cavity is r = B / m_in and
     m_out = (t r + 1) / (r + t) = (t B + m_in) / (B + t m_in):
 
 one division a message, no exponential, and the result stays in [1/t, t].
+
+Neighbours in the matrix need not be neighbours in the world. Down a first layer's column
+stand the pixels of an image in raster order; but hidden units have no order of their own,
+and there the coupling does not find clusters, it makes them, because training settles
+where the prior is content.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ class Network:
 
     def __repr__(self) -> str:
         widths = " -> ".join(str(width) for width in self.widths)
-        return f"Network({widths}, {self.n_weights} weights, {self.dtype})"
+        kept = "" if self.n_kept == self.n_weights else f"{self.n_kept} of "
+        return f"Network({widths}, {kept}{self.n_weights} weights, {self.dtype})"
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -73,6 +74,14 @@ class Network:
     def n_weights(self) -> int:
         """How many weights there are, pruned ones included, biases not."""
         return sum(layer.mean.value.size for layer in self.weight_layers)
+
+    @property
+    def n_kept(self) -> int:
+        """How many weights are not pruned, biases not counted."""
+        return sum(
+            layer.mean.value.size if layer.mask is None else int(layer.mask.sum())
+            for layer in self.weight_layers
+        )
 
     def parameters(self) -> list[Parameter]:
         """Return every trainable array, input side first."""

@@ -3,6 +3,10 @@
 Each module combines what it was told with what it knows by itself. What it sends back is
 the second part alone: posterior minus incoming, in log-odds. If a module sent its whole
 posterior, the other would hear its own words again and count them twice.
+
+In the collapsed form Module A's extrinsic message is a function of q(w) alone, so that the
+subtraction only undoes an addition. It is done all the same: the wire must not need to know
+which form it serves, and a module that hands over its posterior is caught here.
 """
 
 from __future__ import annotations

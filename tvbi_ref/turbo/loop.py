@@ -235,6 +235,8 @@ class TurboVBI:
             If the loss or a message is no longer finite. Its ``last_good`` is the result
             after the last good epoch, and the network is put back there.
         """
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, as nets.mlp builds; got {network!r}")
         run = _Run(self, network, x, y, validation)
         callbacks = list(callbacks)
         disable = None if progress is None else not progress

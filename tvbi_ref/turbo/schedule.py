@@ -4,8 +4,8 @@ Two of the three make the problem easy first and true later.
 
 * KL warm-up: kappa rises from 0 to 1, so that the weights find the data before the prior
   presses on them.
-* Spike annealing: the dead weights' scale falls geometrically from nearly the live one's
-  to its final value. The evidence of one weight is bounded by the log of that contrast,
+* Spike annealing: the contrast, the squared scale of dead weights over that of live ones,
+  falls geometrically to its final value. The evidence of one weight is bounded by its log,
   so it starts weak and hardens, as in deterministic annealing (Rose, 1998): supports
   settle one by one instead of being decided by the first epochs' noise.
 """
@@ -25,9 +25,9 @@ class Annealing:
     ----------
     epochs : int
         Of the whole run.
-    kl_warmup : int
+    kl_warmup : int, at most `epochs`
         kappa is (epoch + 1) / (kl_warmup + 1) until it reaches 1; 0: 1 from the start.
-    spike_epochs : int
+    spike_epochs : int, at most `epochs`
         The contrast reaches its final value after so many epochs; 0: it is there at once.
     spike_start : float in (0, 1)
         The contrast to start from.
@@ -56,8 +56,13 @@ class Annealing:
 
     def __post_init__(self) -> None:
         as_count(self.epochs, "epochs", at_least=1)
-        as_count(self.kl_warmup, "kl_warmup")
-        as_count(self.spike_epochs, "spike_epochs")
+        for name in ("kl_warmup", "spike_epochs"):
+            value = as_count(getattr(self, name), name)
+            if value > self.epochs:
+                raise ValueError(
+                    f"{name} must be at most epochs, {self.epochs}, or the run ends before the "
+                    f"prior has its full weight; got {value}"
+                )
         as_real(self.spike_start, "spike_start", above=0, below=1)
         as_real(self.learning_rate, "learning_rate", above=0)
 
