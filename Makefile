@@ -45,14 +45,15 @@ figures: $(VENV)/.done  ## redraw every figure from its script
 	set -e; for script in figures/[a-z]*.py; do echo $$script; $(VENV)/bin/python $$script; done
 
 bench: $(DEV)/.done  ## benchmarks (speed and memory; compile time apart)
-	$(DEV)/bin/python -m pytest benchmarks -o testpaths=benchmarks --benchmark-sort=name
+	$(DEV)/bin/python -m pytest benchmarks -o python_files="bench_*.py" --benchmark-sort=name \
+		--benchmark-columns=median,iqr,rounds
 
 # Maintainers only: needs `uv` on the PATH. Universal: one lock for every system.
 LOCK = uv pip compile pyproject.toml requirements-build.in --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet --upgrade
 lock:
 	$(LOCK) -o requirements.lock
-	$(LOCK) --all-extras -o requirements-dev.lock
+	$(LOCK) --extra test --extra bench --extra lint --extra notebooks -o requirements-dev.lock
 
 clean:  ## remove the environments and what the commands wrote
 	rm -rf $(VENV) $(DEV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -110,6 +110,31 @@ def test_every_public_function_has_an_example(function):
         assert ">>>" in function.__doc__, f"{where} has no example"
 
 
+LABEL = re.compile(r"\[([a-z]+(?:-[a-z0-9]+)*)\]")
+
+
+def labels(docstring: str) -> set[str]:
+    """Return the labels of a docstring: hyphened ones anywhere, all in a Source paragraph."""
+    sources = re.findall(r"Source:.*?(?:\n\n|$)", docstring, flags=re.DOTALL)
+    in_sources = {label for source in sources for label in LABEL.findall(source)}
+    return in_sources | {label for label in LABEL.findall(docstring) if "-" in label}
+
+
+def test_every_label_in_the_package_is_an_equation_of_the_specification():
+    text = (ROOT / "docs" / "EQUATIONS.md").read_text()
+    defined = {label for line in text.splitlines() for label in LABEL.findall(line)}
+    used = {}
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                for label in labels(ast.get_docstring(node) or ""):
+                    used.setdefault(label, f"{path.name}: {getattr(node, 'name', 'module')}")
+    unknown = {k: v for k, v in used.items() if k not in defined}
+    assert not unknown
+    assert len(used) > 25
+
+
 def pyproject() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 

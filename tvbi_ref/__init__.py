@@ -24,6 +24,8 @@ _HOME = {
     "DivergenceError": "errors",
     "Gamma": "gamma",
     "GridSupport": "module_b",
+    "GroupSupport": "module_b",
+    "NeuronSupport": "module_b",
     "HierarchicalPrior": "prior",
     "IndependentSupport": "module_b",
     "NonFiniteError": "errors",
@@ -76,7 +78,9 @@ if TYPE_CHECKING:
     from tvbi_ref.module_b import (  # noqa: F401
         ChainSupport,
         GridSupport,
+        GroupSupport,
         IndependentSupport,
+        NeuronSupport,
     )
     from tvbi_ref.prior import HierarchicalPrior  # noqa: F401
     from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401

@@ -108,7 +108,8 @@ def _add_train(commands: Any) -> None:
         formatter_class=_HelpFormatter,
         help="any data set, architecture and prior",
         description="Train a network with Turbo-VBI, prune the weights whose posterior "
-        "probability of being alive is below 1/2, fine-tune what is left, compare it with a dense baseline and write the same files as the demo.",
+        "probability of being alive is below 1/2, fine-tune what is left, compare it with a dense "
+        "baseline and write the same files as the demo.",
     )
     train.add_argument("dataset", choices=("digits", "synthetic", "mnist", "boston"))
     _add_common(train, epochs=150, out="run")

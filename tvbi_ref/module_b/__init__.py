@@ -1,13 +1,22 @@
 """Module B, the support estimator: from evidence to what the field believes.
 
-Read `messages` (the equations), `independent`, `chain` and `grid` (priors, from simple to
-rich), and `exact` (brute force, what all of them are tested against).
+Read `messages` (the equations), `independent`, `chain`, `group` and `grid` (priors, from
+simple to rich), and `exact` (brute force, what all of them are tested against).
 """
 
 from tvbi_ref.module_b import exact
 from tvbi_ref.module_b.base import SupportMessage, SupportPrior
 from tvbi_ref.module_b.chain import ChainSupport
 from tvbi_ref.module_b.grid import GridSupport
+from tvbi_ref.module_b.group import (
+    Columns,
+    GroupSupport,
+    Labels,
+    NeuronSupport,
+    Partition,
+    Rows,
+    Tiles,
+)
 from tvbi_ref.module_b.independent import IndependentSupport
 from tvbi_ref.module_b.messages import (
     belief,
@@ -22,10 +31,17 @@ from tvbi_ref.module_b.messages import (
 
 __all__ = [
     "ChainSupport",
+    "Columns",
     "GridSupport",
+    "GroupSupport",
     "IndependentSupport",
+    "Labels",
+    "NeuronSupport",
+    "Partition",
+    "Rows",
     "SupportMessage",
     "SupportPrior",
+    "Tiles",
     "belief",
     "cavity",
     "exact",

@@ -566,7 +566,7 @@ class GridSupport(SupportPrior):
             block = residuals[done : done + (SWEEPS_AT_ONCE if done else 1)]
             sweep(odds, messages, t_row, t_col, schedule.damping, block)
             done += len(block)
-        return Messages(h + np.log(messages).sum(axis=0), residuals[:done], messages)
+        return Messages(h + np.log(messages.prod(axis=0)), residuals[:done], messages)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape` by Gibbs sampling, 200 sweeps from an independent start.
