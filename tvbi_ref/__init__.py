@@ -23,6 +23,7 @@ _HOME = {
     "DataUnavailableError": "errors",
     "DivergenceError": "errors",
     "Gamma": "gamma",
+    "GraphSupport": "module_b",
     "GridSupport": "module_b",
     "GroupSupport": "module_b",
     "NeuronSupport": "module_b",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from tvbi_ref.gamma import Gamma  # noqa: F401
     from tvbi_ref.module_b import (  # noqa: F401
         ChainSupport,
+        GraphSupport,
         GridSupport,
         GroupSupport,
         IndependentSupport,

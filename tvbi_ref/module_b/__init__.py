@@ -1,12 +1,13 @@
 """Module B, the support estimator: from evidence to what the field believes.
 
-Read `messages` (the equations), `independent`, `chain`, `group` and `grid` (priors, from
-simple to rich), and `exact` (brute force, what all of them are tested against).
+Read `messages` (the equations), `independent`, `chain`, `group`, `grid` and
+`graph` (priors, from simple to rich), and `exact` (brute force, what all of them are tested against).
 """
 
 from tvbi_ref.module_b import exact
 from tvbi_ref.module_b.base import SupportMessage, SupportPrior
 from tvbi_ref.module_b.chain import ChainSupport
+from tvbi_ref.module_b.graph import GraphSupport
 from tvbi_ref.module_b.grid import GridSupport
 from tvbi_ref.module_b.group import (
     Columns,
@@ -32,6 +33,7 @@ from tvbi_ref.module_b.messages import (
 __all__ = [
     "ChainSupport",
     "Columns",
+    "GraphSupport",
     "GridSupport",
     "GroupSupport",
     "IndependentSupport",

@@ -12,8 +12,8 @@ node lie side by side (compressed rows):
     |                            hears from   1    2    0      0
     2                            reverse      2    3    0      1
 
-``incoming[k]`` is what a node hears through its slot k. What it says through the same slot
-arrives at slot ``reverse[k]``, at the other end of the edge. In odds, with t = e^(2J) and
+What a node hears through a slot is `incoming` there; what it says through the same slot
+arrives at the slot `reverse`, at the other end of the edge. In odds, with t = e^(2J) and
 the full belief odds B of the sender ([cavity], [sum-product]),
 
     m_out = (t B + m_in) / (B + t m_in),
@@ -29,6 +29,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.special import expit, logit
 
 from tvbi_ref._kernels import kernel
@@ -74,7 +76,7 @@ class Slots(NamedTuple):
     nodes : ndarray (M,)
         The nodes that have an edge, ascending; below, a node is its place in this list.
     indptr : ndarray (M + 1,)
-        Node n has the slots indptr[n] to indptr[n + 1] - 1, at least one.
+        Where the slots of each node begin, and where the last ones end; none is without.
     neighbour : ndarray (2E,)
         Whom a node hears through the slot; ascending within a node.
     reverse : ndarray (2E,)
@@ -155,7 +157,7 @@ def graph_sweep_numpy(
     t : ndarray (2E,), > 0
         e^(2J) of each slot's edge.
     indptr : ndarray (M + 1,) of int
-        Node n has the slots indptr[n] to indptr[n + 1] - 1.
+        Where the slots of each node begin, and where the last ones end.
     reverse : ndarray (2E,) of int
         The slot at the other end of the edge.
     damping : float in [0, 1)
@@ -164,7 +166,8 @@ def graph_sweep_numpy(
     Returns
     -------
     float
-        The residual: the largest |new - old| / old.
+        The residual: the largest |new - old| / min(new, old), that is, e^d - 1 where d is
+        the largest change of a message's log-odds; so it is a bound on d.
 
     Notes
     -----
@@ -188,7 +191,7 @@ def graph_sweep_numpy(
     sent[:] = (t * B + incoming) / (B + t * incoming)
     old = incoming.copy()
     incoming[:] = (1 - damping) * sent[reverse] + damping * old
-    return float((np.abs(incoming - old) / old).max(initial=0.0))
+    return float((np.abs(incoming - old) / np.minimum(incoming, old)).max(initial=0.0))
 
 
 @kernel(twin=graph_sweep_numpy)
@@ -206,7 +209,7 @@ def graph_sweep(odds, incoming, sent, t, indptr, reverse, damping):  # type: ign
     --------
     >>> incoming, sent, t = np.ones(2), np.empty(2), np.full(2, 2.0)
     >>> indptr, reverse = np.array([0, 1, 2]), np.array([1, 0])
-    >>> graph_sweep(np.array([4.0, 1.0]), incoming, sent, t, indptr, reverse, 0.0)
+    >>> float(graph_sweep(np.array([4.0, 1.0]), incoming, sent, t, indptr, reverse, 0.0))
     0.5
     >>> incoming
     array([1. , 1.5])
@@ -223,9 +226,9 @@ def graph_sweep(odds, incoming, sent, t, indptr, reverse, damping):  # type: ign
         old = incoming[k]
         # Not old + keep * (sent - old): from e^40 to e^-40 that would round to zero.
         new = keep * sent[reverse[k]] + damping * old
-        change = abs(new - old)
-        if change > residual * old:  # so that only a new record costs a division
-            residual = change / old
+        change, least = abs(new - old), min(new, old)
+        if change > residual * least:  # so that only a new record costs a division
+            residual = change / least
         incoming[k] = new
     return residual
 
@@ -343,7 +346,7 @@ def non_backtracking_radius(edges: IntArray, couplings: FloatArray) -> float:
     slots = Slots.of(edges)
     w, degree = weights[slots.edge], slots.degree
     x, upper = np.ones(len(w)), np.inf
-    for _ in range(max(30, min(1000, RADIUS_WORK // len(w)))):
+    for _ in range(max(20, min(1000, RADIUS_WORK // len(w)))):
         onward = np.repeat(slots.sum_by_node(x), degree) - x  # what comes in by the others
         y = (w * onward)[slots.reverse]
         ratio = y / x
@@ -357,10 +360,15 @@ def non_backtracking_radius(edges: IntArray, couplings: FloatArray) -> float:
 
 def _without_dead_ends(edges: IntArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
     """Take off edges that end in a node of degree one, until there are none (the 2-core)."""
+    edges = np.unique(edges, return_inverse=True)[1].reshape(edges.shape)
+    # A connected part with fewer edges than nodes is a tree, and goes at once.
+    n_nodes = int(edges.max(initial=-1)) + 1
+    adjacency = coo_array((weights, tuple(edges.T)), shape=(n_nodes, n_nodes))
+    part = connected_components(adjacency, directed=False)[1]
+    loopy = (np.bincount(part[edges[:, 0]]) >= np.bincount(part))[part[edges[:, 0]]]
+    edges, weights = edges[loopy], weights[loopy]
     while len(edges):
-        nodes, places = np.unique(edges, return_inverse=True)
-        degree = np.bincount(places.ravel(), minlength=len(nodes))
-        inner = (degree[places.reshape(edges.shape)] > 1).all(axis=1)
+        inner = (np.bincount(edges.ravel())[edges] > 1).all(axis=1)
         if inner.all():
             break
         edges, weights = edges[inner], weights[inner]
@@ -411,34 +419,36 @@ class GraphSupport(SupportPrior):
 
     >>> graph = GraphSupport([[0, 3]], couplings=1.0, field=-1.0)
     >>> graph.extrinsic([[5.0, 5.0], [0.0, 0.0]]).log_odds.round(2)
-    array([[-1.68, -1.  ],
-           [-1.  ,  0.89]])
+    array([[-1.74, -1.  ],
+           [-1.  ,  0.88]])
     """
 
     edges: IntArray
-    couplings: FloatArray
+    couplings: float | FloatArray
     field: float | FloatArray = 0.0
-    edge_fields: FloatArray = dataclasses.field(default_factory=lambda: np.zeros(()))
-    slots: Slots = dataclasses.field(init=False, repr=False)
-    _uniqueness: float = dataclasses.field(init=False, repr=False)
+    edge_fields: float | FloatArray = 0.0
+    _slots: Slots = dataclasses.field(init=False, repr=False)
+    _pull: FloatArray = dataclasses.field(init=False, repr=False)
     _saturation: float = dataclasses.field(init=False, repr=False)
+    _uniqueness: float = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         edges = _as_edges(self.edges)
-        E = len(edges)
+        J = _as_edge_array(self.couplings, "couplings", (len(edges),))
+        edge_fields = _as_edge_array(self.edge_fields, "edge_fields", (len(edges), 2))
         field = as_float_array(self.field, "field")
-        values = {
-            "edges": edges,
-            "couplings": _as_edge_array(self.couplings, "couplings", (E,)),
-            "field": float(field) if field.ndim == 0 else field.copy(),
-            "edge_fields": _as_edge_array(self.edge_fields, "edge_fields", (E, 2)),
-            "slots": Slots.of(edges),
-        }
-        for name, value in values.items():
+        slots = Slots.of(edges)
+        for name, value in (
+            ("edges", edges),
+            ("couplings", J),
+            ("field", float(field) if field.ndim == 0 else field.copy()),
+            ("edge_fields", edge_fields),
+            ("_slots", slots),
+            ("_pull", 2 * J[slots.edge]),  # log t of every slot
+            ("_saturation", _saturation(slots, 2 * np.abs(J)[slots.edge])),
+            ("_uniqueness", non_backtracking_radius(edges, J)),
+        ):
             object.__setattr__(self, name, value)
-        radius = non_backtracking_radius(edges, self.couplings)
-        object.__setattr__(self, "_saturation", self._find_saturation())
-        object.__setattr__(self, "_uniqueness", radius)
         self._warn_if_not_unique()
 
     @classmethod
@@ -507,22 +517,6 @@ class GraphSupport(SupportPrior):
         """
         return self._uniqueness
 
-    def _find_saturation(self) -> float:
-        """Return C, where a node's own log-odds are cut; `MAX_LOG_ODDS` tells why there."""
-        strength = 2 * np.abs(self.couplings)[self.slots.edge]
-        sums = self.slots.sum_by_node(strength)
-        S, m = sums.max(initial=0.0), strength.max(initial=0.0)
-        C = S + m + SATURATION_MARGIN
-        if C + S + m >= MAX_LOG_ODDS:
-            n = int(self.slots.nodes[np.argmax(sums)])
-            limit = (MAX_LOG_ODDS - SATURATION_MARGIN) / 2 - m
-            raise ValueError(
-                f"couplings are too strong: 2|J| sums to {S:g} over the edges of weight {n}, and "
-                f"with a strongest edge of 2|J| = {m:g} it must stay below {limit:g} for the "
-                "messages not to overflow; take weaker couplings or fewer edges at one weight"
-            )
-        return float(C)
-
     def node_field(self, shape: tuple[int, int]) -> FloatArray:
         """Return h of every weight of a layer of `shape`, with what the edges add to it.
 
@@ -556,10 +550,10 @@ class GraphSupport(SupportPrior):
         return h.reshape(shape)
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        h, slots = self.node_field(evidence.shape), self.slots
+        h, slots = self.node_field(evidence.shape), self._slots
         own = (h + evidence).ravel()[slots.nodes]
         odds = np.exp(np.clip(own, -self._saturation, self._saturation))
-        t = np.exp(2 * self.couplings)[slots.edge]
+        t = np.exp(self._pull)
         incoming = self._initial_messages(t, state)
         sent = np.empty_like(incoming)
         residuals: list[float] = []
@@ -592,14 +586,13 @@ class GraphSupport(SupportPrior):
         >>> ring.sample((2, 2), np.random.default_rng(0)).shape
         (2, 2)
         """
-        h, slots = self.node_field(shape).ravel(), self.slots
+        h, slots = self.node_field(shape).ravel(), self._slots
         s = (rng.random(h.size) < expit(h)).astype(np.float64)
         x, field = 2 * s[slots.nodes] - 1, h[slots.nodes]
-        pull = (2 * self.couplings)[slots.edge]
         at_once = max(1, RANDOM_NUMBERS_AT_ONCE // max(1, x.size))
         for done in range(0, GIBBS_SWEEPS, at_once):
             thresholds = logit(rng.random((min(at_once, GIBBS_SWEEPS - done), x.size)))
-            graph_gibbs(x, field, thresholds, pull, slots.indptr, slots.neighbour)
+            graph_gibbs(x, field, thresholds, self._pull, slots.indptr, slots.neighbour)
         s[slots.nodes] = (x + 1) / 2
         return s.reshape(shape)
 
@@ -612,9 +605,28 @@ class GraphSupport(SupportPrior):
         2.5
         """
         s = as_support(support)
-        first, second = (2 * s.ravel() - 1)[self.edges.T]
         nodes = np.sum(self.node_field(s.shape) * s)
+        first, second = (2 * s.ravel() - 1)[self.edges.T]
         return float(nodes + np.sum(self.couplings * first * second))
+
+
+def _saturation(slots: Slots, strength: FloatArray) -> float:
+    """Return C, where a node's own log-odds are cut; `MAX_LOG_ODDS` tells why there.
+
+    `strength` is 2|J| of every slot.
+    """
+    sums = slots.sum_by_node(strength)
+    S, m = sums.max(initial=0.0), strength.max(initial=0.0)
+    C = S + m + SATURATION_MARGIN
+    if C + S + m >= MAX_LOG_ODDS:
+        n = int(slots.nodes[np.argmax(sums)])
+        limit = (MAX_LOG_ODDS - SATURATION_MARGIN) / 2 - m
+        raise ValueError(
+            f"couplings must be weaker: 2|J| sums to {S:g} over the edges of weight {n}, and with "
+            f"{m:g} as the largest single 2|J| the sum must stay below {limit:g}, or messages "
+            "could overflow; take weaker couplings or fewer edges at one weight"
+        )
+    return float(C)
 
 
 def _as_edges(value: ArrayLike) -> IntArray:
