@@ -187,6 +187,12 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--damping", type=float, help="of Module B's messages; default: 0, or 0.5 above the bound"
     )
+    group.add_argument(
+        "--learn",
+        action="store_true",
+        default=None,
+        help="let field and couplings learn from the evidence once the spike is annealed",
+    )
     group.add_argument("--kl-warmup", type=int, help="epochs; default: half of --epochs")
     group.add_argument("--spike-epochs", type=int, help="of annealing; default: half of --epochs")
     group.add_argument(
@@ -266,7 +272,8 @@ def run_train(options: argparse.Namespace) -> int:
         support, variance=options.variance, contrast=options.contrast
     )
     turbo = ("module_a", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
-    budget = _budget(options, {name: getattr(options, name) for name in turbo})
+    turbo_options = {name: getattr(options, name) for name in turbo}
+    budget = _budget(options, turbo_options | {"learn": bool(options.learn)})
     budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after
     experiment.make_folder(options.out)
     data, network = _data_and_network(options)

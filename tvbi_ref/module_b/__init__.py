@@ -1,12 +1,14 @@
 """Module B, the support estimator: from evidence to what the field believes.
 
-Read `messages` (the equations), `independent`, `chain`, `group`, `grid` and
-`graph` (priors, from simple to rich), and `exact` (brute force, what all of them are tested against).
+Read `messages` (the equations), `independent`, `chain`, `group`, `grid` and `graph`
+(priors, from simple to rich), `bethe` and `em` (what messages know of likelihoods, and
+learning from it), and `exact` (brute force, what all of them are tested against).
 """
 
 from tvbi_ref.module_b import exact
 from tvbi_ref.module_b.base import SupportMessage, SupportPrior
 from tvbi_ref.module_b.chain import ChainSupport
+from tvbi_ref.module_b.em import learn
 from tvbi_ref.module_b.graph import GraphSupport
 from tvbi_ref.module_b.grid import GridSupport
 from tvbi_ref.module_b.group import (
@@ -49,6 +51,7 @@ __all__ = [
     "exact",
     "extrinsic",
     "ising_message",
+    "learn",
     "markov_to_ising",
     "stationary",
     "sum_product",

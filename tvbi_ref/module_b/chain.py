@@ -173,12 +173,13 @@ class ChainSupport(SupportPrior):
         if self.axis not in (0, 1):
             raise ValueError(f"axis must be 0 (down columns) or 1 (along rows); got {self.axis!r}")
 
-    def _down_columns(self, array: FloatArray) -> FloatArray:
+    def down_columns(self, array: FloatArray) -> FloatArray:
+        """Return `array` with the chains down its columns, contiguous; its own inverse."""
         return np.ascontiguousarray(array if self.axis == 0 else array.T)
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        forward, backward = chain_messages(self._down_columns(evidence), self.p01, self.p10)
-        return Messages(self._down_columns(forward + backward), np.empty(0), None)
+        forward, backward = chain_messages(self.down_columns(evidence), self.p01, self.p10)
+        return Messages(self.down_columns(forward + backward), np.empty(0), None)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`, exactly: the first node, then step by step.
@@ -188,12 +189,12 @@ class ChainSupport(SupportPrior):
         >>> ChainSupport(0.1, 0.1).sample((4, 2), np.random.default_rng(0)).shape
         (4, 2)
         """
-        u = self._down_columns(rng.random(shape))
+        u = self.down_columns(rng.random(shape))
         s = np.empty_like(u)
         s[0] = u[0] < stationary(self.p01, self.p10)
         for i in range(1, len(u)):
             s[i] = u[i] < np.where(s[i - 1] == 1, 1 - self.p10, self.p01)
-        return self._down_columns(s)
+        return self.down_columns(s)
 
     def log_prob(self, support: ArrayLike) -> float:
         """Return ln p(S), normalised.
@@ -203,7 +204,7 @@ class ChainSupport(SupportPrior):
         >>> round(ChainSupport(0.5, 0.5).log_prob([[0], [1]]) / float(np.log(2)), 12)
         -2.0
         """
-        s = self._down_columns(as_support(support)).astype(int)
+        s = self.down_columns(as_support(support)).astype(int)
         ones = stationary(self.p01, self.p10)
         step = np.log(transition_matrix(self.p01, self.p10))
         first = np.log([1 - ones, ones])[s[0]]

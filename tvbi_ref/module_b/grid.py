@@ -408,6 +408,22 @@ def grid_directional(odds, messages, t_row, t_col, damping, residuals):  # type:
         residuals[k] = changes.max()
 
 
+def uniqueness_of(coupling_row: float, coupling_col: float) -> float:
+    """Return the uniqueness value of a grid with these couplings, see `GridSupport.uniqueness`.
+
+    Notes
+    -----
+    Source: [uniqueness].
+
+    Examples
+    --------
+    >>> round(uniqueness_of(0.2, 0.2) / float(np.tanh(0.2)), 12)
+    3.0
+    """
+    r, c = np.tanh(np.abs([coupling_row, coupling_col]))
+    return float((r + c + np.sqrt((r + c) ** 2 + 12 * r * c)) / 2)
+
+
 @dataclass(frozen=True)
 class Border:
     """What the nodes on the rim have in addition to the field: chains start and end there."""
@@ -526,8 +542,7 @@ class GridSupport(SupportPrior):
         >>> round(GridSupport(0.0, 0.1, 0.5).uniqueness, 3)
         0.747
         """
-        r, c = np.tanh(np.abs([self.coupling_row, self.coupling_col]))
-        return float((r + c + np.sqrt((r + c) ** 2 + 12 * r * c)) / 2)
+        return uniqueness_of(self.coupling_row, self.coupling_col)
 
     def node_field(self, shape: tuple[int, int]) -> FloatArray:
         """Return h of every node of a layer of `shape`, the rim included.

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.errors import NonFiniteError
-from tvbi_ref.module_b import SupportMessage, SupportPrior
+from tvbi_ref.module_b import SupportMessage, SupportPrior, learn
 
 
 def extrinsic(posterior: ArrayLike, incoming: ArrayLike) -> FloatArray:
@@ -107,6 +107,13 @@ class Exchange:
             logit pi_tilde.
         """
         self._ask(extrinsic(posterior_log_odds, self.prior_log_odds), self.message.state)
+
+    def learn(self) -> None:
+        """Let the support prior take one step towards the last evidence, see `module_b.learn`.
+
+        The message stays as it is; the next one is the new prior's.
+        """
+        self.support = learn(self.support, self.evidence)
 
     def _ask(self, evidence: FloatArray, state: Any) -> None:
         self.evidence = evidence

@@ -25,7 +25,7 @@ from tvbi_ref._validation import FloatArray, as_choice, as_count, as_real
 from tvbi_ref.errors import DivergenceError, NonFiniteError
 from tvbi_ref.module_a import FORMS, LayerPosterior, second_moment, weight_penalty_gradient
 from tvbi_ref.module_a.steps import Form
-from tvbi_ref.module_b import SupportMessage
+from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.nets import Adam, Network, Optimizer, minibatches
 from tvbi_ref.nets.layers import Dense
 from tvbi_ref.prior import HierarchicalPrior, per_layer
@@ -84,6 +84,8 @@ class TurboResult:
         Module B's last answer for every weight layer.
     evidence : list of ndarray (I, J)
         l, what Module B answered to.
+    supports : list of SupportPrior
+        Every layer's support prior at the end; with ``learn=True`` not what it was.
     trace : Trace
     settings : dict
         The arguments of the run, for a report or a checkpoint.
@@ -93,6 +95,7 @@ class TurboResult:
     posteriors: list[LayerPosterior]
     messages: list[SupportMessage]
     evidence: list[FloatArray]
+    supports: list[SupportPrior]
     trace: Trace
     settings: dict[str, Any]
 
@@ -134,6 +137,10 @@ class TurboVBI:
         The form of Module A; "mean_field" is the paper's.
     sweeps, sweep_tol, damping
         Module B's schedule in each epoch, see `SupportPrior.extrinsic`.
+    learn : bool
+        Let every layer's support prior learn its field and couplings from the evidence,
+        one step an epoch (`tvbi_ref.module_b.learn`), once the spike has its final width:
+        before that the evidence is weaker than it will be.
     tol : float >= 0
         Stop when, with all annealing done, no pi_tilde moved by more than this in an
         epoch; 0: only the budget stops the run.
@@ -174,6 +181,7 @@ class TurboVBI:
     sweeps: int = 5
     sweep_tol: float = 1e-6
     damping: float | None = None
+    learn: bool = False
     tol: float = 0.0
     seed: int = 0
     optimizer: Callable[..., Optimizer] = Adam
@@ -350,6 +358,8 @@ class _Run:
             before = layer.posterior.q_support
             try:
                 self._estimate(layer, epoch)
+                if self.settings.learn and epoch >= self.settings.schedule.spike_epochs:
+                    layer.exchange.learn()
                 layer.exchange.send_to_b(layer.posterior.support_log_odds)
                 self._estimate(layer, epoch)
             except NonFiniteError as error:
@@ -390,6 +400,7 @@ class _Run:
             posteriors=[layer.posterior for layer in self.layers if layer.posterior],
             messages=[layer.exchange.message for layer in self.layers],
             evidence=[layer.exchange.evidence for layer in self.layers],
+            supports=[layer.exchange.support for layer in self.layers],
             trace=self.trace,
             settings=self.settings.settings,
         )

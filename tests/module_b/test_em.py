@@ -1,0 +1,166 @@
+"""Learning: the likelihood rises, gradients are right, sampled fields are recovered."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tvbi_ref import nets
+from tvbi_ref.module_b import (
+    ChainSupport,
+    GridSupport,
+    IndependentSupport,
+    NeuronSupport,
+    exact,
+    learn,
+)
+from tvbi_ref.module_b.bethe import chain_log_partition, log_partition
+from tvbi_ref.module_b.em import em_chain, em_independent, em_ising, ising_gradient
+from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.turbo import TurboVBI
+
+TIGHT = {"sweeps": 3000, "tol": 1e-12}
+probabilities = st.floats(0.02, 0.98)
+
+
+def observed(support, rng, strength=2.0):
+    """Return the evidence of a support seen through noise.
+
+    y ~ N(a x, 1) with x = +-1 has the log-likelihood ratio l = 2 a y.
+    """
+    x = 2 * support - 1
+    return 2 * strength * (strength * x + rng.normal(size=x.shape))
+
+
+@settings(max_examples=40)
+@given(p01=probabilities, p10=probabilities, seed=st.integers(0, 999), axis=st.sampled_from([0, 1]))
+def test_a_baum_welch_step_never_lowers_the_likelihood(p01, p10, seed, axis):
+    l = 4 * np.random.default_rng(seed).normal(size=(6, 3))
+    chain = ChainSupport(p01, p10, axis)
+    value = chain_log_partition(chain, l)
+    for _ in range(4):
+        chain = em_chain(chain, l)
+        risen = chain_log_partition(chain, l)
+        assert risen >= value - 1e-10
+        value = risen
+    assert chain.axis == axis
+
+
+def test_without_the_start_a_step_is_the_counted_share_of_transitions(rng):
+    """With certain evidence and many rows the start hardly counts: p01 = n01/(n00 + n01)."""
+    s = ChainSupport(0.1, 0.3).sample((20_000, 1), rng)
+    learned = em_chain(ChainSupport(0.5, 0.5), 1e3 * (2 * s - 1))
+    here, there = s[:-1, 0], s[1:, 0]
+    assert learned.p01 == pytest.approx(there[here == 0].mean(), rel=1e-3)
+    assert learned.p10 == pytest.approx(1 - there[here == 1].mean(), rel=1e-3)
+
+
+@pytest.mark.parametrize("truth", [(0.05, 0.2), (0.3, 0.1), (0.02, 0.5)])
+def test_chains_are_recovered_from_noisy_evidence(rng, truth):
+    l = observed(ChainSupport(*truth).sample((300, 100), rng), rng, strength=1.0)
+    chain = ChainSupport(0.5, 0.5)
+    for _ in range(60):
+        chain = em_chain(chain, l)
+    np.testing.assert_allclose([chain.p01, chain.p10], truth, rtol=0.12)
+
+
+def test_the_gradient_is_that_of_the_bethe_likelihood_by_finite_differences(rng):
+    l, at, step = 2 * rng.normal(size=(5, 4)), np.array([-0.7, 0.1, 0.2]), 1e-5
+
+    def likelihood(parameters):
+        grid = GridSupport(*parameters)
+        zero = np.zeros_like(l)
+        with_l = log_partition(grid, l, grid.extrinsic(l, **TIGHT))
+        return with_l - log_partition(grid, zero, grid.extrinsic(zero, **TIGHT))
+
+    numeric = [
+        (likelihood(at + step * e) - likelihood(at - step * e)) / (2 * step) for e in np.eye(3)
+    ]
+    np.testing.assert_allclose(ising_gradient(GridSupport(*at), l), numeric, atol=1e-5)
+
+
+def test_on_a_tree_the_gradient_is_that_of_the_enumerated_likelihood(rng):
+    l, h, J, step = 2 * rng.normal(size=(8, 1)), -0.4, 0.6, 1e-5
+
+    def likelihood(h, J):
+        with_l = exact.enumerate_log_partition(l + h, 0.0, J)
+        return with_l - exact.enumerate_log_partition(np.full_like(l, h), 0.0, J)
+
+    gradient = ising_gradient(GridSupport(h, 0.0, J), l)
+    d_h = (likelihood(h + step, J) - likelihood(h - step, J)) / (2 * step)
+    d_J = (likelihood(h, J + step) - likelihood(h, J - step)) / (2 * step)
+    assert gradient.field == pytest.approx(d_h, abs=1e-6)
+    assert gradient.coupling_col == pytest.approx(d_J, abs=1e-6)
+
+
+@pytest.mark.parametrize("truth", [(-0.4, 0.05, 0.3), (0.0, 0.2, 0.2), (-0.8, -0.1, 0.4)])
+def test_grids_are_recovered_from_noisy_evidence(rng, truth):
+    l = observed(GridSupport(*truth).sample((150, 100), rng), rng)
+    learned = em_ising(GridSupport(0.0, 0.0, 0.0), l, steps=25)
+    found = (learned.field, learned.coupling_row, learned.coupling_col)
+    np.testing.assert_allclose(found, truth, atol=0.1)
+
+
+def test_a_step_of_the_grid_raises_the_bethe_likelihood_and_a_learned_grid_stays(rng):
+    l = observed(GridSupport(-0.4, 0.1, 0.3).sample((60, 50), rng), rng)
+    learned = em_ising(GridSupport(0.0, 0.0, 0.0), l, steps=40)
+    again = em_ising(learned, l, steps=5)
+    assert again.field == pytest.approx(learned.field, abs=0.01)
+    assert again.coupling_col == pytest.approx(learned.coupling_col, abs=0.01)
+
+
+def test_couplings_stay_below_the_bound_even_where_the_truth_is_beyond():
+    blocks = np.kron(np.random.default_rng(0).choice([-1.0, 1.0], (5, 5)), np.ones((8, 8)))
+    learned = em_ising(GridSupport(0.0, 0.0, 0.0), 8 * blocks, steps=30)
+    assert 0.9 < learned.uniqueness <= 0.95
+
+
+def test_evidence_without_structure_teaches_no_coupling(rng):
+    l = observed((rng.random((120, 100)) < 0.3).astype(float), rng)
+    learned = em_ising(GridSupport(0.0, 0.2, 0.2), l, steps=25)
+    np.testing.assert_allclose([learned.coupling_row, learned.coupling_col], 0, atol=0.03)
+    assert learned.field == pytest.approx(np.log(0.3 / 0.7), abs=0.1)
+
+
+@settings(max_examples=30)
+@given(field=st.floats(-4, 4), seed=st.integers(0, 99))
+def test_the_independent_step_never_lowers_the_likelihood(field, seed):
+    l = 3 * np.random.default_rng(seed).normal(size=(5, 4))
+
+    def likelihood(support):
+        h = support.log_odds
+        return float(np.sum(np.logaddexp(0, h + l) - np.logaddexp(0, h)))
+
+    before = IndependentSupport(field)
+    assert likelihood(em_independent(before, l)) >= likelihood(before) - 1e-10
+
+
+@pytest.mark.parametrize("l", [np.full((4, 3), 1e3), np.full((4, 3), -1e3)])
+def test_certain_evidence_leaves_finite_priors_that_can_come_back(l):
+    for support in (IndependentSupport(0.0), ChainSupport(0.3, 0.3), GridSupport(0.0, 0.1, 0.1)):
+        for _ in range(10):
+            support = learn(support, l)
+        back = learn(support, -l)
+        assert np.isfinite(back.extrinsic(-l).log_odds).all()
+
+
+def test_what_cannot_be_learned_is_refused():
+    with pytest.raises(TypeError, match=r"support must be .* got NeuronSupport"):
+        learn(NeuronSupport(0.3, 0.5, 0.1), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="grid must have one field"):
+        em_ising(GridSupport(np.zeros((2, 2)), 0.1, 0.1), np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="bound"):
+        em_ising(GridSupport(0.0, 0.1, 0.1), np.zeros((2, 2)), bound=1.0)
+
+
+def test_the_turbo_loop_learns_where_it_is_told_to(digits):
+    prior = HierarchicalPrior.spike_and_slab(GridSupport(-2.0, 0.0, 0.0), contrast=1e-3)
+    settings = {"epochs": 12, "spike_epochs": 6, "batch_size": 32, "learning_rate": 3e-3}
+    networks = [nets.mlp([64, 16, 10], seed=0) for _ in range(2)]
+    fixed = TurboVBI(prior, **settings).fit(networks[0], digits.x_train, digits.y_train)
+    learned = TurboVBI(prior, learn=True, **settings).fit(
+        networks[1], digits.x_train, digits.y_train
+    )
+    assert all(support is prior.support for support in fixed.supports)
+    assert all(support.field != -2.0 for support in learned.supports)
+    assert all(support.uniqueness <= 0.95 for support in learned.supports)

@@ -1,0 +1,320 @@
+r"""Learning a support prior from the evidence: couplings and fields that the layer asks for.
+
+The evidence l is what Module A has seen of the support, a log-likelihood ratio for each
+weight, so that ln p(l) = ln sum_S p(S) e^(sum l s) up to a constant: a difference of two
+log partition functions, with evidence and without. Its derivative by a parameter is a
+difference of two expectations of what the parameter multiplies. Chains have exact EM
+([em-chain]), grids a gradient ([em-ising]) whose expectations sum-product gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import bisect
+from scipy.special import expit, logit
+
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.module_b.base import SupportMessage, SupportPrior
+from tvbi_ref.module_b.bethe import agreement, chain_pair_beliefs, log_partition, pair_beliefs
+from tvbi_ref.module_b.chain import ChainSupport
+from tvbi_ref.module_b.grid import GridSupport, uniqueness_of
+from tvbi_ref.module_b.independent import IndependentSupport
+
+SMALLEST = 1e-6
+"""Learned transition probabilities stay this far from 0 and 1."""
+
+LARGEST_FIELD = 15.0
+"""Learned fields stay within this: a layer must be able to come back."""
+
+UNIQUENESS_BOUND = 0.95
+"""Learned couplings stay below this value of `uniqueness`."""
+
+HALVINGS = 6
+
+
+def em_independent(support: IndependentSupport, evidence: ArrayLike) -> IndependentSupport:
+    """Return the field whose probability is the mean belief: one EM step.
+
+    Parameters
+    ----------
+    support : IndependentSupport
+    evidence : array_like (I, J)
+
+    Notes
+    -----
+    Source: [em-ising] with J = 0, in closed form.
+
+    Examples
+    --------
+    >>> round(em_independent(IndependentSupport(-1.0), np.zeros((3, 3))).log_odds, 12)
+    -1.0
+    """
+    l = as_float_array(evidence, "evidence", ndim=2)
+    field = logit(np.mean(expit(support.log_odds + l)))
+    return IndependentSupport(float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)))
+
+
+def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
+    r"""Return the chain after one Baum-Welch step: the likelihood of the evidence never falls.
+
+    The expected complete log-likelihood is, with n_ss' the expected transitions and k_s the
+    expected first states,
+
+        (n01 + k1) ln p01 + n00 ln(1-p01) + (n10 + k0) ln p10 + n11 ln(1-p10)
+            - (k0 + k1) ln(p01 + p10),
+
+    because a chain starts from its stationary law. Without the k that is p01 = n01/(n01 +
+    n00). The last term is replaced by its tangent, which lies below it and touches it at the
+    old value; what is then maximised falls apart into two quadratic equations, and raising
+    it raises the likelihood.
+
+    Parameters
+    ----------
+    chain : ChainSupport
+    evidence : array_like (I, J)
+
+    Notes
+    -----
+    Source: [em-chain].
+
+    Examples
+    --------
+    >>> from tvbi_ref.module_b.bethe import chain_log_partition
+    >>> l = np.array([[4.0], [4.0], [-4.0], [-4.0], [-4.0], [-4.0]])
+    >>> before = ChainSupport(0.5, 0.5)
+    >>> after = em_chain(before, l)
+    >>> chain_log_partition(after, l) > chain_log_partition(before, l)
+    True
+    """
+    l = as_float_array(evidence, "evidence", ndim=2)
+    (n00, n01), (n10, n11) = chain_pair_beliefs(chain, l).sum(axis=(0, 1))
+    first = chain.down_columns(chain.extrinsic(l).belief)[0]
+    k1, k0 = float(first.sum()), float((1 - first).sum())
+    slope = (k0 + k1) / (chain.p01 + chain.p10)
+    return replace(
+        chain,
+        p01=_stationary_point(n01 + k1, n00, slope),
+        p10=_stationary_point(n10 + k0, n11, slope),
+    )
+
+
+def _stationary_point(yes: float, no: float, slope: float) -> float:
+    """Return the p in (0, 1) that maximises yes ln p + no ln(1-p) - slope p."""
+    # Setting the derivative to zero: slope p^2 - (yes + no + slope) p + yes = 0, whose smaller
+    # root lies in (0, 1); this form of it does not cancel.
+    half = yes + no + slope
+    p = 2 * yes / (half + np.sqrt(half**2 - 4 * slope * yes))
+    return float(np.clip(p, SMALLEST, 1 - SMALLEST))
+
+
+class IsingGradient(NamedTuple):
+    """The derivative of ln p(l) by the three numbers of a grid."""
+
+    field: float
+    coupling_row: float
+    coupling_col: float
+
+
+class _Moments(NamedTuple):
+    """What one run of sum-product says: ln Z, and the moments conjugate to the parameters."""
+
+    log_partition: float
+    nodes: float
+    rows: float
+    cols: float
+    message: SupportMessage
+
+
+def _moments(grid: GridSupport, l: FloatArray, message: SupportMessage | None) -> _Moments:
+    state = None if message is None else message.state
+    message = grid.extrinsic(l, state, sweeps=200, tol=1e-9)
+    pairs = pair_beliefs(grid, l, message)
+    return _Moments(
+        log_partition(grid, l, message),
+        float(message.belief.sum()),
+        agreement(pairs.horizontal),
+        agreement(pairs.vertical),
+        message,
+    )
+
+
+def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
+    """Return the gradient of ln p(l | h, J): beliefs minus prior moments.
+
+    d/dh = sum_n [b_n - b_n without evidence], d/dJ = sum_edges [E[x x'] - the same without
+    evidence], row and column edges apart. Both by sum-product: exact on trees, elsewhere
+    the exact gradient of the Bethe approximation.
+
+    Parameters
+    ----------
+    grid : GridSupport
+    evidence : array_like (I, J)
+
+    Notes
+    -----
+    Source: [em-ising].
+
+    Examples
+    --------
+    >>> [round(d, 12) for d in ising_gradient(GridSupport(-1.0, 0.1, 0.2), np.zeros((4, 4)))]
+    [0.0, 0.0, 0.0]
+    """
+    l = as_float_array(evidence, "evidence", ndim=2)
+    with_l, without = _moments(grid, l, None), _moments(grid, np.zeros_like(l), None)
+    return _difference(with_l, without)
+
+
+def _difference(with_l: _Moments, without: _Moments) -> IsingGradient:
+    return IsingGradient(
+        with_l.nodes - without.nodes, with_l.rows - without.rows, with_l.cols - without.cols
+    )
+
+
+def em_ising(
+    grid: GridSupport, evidence: ArrayLike, *, steps: int = 1, bound: float = UNIQUENESS_BOUND
+) -> GridSupport:
+    """Return the grid after a few steps up the gradient of ln p(l), couplings kept in bounds.
+
+    Each derivative is divided by its prior variance as if nodes and edges were independent,
+    which brings the three to one scale, and the step is halved until the Bethe likelihood
+    rises; if it never does, the grid stays as it is.
+
+    Parameters
+    ----------
+    grid : GridSupport
+        With one field for all nodes; a border stays as it is.
+    evidence : array_like (I, J)
+    steps : int
+    bound : float in (0, 1)
+        Couplings are scaled back until `uniqueness` is at most this.
+
+    Raises
+    ------
+    ValueError
+        If the grid has a field for each node: there is no one number to learn.
+
+    Notes
+    -----
+    Source: [em-ising].
+
+    Examples
+    --------
+    >>> l = np.kron([[1.0, -1.0], [-1.0, -1.0]], np.full((4, 4), 5.0))
+    >>> learned = em_ising(GridSupport(0.0, 0.0, 0.0), l, steps=5)
+    >>> learned.coupling_row > 0.1 and learned.uniqueness <= 0.95
+    True
+    """
+    if np.ndim(grid.field) != 0:
+        raise ValueError("grid must have one field for all nodes to learn; got a field for each")
+    l = as_float_array(evidence, "evidence", ndim=2)
+    bound = as_real(bound, "bound", above=0, below=1)
+    start = _bounded(grid, float(grid.field), grid.coupling_row, grid.coupling_col, bound)
+    here = _Likelihood(start, l, None)
+    for _ in range(as_count(steps, "steps")):
+        better = _step_up(here, l, bound)
+        if better is None:
+            break
+        here = better
+    return here.grid
+
+
+class _Likelihood:
+    """A grid with its two runs of sum-product and its Bethe likelihood."""
+
+    with_l: _Moments
+    without: _Moments
+
+    def __init__(self, grid: GridSupport, l: FloatArray, start: _Likelihood | None) -> None:
+        self.grid = grid
+        warm = (None, None) if start is None else (start.with_l.message, start.without.message)
+        self.with_l = _moments(grid, l, warm[0])
+        self.without = _moments(grid, np.zeros_like(l), warm[1])
+        self.value = self.with_l.log_partition - self.without.log_partition
+
+
+def _step_up(here: _Likelihood, l: FloatArray, bound: float) -> _Likelihood | None:
+    """Return the first grid up the scaled gradient that is better, or None."""
+    h, rows, cols = _direction(here, l.shape)
+    old = here.grid
+    for halving in range(HALVINGS):
+        rate = 0.5**halving
+        moved = _bounded(
+            old,
+            float(old.field) + rate * h,
+            old.coupling_row + rate * rows,
+            old.coupling_col + rate * cols,
+            bound,
+        )
+        there = _Likelihood(moved, l, here)
+        if there.value > here.value:
+            return there
+    return None
+
+
+def _direction(here: _Likelihood, shape: tuple[int, ...]) -> IsingGradient:
+    """Return the gradient, each part over the variance that its moment has under the prior."""
+    n_rows, n_cols = shape
+    gradient = _difference(here.with_l, here.without)
+    counts = (n_rows * n_cols, n_rows * (n_cols - 1), (n_rows - 1) * n_cols)
+    p = here.without.nodes / counts[0]
+    means = (here.without.rows / max(counts[1], 1), here.without.cols / max(counts[2], 1))
+    variances = (p * (1 - p), *(1 - mean**2 for mean in means))
+    # One more than the variance allows: moments near certainty must not blow the step up.
+    scaled = (g / (n * v + 1.0) for g, n, v in zip(gradient, counts, variances, strict=True))
+    return IsingGradient(*scaled)
+
+
+def _bounded(
+    grid: GridSupport, field: float, coupling_row: float, coupling_col: float, bound: float
+) -> GridSupport:
+    """Return the grid with new numbers, couplings scaled back until uniqueness <= bound."""
+    scale = 1.0
+    if uniqueness_of(coupling_row, coupling_col) > bound:
+        scale = bisect(
+            lambda x: uniqueness_of(x * coupling_row, x * coupling_col) - bound, 0.0, 1.0
+        )
+        scale *= 1 - 1e-9  # the root to the side that is allowed
+    return replace(
+        grid,
+        field=float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)),
+        coupling_row=scale * coupling_row,
+        coupling_col=scale * coupling_col,
+    )
+
+
+def learn(support: SupportPrior, evidence: ArrayLike) -> SupportPrior:
+    """Return the support prior after one step towards the evidence.
+
+    Parameters
+    ----------
+    support : IndependentSupport, ChainSupport or GridSupport
+    evidence : array_like (I, J)
+
+    Raises
+    ------
+    TypeError
+        If there is no rule for this kind of support.
+
+    Notes
+    -----
+    Source: [em-chain], [em-ising].
+
+    Examples
+    --------
+    >>> learn(ChainSupport(0.2, 0.2, axis=1), np.full((2, 9), -3.0)).p01 < 0.2
+    True
+    """
+    if isinstance(support, IndependentSupport):
+        return em_independent(support, evidence)
+    if isinstance(support, ChainSupport):
+        return em_chain(support, evidence)
+    if isinstance(support, GridSupport):
+        return em_ising(support, evidence)
+    raise TypeError(
+        "support must be an IndependentSupport, ChainSupport or GridSupport to be learned; "
+        f"got {type(support).__name__}"
+    )
