@@ -84,6 +84,13 @@ def test_memory_pass(benchmark):
     benchmark.extra_info["ns_per_weight"] = round(benchmark.stats["median"] / weights * 1e9, 2)
 
 
+def test_division(benchmark):
+    """The other yardstick: a float64 division with its operands in the first-level cache."""
+    a, b = np.random.default_rng(0).uniform(1, 2, (2, 1500))
+    benchmark(np.divide, a, b, np.empty_like(a))
+    benchmark.extra_info["ns_per_division"] = round(benchmark.stats["median"] / a.size * 1e9, 3)
+
+
 @pytest.mark.parametrize("cache", ["cold", "warm"])
 def test_first_message_of_a_process(benchmark, cache, tmp_path):
     """A whole process: import, compile (or load) the grid's kernels, pass messages once."""
