@@ -200,7 +200,7 @@ def test_the_log_density_is_the_sum_of_its_three_layers(support):
         (
             lambda: HierarchicalPrior(Gamma(1, 1), Gamma(1, 0.1), 0.5),
             TypeError,
-            "support must be a support prior",
+            "support must be an instance of a SupportPrior",
         ),
         (
             lambda: HierarchicalPrior(Gamma(1, 1), Gamma(1, 1), EVEN),

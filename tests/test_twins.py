@@ -229,8 +229,10 @@ def run_python(arguments, **environment):
 def test_kernels_agree_with_their_twins_without_the_jit_too():
     selection = "kernel_and_twin_agree or certain_neighbour or long_gap"
     chain = str(ROOT / "tests" / "module_b" / "test_chain.py")
+    # The project's own options name plugins, and none is loaded here.
+    options = ["-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]
     done = run_python(
-        ["-m", "pytest", "-p", "no:cacheprovider", "-k", selection, __file__, chain],
+        ["-m", "pytest", *options, "-k", selection, __file__, chain],
         NUMBA_DISABLE_JIT="1",
         PYTEST_DISABLE_PLUGIN_AUTOLOAD="1",  # none is needed, and some are slow to import
     )

@@ -20,6 +20,7 @@ __version__ = "0.1.0"
 # text of the command line does not wait for Numba.
 _HOME = {
     "ChainSupport": "module_b",
+    "Columns": "module_b",
     "DataUnavailableError": "errors",
     "DivergenceError": "errors",
     "Gamma": "gamma",
@@ -29,7 +30,10 @@ _HOME = {
     "NeuronSupport": "module_b",
     "HierarchicalPrior": "prior",
     "IndependentSupport": "module_b",
+    "Labels": "module_b",
     "NonFiniteError": "errors",
+    "Rows": "module_b",
+    "Tiles": "module_b",
     "TurboResult": "turbo",
     "TurboVBI": "turbo",
     "UniquenessWarning": "errors",
@@ -78,11 +82,15 @@ if TYPE_CHECKING:
     from tvbi_ref.gamma import Gamma  # noqa: F401
     from tvbi_ref.module_b import (  # noqa: F401
         ChainSupport,
+        Columns,
         GraphSupport,
         GridSupport,
         GroupSupport,
         IndependentSupport,
+        Labels,
         NeuronSupport,
+        Rows,
+        Tiles,
     )
     from tvbi_ref.prior import HierarchicalPrior  # noqa: F401
     from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401

@@ -19,18 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.gamma import Gamma
+from tvbi_ref.module_b.base import SupportPrior
 
 __all__ = ["Gamma", "HierarchicalPrior", "per_layer"]
-
-if TYPE_CHECKING:
-    from tvbi_ref.module_b import SupportPrior
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,11 @@ class HierarchicalPrior:
         for name in ("active", "inactive"):
             if not isinstance(getattr(self, name), Gamma):
                 raise TypeError(f"{name} must be a Gamma; got {getattr(self, name)!r}")
-        if not hasattr(self.support, "extrinsic"):
-            raise TypeError(f"support must be a support prior; got {self.support!r}")
+        if not isinstance(self.support, SupportPrior):
+            raise TypeError(
+                f"support must be an instance of a SupportPrior, as in tvbi_ref.module_b; "
+                f"got {self.support!r}"
+            )
         if self.inactive.mean <= self.active.mean:
             raise ValueError(
                 "inactive must have the larger mean precision (a dead weight is closer to 0); "

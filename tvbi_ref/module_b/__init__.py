@@ -6,7 +6,7 @@ learning from it), and `exact` (brute force, what all of them are tested against
 """
 
 from tvbi_ref.module_b import exact
-from tvbi_ref.module_b.base import SupportMessage, SupportPrior
+from tvbi_ref.module_b.base import Messages, Schedule, SupportMessage, SupportPrior
 from tvbi_ref.module_b.chain import ChainSupport
 from tvbi_ref.module_b.em import learn
 from tvbi_ref.module_b.graph import GraphSupport
@@ -40,9 +40,11 @@ __all__ = [
     "GroupSupport",
     "IndependentSupport",
     "Labels",
+    "Messages",
     "NeuronSupport",
     "Partition",
     "Rows",
+    "Schedule",
     "SupportMessage",
     "SupportPrior",
     "Tiles",

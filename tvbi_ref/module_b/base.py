@@ -69,7 +69,17 @@ class Schedule(NamedTuple):
 
 
 class Messages(NamedTuple):
-    """What a support prior computes: the extrinsic log-odds and how it came by it."""
+    """What a support prior computes: the extrinsic log-odds and how it came by it.
+
+    Parameters
+    ----------
+    log_odds : ndarray (I, J)
+        logit pi, finite ([extrinsic-b]).
+    residuals : ndarray (sweeps,)
+        See `SupportMessage`; ``np.empty(0)`` where one pass is exact.
+    state : object
+        For a warm start, or None.
+    """
 
     log_odds: FloatArray
     residuals: FloatArray
@@ -137,8 +147,20 @@ class SupportPrior(ABC):
             self._damping(damping),
             as_choice(order, "order", ORDERS),
         )
-        log_odds, residuals, state = self._messages(l, state, schedule)
+        shown = l.view()
+        shown.flags.writeable = False  # a prior that writes into the evidence is told so
+        log_odds, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
         return SupportMessage(log_odds, expit(log_odds + l), residuals, state)
+
+    def _checked(self, answer: Any, shape: tuple[int, ...]) -> Messages:
+        """Return what `_messages` returned, or say what is wrong with it."""
+        name = f"{type(self).__name__}._messages"
+        if not isinstance(answer, Messages):
+            raise TypeError(f"{name} must return Messages; got {type(answer).__name__}")
+        log_odds = as_float_array(answer.log_odds, f"log_odds from {name}", shape=shape)
+        if np.ndim(answer.residuals) != 1:
+            raise ValueError(f"residuals from {name} must be an array (sweeps,), empty if exact")
+        return answer._replace(log_odds=log_odds)
 
     def _damping(self, damping: float | None) -> float:
         if damping is None:

@@ -35,6 +35,9 @@ UNIQUENESS_BOUND = 0.95
 
 HALVINGS = 6
 
+LEARNABLE = (IndependentSupport, ChainSupport, GridSupport)
+"""The kinds of support prior that `learn` has a rule for."""
+
 
 def em_independent(support: IndependentSupport, evidence: ArrayLike) -> IndependentSupport:
     """Return the field whose probability is the mean belief: one EM step.

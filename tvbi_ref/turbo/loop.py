@@ -26,6 +26,7 @@ from tvbi_ref.errors import DivergenceError, NonFiniteError
 from tvbi_ref.module_a import FORMS, LayerPosterior, second_moment, weight_penalty_gradient
 from tvbi_ref.module_a.steps import Form
 from tvbi_ref.module_b import SupportMessage, SupportPrior
+from tvbi_ref.module_b.em import LEARNABLE
 from tvbi_ref.nets import Adam, Network, Optimizer, minibatches
 from tvbi_ref.nets.layers import Dense
 from tvbi_ref.prior import HierarchicalPrior, per_layer
@@ -140,7 +141,9 @@ class TurboVBI:
     learn : bool
         Let every layer's support prior learn its field and couplings from the evidence,
         one step an epoch (`tvbi_ref.module_b.learn`), once the spike has its final width:
-        before that the evidence is weaker than it will be.
+        before that the evidence is weaker than it will be. A network that is small or barely
+        trained may teach the prior that everything lives; `TurboResult.supports` shows what
+        was learned.
     tol : float >= 0
         Stop when, with all annealing done, no pi_tilde moved by more than this in an
         epoch; 0: only the budget stops the run.
@@ -196,6 +199,8 @@ class TurboVBI:
             as_real(self.damping, "damping", at_least=0, below=1)
         as_real(self.tol, "tol", at_least=0)
         as_count(self.seed, "seed")
+        if not isinstance(self.learn, bool):
+            raise TypeError(f"learn must be True or False; got {self.learn!r}")
         self.schedule = Annealing(
             epochs=self.epochs,
             kl_warmup=self.epochs // 2 if self.kl_warmup is None else self.kl_warmup,
@@ -283,6 +288,8 @@ class _Run:
         self.rng = np.random.default_rng(settings.seed)
         self.optimizer = settings.optimizer(network.parameters())
         priors = per_layer(settings.prior, len(network.weight_layers))
+        if settings.learn:
+            _require_learnable(priors)
         self.layers = [
             LayerState(weights, prior, self._wire(prior, weights))
             for weights, prior in zip(network.weight_layers, priors, strict=True)
@@ -404,6 +411,17 @@ class _Run:
             trace=self.trace,
             settings=self.settings.settings,
         )
+
+
+def _require_learnable(priors: list[HierarchicalPrior]) -> None:
+    """Say at the start of a run, not half way through it, that a prior cannot be learned."""
+    for k, prior in enumerate(priors):
+        if not isinstance(prior.support, LEARNABLE):
+            known = ", ".join(kind.__name__ for kind in LEARNABLE)
+            raise TypeError(
+                f"learn=True needs supports of kind {known}; prior[{k}].support is a "
+                f"{type(prior.support).__name__}"
+            )
 
 
 def _as_validation(
