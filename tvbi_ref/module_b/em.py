@@ -5,6 +5,11 @@ weight, so that ln p(l) = ln sum_S p(S) e^(sum l s) up to a constant: a differen
 log partition functions, with evidence and without. Its derivative by a parameter is a
 difference of two expectations of what the parameter multiplies. Chains have exact EM
 ([em-chain]), grids a gradient ([em-ising]) whose expectations sum-product gives.
+
+On grids the likelihood is Bethe's, and where the evidence is weak its maximum lies at
+couplings that are too strong: a true 0.2, seen as y ~ N(x, 1), is learned as about 0.28,
+seen as y ~ N(2x, 1) as about 0.21. That is why the turbo loop learns only once the spike
+has its final width.
 """
 
 from __future__ import annotations
