@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import digamma, entr, expit, gammaln, log_expit
+from scipy.special import entr, expit, log_expit
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.gamma import Gamma
+from tvbi_ref.gamma import Gamma, gamma_entropy
 from tvbi_ref.module_a.q_precision import expected_log_precision, expected_precision
 from tvbi_ref.module_a.q_weight import second_moment
 
@@ -61,22 +61,6 @@ def gaussian_entropy(variance: ArrayLike) -> FloatArray:
     1.4189
     """
     return 0.5 * (LOG_2PI + 1.0 + np.log(np.asarray(variance, np.float64)))
-
-
-def gamma_entropy(shape: ArrayLike, rate: ArrayLike) -> FloatArray:
-    """Return H[Ga] = a_tilde - ln b_tilde + ln G(a_tilde) + (1 - a_tilde) psi(a_tilde).
-
-    Notes
-    -----
-    Source: [elbo].
-
-    Examples
-    --------
-    >>> float(gamma_entropy(1.0, 1.0))
-    1.0
-    """
-    a, b = np.asarray(shape, np.float64), np.asarray(rate, np.float64)
-    return a - np.log(b) + gammaln(a) + (1 - a) * digamma(a)
 
 
 def bernoulli_entropy(probability: ArrayLike) -> FloatArray:

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import digamma, gammaln, log_softmax, softmax
+from scipy.special import digamma, log_softmax, softmax
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real
-from tvbi_ref.gamma import Gamma
+from tvbi_ref.gamma import Gamma, gamma_entropy
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -150,8 +150,7 @@ class GaussianLikelihood:
         """
         if self.prior is None or self.posterior is None:
             return 0.0
-        a, b = self.posterior.shape, self.posterior.rate
-        entropy = a - math.log(b) + float(gammaln(a)) + (1 - a) * float(digamma(a))
+        entropy = float(gamma_entropy(self.posterior.shape, self.posterior.rate))
         expected = self.prior.expected_log_density(self.noise_precision, self.log_noise_precision)
         return float(expected) + entropy
 
