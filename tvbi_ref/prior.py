@@ -27,7 +27,87 @@ from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b.base import SupportPrior
 
-__all__ = ["Gamma", "HierarchicalPrior", "per_layer"]
+__all__ = [
+    "Gamma",
+    "HierarchicalPrior",
+    "log_marginal_weight",
+    "log_prior_precision",
+    "log_prior_weight",
+    "per_layer",
+]
+
+
+def log_prior_weight(weight: ArrayLike, precision: ArrayLike) -> FloatArray:
+    """Return ln p(w | rho) = ln N(w; 0, 1/rho), elementwise.
+
+    Parameters
+    ----------
+    weight : array_like (I, J)
+    precision : array_like (I, J), > 0
+        rho.
+
+    Notes
+    -----
+    Source: [prior-weight].
+
+    Examples
+    --------
+    >>> log_prior_weight([0.0, 1.0], [1.0, 4.0]).round(4)
+    array([-0.9189, -2.2258])
+    """
+    w, rho = np.asarray(weight, np.float64), np.asarray(precision, np.float64)
+    return 0.5 * np.log(rho / (2 * np.pi)) - 0.5 * rho * w**2
+
+
+def log_prior_precision(
+    precision: ArrayLike, support: ArrayLike, active: Gamma, inactive: Gamma
+) -> FloatArray:
+    """Return ln p(rho | s), elementwise: the active Gamma where s = 1, the inactive where s = 0.
+
+    Parameters
+    ----------
+    precision : array_like (I, J), > 0
+        rho.
+    support : array_like (I, J), 0 or 1
+        s.
+    active, inactive : Gamma
+
+    Notes
+    -----
+    Source: [prior-precision].
+
+    Examples
+    --------
+    >>> log_prior_precision([1.0, 1.0], [1, 0], Gamma(1.0, 0.5), Gamma(1.0, 0.1)).round(4)
+    array([-1.1931, -2.4026])
+    """
+    s = np.asarray(support)
+    return np.where(s == 1, active.log_density(precision), inactive.log_density(precision))
+
+
+def log_marginal_weight(weight: ArrayLike, prior: Gamma) -> FloatArray:
+    """Return ln p(w | s), the precision integrated out: a Student-t density, elementwise.
+
+    It has 2a degrees of freedom and squared scale b/a.
+
+    Parameters
+    ----------
+    weight : array_like (I, J)
+    prior : Gamma
+        The active one for s = 1, the inactive one for s = 0.
+
+    Notes
+    -----
+    Source: [prior-weight-marginal].
+
+    Examples
+    --------
+    >>> from scipy import stats
+    >>> slab = Gamma(shape=1.0, rate=0.02)
+    >>> np.allclose(log_marginal_weight(0.3, slab), stats.t(2, scale=0.02**0.5).logpdf(0.3))
+    True
+    """
+    return prior.log_weight_evidence(np.square(np.asarray(weight, np.float64)))
 
 
 @dataclass(frozen=True)
@@ -164,9 +244,8 @@ class HierarchicalPrior:
         s = as_float_array(support, "support", ndim=2)
         rho = as_float_array(precision, "precision", shape=s.shape)
         w = as_float_array(weight, "weight", shape=s.shape)
-        log_rho = np.where(s == 1, self.active.log_density(rho), self.inactive.log_density(rho))
-        log_w = 0.5 * np.log(rho / (2 * np.pi)) - 0.5 * rho * w**2
-        return self.support.log_prob(s) + float(np.sum(log_rho + log_w))
+        log_rho = log_prior_precision(rho, s, self.active, self.inactive)
+        return self.support.log_prob(s) + float(np.sum(log_rho + log_prior_weight(w, rho)))
 
 
 def per_layer(

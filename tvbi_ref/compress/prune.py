@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref.compress.sizes import entropy_bound, index_bits, mean_run
 from tvbi_ref.nets import Network
@@ -16,8 +16,32 @@ VALUE_BITS = 8
 """What a kept weight's value is counted at in `Sparsity.kilobits`; a convention, not a result."""
 
 
+def keep_mask(support_log_odds: ArrayLike) -> NDArray[np.bool_]:
+    """Return which weights to keep, those with pi_tilde >= 1/2.
+
+    Parameters
+    ----------
+    support_log_odds : array_like (I, J)
+        logit pi_tilde.
+
+    Returns
+    -------
+    ndarray of bool (I, J)
+
+    Notes
+    -----
+    Source: [prune].
+
+    Examples
+    --------
+    >>> keep_mask([-1.0, 0.0, 2.0])
+    array([False,  True,  True])
+    """
+    return np.asarray(support_log_odds) >= 0
+
+
 def support_masks(result: TurboResult) -> list[NDArray[np.bool_]]:
-    """Return which weights to keep, those with pi_tilde >= 1/2, one boolean (I, J) array a layer.
+    """Return `keep_mask` of every weight layer, one boolean (I, J) array each.
 
     Parameters
     ----------
@@ -34,7 +58,7 @@ def support_masks(result: TurboResult) -> list[NDArray[np.bool_]]:
     >>> support_masks(Fake(posteriors=[layer]))[0].tolist()
     [[False, True], [True, True]]
     """
-    return [posterior.support_log_odds >= 0 for posterior in result.posteriors]
+    return [keep_mask(posterior.support_log_odds) for posterior in result.posteriors]
 
 
 def prune(result: TurboResult) -> Network:

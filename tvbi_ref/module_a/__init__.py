@@ -10,13 +10,14 @@ from tvbi_ref.module_a.collapsed import (
     precision_collapsed,
 )
 from tvbi_ref.module_a.elbo import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
+from tvbi_ref.module_a.q_factors import log_q
 from tvbi_ref.module_a.q_precision import (
     expected_log_precision,
     expected_precision,
     update_precision,
     update_precision_complex,
 )
-from tvbi_ref.module_a.q_support import evidence, update_support
+from tvbi_ref.module_a.q_support import evidence, trap_margin, update_support
 from tvbi_ref.module_a.q_weight import second_moment, weight_penalty, weight_penalty_gradient
 from tvbi_ref.module_a.steps import FORMS, LayerPosterior, collapsed_step, mean_field_step
 
@@ -33,9 +34,11 @@ __all__ = [
     "evidence_collapsed",
     "expected_log_precision",
     "expected_precision",
+    "log_q",
     "mean_field_step",
     "precision_collapsed",
     "second_moment",
+    "trap_margin",
     "update_precision",
     "update_precision_complex",
     "update_support",

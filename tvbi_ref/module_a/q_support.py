@@ -44,6 +44,41 @@ def evidence(
     ) - inactive.expected_log_density(expected_precision, expected_log_precision)
 
 
+def trap_margin(prior_log_odds: ArrayLike, active: Gamma, inactive: Gamma) -> FloatArray:
+    """Return a ln(b/b_bar) + logit pi - (a + 1/2)(1 - b_bar/b): above 0 mean field is trapped.
+
+    It is logit pi_tilde after one mean-field step from pi_tilde = 1 and m = 0: if it is still
+    positive, a weight that the data have let go of is never switched off.
+
+    Parameters
+    ----------
+    prior_log_odds : array_like (I, J)
+        logit pi.
+    active, inactive : Gamma
+        With one shape, a = a_bar.
+
+    Raises
+    ------
+    ValueError
+        If the two shapes differ.
+
+    Notes
+    -----
+    Source: [mean-field-trap]. The condition is necessary for the trap, not sufficient.
+
+    Examples
+    --------
+    >>> trap_margin([0.0, -9.0], Gamma(1.0, 0.02), Gamma(1.0, 2e-5)).round(2)
+    array([ 5.41, -3.59])
+    """
+    if active.shape != inactive.shape:
+        raise ValueError(
+            f"inactive.shape must equal active.shape; got {inactive.shape:g} and {active.shape:g}"
+        )
+    a, ratio = active.shape, inactive.rate / active.rate
+    return np.asarray(prior_log_odds, np.float64) - a * np.log(ratio) - (a + 0.5) * (1 - ratio)
+
+
 def update_support(prior_log_odds: ArrayLike, evidence: ArrayLike) -> FloatArray:
     """Return logit pi_tilde = logit pi + l.
 

@@ -71,7 +71,7 @@ def weight_penalty_gradient(
 
     Notes
     -----
-    Source: [q-weight]. It vanishes at mu = 0, sigma2 = 1/<rho>: without data the weight
+    Source: [q-weight-gradient]. It vanishes at mu = 0, sigma2 = 1/<rho>: without data the weight
     goes back to its prior.
 
     Examples

@@ -7,10 +7,11 @@ learning from it), and `exact` (brute force, what all of them are tested against
 
 from tvbi_ref.module_b import exact
 from tvbi_ref.module_b.base import Messages, Schedule, SupportMessage, SupportPrior
-from tvbi_ref.module_b.chain import ChainSupport
-from tvbi_ref.module_b.em import learn
+from tvbi_ref.module_b.bethe import bethe_log_partition, pair_belief
+from tvbi_ref.module_b.chain import ChainSupport, chain_messages, markov_log_prob
+from tvbi_ref.module_b.em import baum_welch, learn, likelihood_gradient
 from tvbi_ref.module_b.graph import GraphSupport
-from tvbi_ref.module_b.grid import GridSupport
+from tvbi_ref.module_b.grid import GridSupport, grid_sweep, ising_log_weight, uniqueness_of
 from tvbi_ref.module_b.group import (
     Columns,
     GroupSupport,
@@ -19,6 +20,7 @@ from tvbi_ref.module_b.group import (
     Partition,
     Rows,
     Tiles,
+    neuron_extrinsic,
 )
 from tvbi_ref.module_b.independent import IndependentSupport
 from tvbi_ref.module_b.messages import (
@@ -48,14 +50,24 @@ __all__ = [
     "SupportMessage",
     "SupportPrior",
     "Tiles",
+    "baum_welch",
     "belief",
+    "bethe_log_partition",
     "cavity",
+    "chain_messages",
     "exact",
     "extrinsic",
+    "grid_sweep",
+    "ising_log_weight",
     "ising_message",
     "learn",
+    "likelihood_gradient",
+    "markov_log_prob",
     "markov_to_ising",
+    "neuron_extrinsic",
+    "pair_belief",
     "stationary",
     "sum_product",
     "transition_matrix",
+    "uniqueness_of",
 ]

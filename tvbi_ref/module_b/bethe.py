@@ -146,11 +146,48 @@ def log_partition(grid: GridSupport, evidence: ArrayLike, message: SupportMessag
     """
     pairs, b = pair_beliefs(grid, evidence, message), message.belief
     own = grid.node_field(b.shape) + np.asarray(evidence, np.float64)
-    energy = float(np.sum(own * b))
-    energy += grid.coupling_col * agreement(pairs.vertical)
-    energy += grid.coupling_row * agreement(pairs.horizontal)
-    pair_entropy = entr(pairs.vertical).sum() + entr(pairs.horizontal).sum()
-    node_entropy = (_degrees(b.shape) - 1) * (entr(b) + entr(1 - b))
+    return bethe_log_partition(
+        own, b, pairs.horizontal, pairs.vertical, grid.coupling_row, grid.coupling_col
+    )
+
+
+def bethe_log_partition(
+    own: FloatArray,
+    belief: FloatArray,
+    horizontal: FloatArray,
+    vertical: FloatArray,
+    coupling_row: float,
+    coupling_col: float,
+) -> float:
+    """Return ln Z_Bethe of a grid from the beliefs of its nodes and edges.
+
+    Parameters
+    ----------
+    own : ndarray (I, J)
+        h + l.
+    belief : ndarray (I, J), in [0, 1]
+        b, P(s = 1).
+    horizontal : ndarray (I, J-1, 2, 2)
+        Joint beliefs of (i, j) and (i, j+1).
+    vertical : ndarray (I-1, J, 2, 2)
+        Of (i, j) and (i+1, j).
+    coupling_row, coupling_col : float
+
+    Notes
+    -----
+    Source: [bethe].
+
+    Examples
+    --------
+    >>> no_edges = np.zeros((1, 0, 2, 2)), np.zeros((0, 1, 2, 2))
+    >>> lnz = bethe_log_partition(np.zeros((1, 1)), np.full((1, 1), 0.5), *no_edges, 0.1, 0.1)
+    >>> round(lnz / float(np.log(2)), 12)
+    1.0
+    """
+    energy = float(np.sum(own * belief))
+    energy += coupling_row * agreement(horizontal) + coupling_col * agreement(vertical)
+    pair_entropy = entr(vertical).sum() + entr(horizontal).sum()
+    node_entropy = (_degrees(belief.shape) - 1) * (entr(belief) + entr(1 - belief))
     return energy + float(pair_entropy - node_entropy.sum())
 
 

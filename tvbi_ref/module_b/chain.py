@@ -133,6 +133,31 @@ def chain_odds(odds, p01, p10):  # type: ignore[no-untyped-def]
     return forward, backward
 
 
+def markov_log_prob(support: ArrayLike, p01: float, p10: float) -> float:
+    """Return ln p(S) of stationary chains down the columns, normalised.
+
+    Parameters
+    ----------
+    support : array_like (I, J), 0 or 1
+    p01, p10 : float in (0, 1)
+        P(1|0) and P(0|1) from (i, j) to (i+1, j).
+
+    Notes
+    -----
+    Source: [prior-support-markov].
+
+    Examples
+    --------
+    >>> round(markov_log_prob([[0], [1]], 0.5, 0.5) / float(np.log(2)), 12)
+    -2.0
+    """
+    s = as_support(support).astype(int)
+    ones = stationary(p01, p10)
+    step = np.log(transition_matrix(p01, p10))
+    first = np.log([1 - ones, ones])[s[0]]
+    return float(first.sum() + step[s[:-1], s[1:]].sum())
+
+
 @dataclass(frozen=True)
 class ChainSupport(SupportPrior):
     """Independent stationary two-state Markov chains along one axis. Exact.
@@ -204,8 +229,4 @@ class ChainSupport(SupportPrior):
         >>> round(ChainSupport(0.5, 0.5).log_prob([[0], [1]]) / float(np.log(2)), 12)
         -2.0
         """
-        s = self.down_columns(as_support(support)).astype(int)
-        ones = stationary(self.p01, self.p10)
-        step = np.log(transition_matrix(self.p01, self.p10))
-        first = np.log([1 - ones, ones])[s[0]]
-        return float(first.sum() + step[s[:-1], s[1:]].sum())
+        return markov_log_prob(self.down_columns(as_support(support)), self.p01, self.p10)

@@ -24,7 +24,13 @@ from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
 from tvbi_ref.module_b.base import SupportMessage, SupportPrior
-from tvbi_ref.module_b.bethe import agreement, chain_pair_beliefs, log_partition, pair_beliefs
+from tvbi_ref.module_b.bethe import (
+    PairBeliefs,
+    agreement,
+    chain_pair_beliefs,
+    log_partition,
+    pair_beliefs,
+)
 from tvbi_ref.module_b.chain import ChainSupport
 from tvbi_ref.module_b.grid import GridSupport, uniqueness_of
 from tvbi_ref.module_b.independent import IndependentSupport
@@ -64,6 +70,30 @@ def em_independent(support: IndependentSupport, evidence: ArrayLike) -> Independ
     l = as_float_array(evidence, "evidence", ndim=2)
     field = logit(np.mean(expit(support.log_odds + l)))
     return IndependentSupport(float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)))
+
+
+def baum_welch(pair_beliefs: ArrayLike) -> tuple[float, float]:
+    """Return (p01, p10) from expected transitions: p01 = sum P(0, 1) / sum P(s = 0).
+
+    The textbook's M-step. It leaves out that a stationary chain's first state depends on p01
+    and p10 too, which `em_chain` puts right.
+
+    Parameters
+    ----------
+    pair_beliefs : array_like (I-1, J, 2, 2)
+        Joint posterior of (i, j) and (i+1, j), the state of (i, j) first.
+
+    Notes
+    -----
+    Source: [em-chain].
+
+    Examples
+    --------
+    >>> baum_welch([[[[0.5, 0.25], [0.125, 0.125]]]])
+    (0.3333333333333333, 0.5)
+    """
+    (n00, n01), (n10, n11) = np.asarray(pair_beliefs, np.float64).sum(axis=(0, 1))
+    return float(n01 / (n00 + n01)), float(n10 / (n10 + n11))
 
 
 def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
@@ -128,25 +158,58 @@ class IsingGradient(NamedTuple):
 
 
 class _Moments(NamedTuple):
-    """What one run of sum-product says: ln Z, and the moments conjugate to the parameters."""
+    """What one run of sum-product says: ln Z, and the beliefs of nodes and edges."""
 
     log_partition: float
-    nodes: float
-    rows: float
-    cols: float
+    pairs: PairBeliefs
     message: SupportMessage
+
+    @property
+    def beliefs(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Of the nodes, the row edges and the column edges."""
+        return self.message.belief, self.pairs.horizontal, self.pairs.vertical
 
 
 def _moments(grid: GridSupport, l: FloatArray, message: SupportMessage | None) -> _Moments:
     state = None if message is None else message.state
     message = grid.extrinsic(l, state, sweeps=200, tol=1e-9)
-    pairs = pair_beliefs(grid, l, message)
-    return _Moments(
-        log_partition(grid, l, message),
-        float(message.belief.sum()),
-        agreement(pairs.horizontal),
-        agreement(pairs.vertical),
-        message,
+    return _Moments(log_partition(grid, l, message), pair_beliefs(grid, l, message), message)
+
+
+def likelihood_gradient(
+    belief: FloatArray,
+    horizontal: FloatArray,
+    vertical: FloatArray,
+    prior_belief: FloatArray,
+    prior_horizontal: FloatArray,
+    prior_vertical: FloatArray,
+) -> IsingGradient:
+    """Return the gradient of ln p(l | h, J) by h, J_row and J_col: beliefs minus prior moments.
+
+    Parameters
+    ----------
+    belief : ndarray (I, J)
+        P(s = 1) with the evidence.
+    horizontal, vertical : ndarray (I, J-1, 2, 2) and (I-1, J, 2, 2)
+        Joint beliefs of neighbours with the evidence.
+    prior_belief, prior_horizontal, prior_vertical : ndarray
+        The same without it.
+
+    Notes
+    -----
+    Source: [em-ising].
+
+    Examples
+    --------
+    >>> pair = np.array([[[[0.5, 0.0], [0.0, 0.5]]]])
+    >>> even = np.full((1, 1, 2, 2), 0.25)
+    >>> likelihood_gradient(np.ones((2, 2)), pair, pair, np.zeros((2, 2)), even, pair)
+    IsingGradient(field=4.0, coupling_row=1.0, coupling_col=0.0)
+    """
+    return IsingGradient(
+        field=float(belief.sum() - prior_belief.sum()),
+        coupling_row=agreement(horizontal) - agreement(prior_horizontal),
+        coupling_col=agreement(vertical) - agreement(prior_vertical),
     )
 
 
@@ -173,13 +236,7 @@ def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
     """
     l = as_float_array(evidence, "evidence", ndim=2)
     with_l, without = _moments(grid, l, None), _moments(grid, np.zeros_like(l), None)
-    return _difference(with_l, without)
-
-
-def _difference(with_l: _Moments, without: _Moments) -> IsingGradient:
-    return IsingGradient(
-        with_l.nodes - without.nodes, with_l.rows - without.rows, with_l.cols - without.cols
-    )
+    return likelihood_gradient(*with_l.beliefs, *without.beliefs)
 
 
 def em_ising(
@@ -266,10 +323,11 @@ def _step_up(here: _Likelihood, l: FloatArray, bound: float) -> _Likelihood | No
 def _direction(here: _Likelihood, shape: tuple[int, ...]) -> IsingGradient:
     """Return the gradient, each part over the variance that its moment has under the prior."""
     n_rows, n_cols = shape
-    gradient = _difference(here.with_l, here.without)
+    gradient = likelihood_gradient(*here.with_l.beliefs, *here.without.beliefs)
     counts = (n_rows * n_cols, n_rows * (n_cols - 1), (n_rows - 1) * n_cols)
-    p = here.without.nodes / counts[0]
-    means = (here.without.rows / max(counts[1], 1), here.without.cols / max(counts[2], 1))
+    nodes, rows, cols = here.without.beliefs
+    p = float(nodes.mean())
+    means = (agreement(rows) / max(counts[1], 1), agreement(cols) / max(counts[2], 1))
     variances = (p * (1 - p), *(1 - mean**2 for mean in means))
     # One more than the variance allows: moments near certainty must not blow the step up.
     scaled = (g / (n * v + 1.0) for g, n, v in zip(gradient, counts, variances, strict=True))

@@ -35,7 +35,7 @@ from scipy.special import expit, logit
 from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
-from tvbi_ref.module_b.messages import markov_to_ising, stationary
+from tvbi_ref.module_b.messages import ising_message, markov_to_ising, stationary
 
 ABOVE, BELOW, LEFT, RIGHT = range(4)
 """Where a message came from: `messages[ABOVE, i, j]` is what (i, j) hears from (i-1, j)."""
@@ -408,6 +408,77 @@ def grid_directional(odds, messages, t_row, t_col, damping, residuals):  # type:
         residuals[k] = changes.max()
 
 
+def ising_log_weight(
+    support: ArrayLike, field: ArrayLike, coupling_row: float, coupling_col: float
+) -> float:
+    """Return ln p(S) + ln Z = sum h s + sum over edges of J x x', x = 2s - 1.
+
+    Parameters
+    ----------
+    support : array_like (I, J), 0 or 1
+    field : array_like, a number or (I, J)
+        h.
+    coupling_row : float
+        J of the edges (i, j)-(i, j+1).
+    coupling_col : float
+        J of the edges (i, j)-(i+1, j).
+
+    Notes
+    -----
+    Source: [prior-support-ising].
+
+    Examples
+    --------
+    >>> ising_log_weight([[1, 1], [1, 1]], 1.0, 0.25, 0.25)
+    5.0
+    """
+    s = as_support(support)
+    x = 2 * s - 1
+    rows = coupling_row * np.sum(x[:, 1:] * x[:, :-1])
+    cols = coupling_col * np.sum(x[1:] * x[:-1])
+    return float(np.sum(np.asarray(field) * s) + rows + cols)
+
+
+def grid_sweep(
+    own: FloatArray, messages: FloatArray, coupling_row: float, coupling_col: float
+) -> FloatArray:
+    """Return all messages of a grid after one parallel sweep, in log-odds: the equations alone.
+
+    Every node tells each neighbour what it knows without that neighbour ([cavity]), through
+    the coupling between them ([sum-product-ising]).
+
+    Parameters
+    ----------
+    own : ndarray (I, J)
+        h + l, what each node knows by itself.
+    messages : ndarray (4, I, J)
+        What each node has heard, by where it came from: ABOVE, BELOW, LEFT, RIGHT. At the
+        rim, where nobody sends, 0.
+    coupling_row, coupling_col : float
+
+    Returns
+    -------
+    ndarray (4, I, J)
+
+    Notes
+    -----
+    Source: [grid-sweep]. `grid_sweeps` does the same in odds, which is fast.
+
+    Examples
+    --------
+    >>> new = grid_sweep(np.array([[np.log(4.0), 0.0]]), np.zeros((4, 1, 2)), np.log(2) / 2, 0.0)
+    >>> np.exp(new[LEFT])  # what each node hears from its left: (2 * 4 + 1) / (4 + 2)
+    array([[1. , 1.5]])
+    """
+    heard = own + messages.sum(axis=0)
+    new = np.zeros_like(messages)
+    new[ABOVE, 1:] = ising_message((heard - messages[BELOW])[:-1], coupling_col)
+    new[BELOW, :-1] = ising_message((heard - messages[ABOVE])[1:], coupling_col)
+    new[LEFT, :, 1:] = ising_message((heard - messages[RIGHT])[:, :-1], coupling_row)
+    new[RIGHT, :, :-1] = ising_message((heard - messages[LEFT])[:, 1:], coupling_row)
+    return new
+
+
 def uniqueness_of(coupling_row: float, coupling_col: float) -> float:
     """Return the uniqueness value of a grid with these couplings, see `GridSupport.uniqueness`.
 
@@ -622,11 +693,8 @@ class GridSupport(SupportPrior):
         5.0
         """
         s = as_support(support)
-        x = 2 * s - 1
-        nodes = np.sum(self.node_field(s.shape) * s)
-        rows = self.coupling_row * np.sum(x[:, 1:] * x[:, :-1])
-        cols = self.coupling_col * np.sum(x[1:] * x[:-1])
-        return float(nodes + rows + cols)
+        h = self.node_field(s.shape)
+        return ising_log_weight(s, h, self.coupling_row, self.coupling_col)
 
 
 def _initial_messages(shape: tuple[int, ...], state: Any) -> FloatArray:

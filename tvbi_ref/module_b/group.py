@@ -31,7 +31,7 @@ from scipy.special import expit, logit, xlog1py, xlogy
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.chain import SATURATION, ChainSupport, chain_messages
-from tvbi_ref.module_b.messages import MARGIN, transition_matrix
+from tvbi_ref.module_b.messages import MARGIN, sum_product, transition_matrix
 
 IntArray = NDArray[np.int64]
 
@@ -352,6 +352,41 @@ class GroupSupport(SupportPrior):
         for a_g in a[:, 1:].T:
             alpha = a_g + np.logaddexp(*(alpha[:, None] + ln_step))
         return float(np.logaddexp(*alpha))
+
+
+def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: float) -> FloatArray:
+    """Return logit pi where every column is a group: the equations alone, in log-odds.
+
+    Weight i tells its neuron's indicator ln g_i; the indicator adds up what the OTHERS say
+    to its prior, ln zeta_{-i}, and answers through the same factor.
+
+    Parameters
+    ----------
+    evidence : array_like (I, J)
+        l, log-odds.
+    p_alive, p_in, p_out : float in (0, 1)
+        lambda = P(z=1), P(s=1|z=1) and P(s=1|z=0).
+
+    Returns
+    -------
+    ndarray (I, J)
+        Log-odds.
+
+    Notes
+    -----
+    Source: [neuron-group]. `NeuronSupport` gives the same, fast, and also for hard groups.
+
+    Examples
+    --------
+    >>> l = np.array([[3.0, -1.0], [2.0, -4.0]])
+    >>> fast = NeuronSupport(0.5, p_in=0.8, p_out=0.1).extrinsic(l).log_odds
+    >>> np.allclose(neuron_extrinsic(l, 0.5, 0.8, 0.1), fast)
+    True
+    """
+    psi = np.array([[1 - p_out, p_out], [1 - p_in, p_in]])
+    ln_g = sum_product(evidence, psi.T)
+    ln_zeta = logit(p_alive) + ln_g.sum(axis=0) - ln_g
+    return sum_product(ln_zeta, psi)
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,7 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
 
     Notes
     -----
-    Source: [sum-product], its Ising form. It lies in [-2|J|, 2|J|]: a neighbour can never
+    Source: [sum-product-ising]. It lies in [-2|J|, 2|J|]: a neighbour can never
     say more than the coupling allows. With a = |2J| and b = |c| the same number is
     +-{min(a, b) - ln(1 + e^-|a-b|) + ln(1 + e^-(a+b))}, which stays exact where the
     hyperbolic tangents round to 1.
