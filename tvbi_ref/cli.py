@@ -1,14 +1,16 @@
-"""The command line: ``tvbi-ref demo`` and ``tvbi-ref train``."""
+"""The command line: ``tvbi-ref demo``, ``train``, ``check`` and ``equations``."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from tvbi_ref import __version__
+from tvbi_ref._files import atomic_write
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 2 for a mistake in the arguments or the data.
+        0 if all went well, 1 if `check` found something wrong, 2 for a mistake in the
+        arguments or the data.
     """
     parser = build_parser()
     options = parser.parse_args(arguments)
@@ -85,6 +88,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands")
     _add_demo(commands)
     _add_train(commands)
+    _add_check(commands)
+    _add_equations(commands)
     return parser
 
 
@@ -117,6 +122,36 @@ def _add_train(commands: Any) -> None:
     _add_prior(train)
     _add_turbo(train)
     train.set_defaults(command=run_train)
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        formatter_class=_HelpFormatter,
+        help="grade files of your own equations",
+        description="Run the functions of each file in a process of its own and check every one "
+        "against its equation. A file named like an exercise (03_mean_field_....py) is asked for "
+        "all of that exercise, any other for what it defines. Exit status: 0 if all is right, "
+        "1 if not, 2 if a file cannot be found.",
+    )
+    check.add_argument("files", metavar="FILE", nargs="+", help="a .py file or a notebook")
+    check.add_argument("--labels", metavar="LABEL,...", help="ask for these equations instead")
+    check.add_argument(
+        "--time-limit", type=float, default=20.0, metavar="SECONDS", help="for each function"
+    )
+    check.add_argument("--json", metavar="FILE", help="write the results there, for a gradebook")
+    check.set_defaults(command=run_check)
+
+
+def _add_equations(commands: Any) -> None:
+    equations = commands.add_parser(
+        "equations",
+        help="the equations: statement, symbols, code, check",
+        description="Without a label, the list of all equations with the function that "
+        "implements each, its check, its known mistakes, its exercise and its lesson.",
+    )
+    equations.add_argument("label", nargs="?", help="print this equation in full")
+    equations.set_defaults(command=run_equations)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, epochs: int, out: str) -> None:
@@ -183,6 +218,13 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
         default="collapsed",
         help="the form of Module A; mean_field is the paper's",
     )
+    group.add_argument(
+        "--exchange",
+        choices=("extrinsic", "product_of_odds", "full_belief", "product_and_belief"),
+        default="extrinsic",
+        help="what crosses between the modules; only extrinsic is right, the others are the "
+        "follow-up code's mistakes, for comparison",
+    )
     group.add_argument("--sweeps", type=int, default=5, help="of Module B an epoch")
     group.add_argument(
         "--damping", type=float, help="of Module B's messages; default: 0, or 0.5 above the bound"
@@ -192,6 +234,12 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="let field and couplings learn from the evidence once the spike is annealed",
+    )
+    group.add_argument(
+        "--fixed-variance",
+        action="store_true",
+        default=None,
+        help="never train the variances of the weights, as in the follow-up code",
     )
     group.add_argument("--kl-warmup", type=int, help="epochs; default: half of --epochs")
     group.add_argument("--spike-epochs", type=int, help="of annealing; default: half of --epochs")
@@ -271,9 +319,10 @@ def run_train(options: argparse.Namespace) -> int:
     prior = HierarchicalPrior.spike_and_slab(
         support, variance=options.variance, contrast=options.contrast
     )
-    turbo = ("module_a", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
+    turbo = ("module_a", "exchange", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
     turbo_options = {name: getattr(options, name) for name in turbo}
-    budget = _budget(options, turbo_options | {"learn": bool(options.learn)})
+    flags = {"learn": bool(options.learn), "train_variance": not options.fixed_variance}
+    budget = _budget(options, turbo_options | flags)
     budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after
     experiment.make_folder(options.out)
     data, network = _data_and_network(options)
@@ -286,6 +335,31 @@ def run_train(options: argparse.Namespace) -> int:
     if supports := getattr(data, "supports", None):
         text += "\n\n" + experiment.recovery(outcome, supports)
     _report(experiment, [outcome], text, options.out)
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Run ``tvbi-ref check``."""
+    from tvbi_ref.checks.grading import existing, grade
+
+    for file in options.files:
+        existing(file)  # a misspelt name is found before the long work, not after
+    labels = None if options.labels is None else options.labels.split(",")
+    grades = []
+    for file in options.files:
+        grades.append(grade(file, labels=labels, time_limit=options.time_limit))
+        print(grades[-1], flush=True)
+    if options.json:
+        with atomic_write(options.json) as out:
+            out.write(json.dumps([g.to_json() for g in grades], indent=2).encode())
+    return max(g.exit_status for g in grades)
+
+
+def run_equations(options: argparse.Namespace) -> int:
+    """Run ``tvbi-ref equations``."""
+    from tvbi_ref import equations
+
+    print(equations.get(options.label) if options.label else equations.table())
     return 0
 
 

@@ -1,0 +1,361 @@
+"""Grading a file of homework: a fresh process, a time limit, and a table at the end.
+
+The file is run in a process of its own (`worker`), which only calls its functions and sends
+back what they return. Cases, oracles and comparisons stay here: nothing that the file does,
+prints or redefines can touch them.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from tqdm.auto import tqdm
+
+from tvbi_ref import __version__
+from tvbi_ref._validation import as_real
+from tvbi_ref.checks.calling import Observation
+from tvbi_ref.checks.equations import examine
+from tvbi_ref.checks.wire import receive, send
+from tvbi_ref.checks.worker import describe
+from tvbi_ref.equations import EQUATIONS, get
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One equation of a graded file.
+
+    Parameters
+    ----------
+    label, task : str
+        The equation and the name of its function in the file.
+    passed : bool
+    message : str
+        The report's message, or why there is none.
+    seconds : float
+    """
+
+    label: str
+    task: str
+    passed: bool
+    message: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Grade:
+    """The result of grading a file; as text it is a table.
+
+    Parameters
+    ----------
+    file : str
+    marks : tuple of Mark
+    problem : str
+        What kept the file as a whole from being graded; empty if nothing did.
+    """
+
+    file: str
+    marks: tuple[Mark, ...]
+    problem: str = ""
+
+    @property
+    def score(self) -> int:
+        """How many equations are right."""
+        return sum(mark.passed for mark in self.marks)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there was something to grade and all of it is right."""
+        return bool(self.marks) and self.score == len(self.marks)
+
+    @property
+    def exit_status(self) -> int:
+        """0 if the file has passed, else 1."""
+        return 0 if self.passed else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as a dict of plain values, for a gradebook.
+
+        Examples
+        --------
+        >>> Grade("a.py", (), "the file is empty").to_json()["score"]
+        0
+        """
+        return {
+            "file": self.file,
+            "score": self.score,
+            "total": len(self.marks),
+            "passed": self.passed,
+            "problem": self.problem,
+            "tvbi_ref": __version__,
+            "marks": [asdict(mark) for mark in self.marks],
+        }
+
+    def __str__(self) -> str:
+        width = max((len(mark.task) for mark in self.marks), default=0)
+        lines = [f"{self.file}: {self.score} of {len(self.marks)}"]
+        lines += [f"  {self.problem}"] if self.problem else []
+        for mark in self.marks:
+            first, *rest = mark.message.splitlines()
+            lines.append(f"  {'pass' if mark.passed else 'FAIL'}  {mark.task:{width}}  {first}")
+            lines += [f"  {'':{width + 8}}{line}" for line in rest]
+        return "\n".join(lines)
+
+
+def grade(
+    file: str | os.PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    time_limit: float = 20.0,
+) -> Grade:
+    r"""Grade a file of functions, a Python file or a notebook.
+
+    Parameters
+    ----------
+    file : path-like
+        It must stand alone: NumPy, SciPy and the standard library may be imported,
+        tvbi_ref may not. Of a notebook the imports, functions, classes and assignments at
+        the top level of its code cells count.
+    labels : sequence of str, optional
+        What is asked for. By default the equations of the exercise whose name the file's
+        name starts with (``03_mean_field_miller.py``), otherwise those whose functions the
+        file defines.
+    time_limit : float > 0
+        Seconds for each function, and for loading the file.
+
+    Returns
+    -------
+    Grade
+        A file with a syntax error, without any of the functions, or that never answers is a
+        result too, with nothing passed.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, or no such label, or the time limit is none.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     homework = Path(folder, "homework.py")
+    ...     _ = homework.write_text("def cavity(h, l, others):\n    return h + l + others.sum(0)\n")
+    ...     result = grade(homework)
+    >>> result.score, result.passed
+    (1, True)
+    """
+    limit = as_real(time_limit, "time_limit", above=0)
+    path = existing(file)
+    asked = _of_exercise(path) if labels is None else [get(label).label for label in labels]
+    try:
+        source = source_of(path)
+        asked = asked or _defined_in(source)
+    except (SyntaxError, ValueError) as error:
+        return _failed(path, asked, describe(error))
+    if not asked:
+        return Grade(path.name, (), "it defines none of the functions of the exercises")
+    with _a_copy_of(path, source) as copy, closing(_Loaded(copy, limit)) as loaded:
+        if loaded.problem:
+            return _failed(path, asked, loaded.problem)
+        names = tqdm(asked, desc=path.stem, unit="equation", disable=None, leave=False)
+        return Grade(path.name, tuple(_mark(loaded, label) for label in names))
+
+
+def existing(file: str | os.PathLike[str]) -> Path:
+    """Return the path of a file that is there.
+
+    Raises
+    ------
+    FileNotFoundError
+
+    Examples
+    --------
+    >>> existing("homework/none.py")
+    Traceback (most recent call last):
+    FileNotFoundError: file must be a Python file or a notebook; there is no homework/none.py
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise FileNotFoundError(f"file must be a Python file or a notebook; there is no {path}")
+    return path
+
+
+def _failed(path: Path, asked: list[str], problem: str) -> Grade:
+    marks = (Mark(label, get(label).task, False, "not graded, see above") for label in asked)
+    return Grade(path.name, tuple(marks), problem)
+
+
+def source_of(path: Path) -> str:
+    r"""Return the Python source of a file, or of a notebook's definitions.
+
+    Raises
+    ------
+    SyntaxError, ValueError
+        If it is no Python, or no notebook.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "a.ipynb")
+    ...     cell = {"cell_type": "code", "source": ["import math\n", "%matplotlib inline"]}
+    ...     _ = path.write_text(json.dumps({"cells": [cell]}))
+    ...     source_of(path)
+    'import math'
+    """
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        ast.parse(text)
+        return text
+    try:
+        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+        return "\n\n".join(_definitions("".join(cell["source"])) for cell in cells)
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"the notebook cannot be read ({error!r})") from error
+
+
+def _definitions(cell: str) -> str:
+    """Return a cell without magics and without the statements that only do or show something."""
+    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.splitlines()]
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    body = ast.parse("\n".join(lines)).body
+    kept = [node for node in body if isinstance(node, kinds) and not _imports_us(node)]
+    return "\n".join(ast.unparse(node) for node in kept)
+
+
+def _imports_us(node: ast.stmt) -> bool:
+    """Return whether a notebook's import is of this package, as its check cells need it."""
+    if isinstance(node, ast.ImportFrom):
+        return (node.module or "").split(".")[0] == "tvbi_ref"
+    return isinstance(node, ast.Import) and node.names[0].name.split(".")[0] == "tvbi_ref"
+
+
+def _of_exercise(path: Path) -> list[str]:
+    return [e.label for e in EQUATIONS.values() if path.stem.startswith(e.exercise)]
+
+
+def _defined_in(source: str) -> list[str]:
+    body = ast.parse(source).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    names |= {ast.unparse(t) for node in body if isinstance(node, ast.Assign) for t in node.targets}
+    return [e.label for e in EQUATIONS.values() if e.task in names]
+
+
+@contextmanager
+def _a_copy_of(path: Path, source: str) -> Iterator[Path]:
+    """Yield a copy in an empty folder, where the file finds nothing and can spoil nothing."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, path.stem + ".py")
+        copy.write_text(source, encoding="utf-8")
+        yield copy
+
+
+def _mark(loaded: _Loaded, label: str) -> Mark:
+    task, started = get(label).task, time.monotonic()
+    try:
+        loaded.revive()
+        deadline = time.monotonic() + loaded.limit
+
+        def call(arguments: tuple[Any, ...]) -> Observation:
+            return Observation(*loaded.ask((task, arguments), deadline))
+
+        report = examine(label, call)
+        passed, message = report.passed, report.message
+    except _NoAnswerError as error:
+        passed, message = False, f"[{label}] {error}"
+    return Mark(label, task, passed, message, round(time.monotonic() - started, 3))
+
+
+class _NoAnswerError(Exception):
+    """The process has died or runs over its time."""
+
+
+class _Loaded:
+    """A process that has the file loaded, and the line to it.
+
+    A function that never returns, or takes the process with it, costs its own mark only: the
+    next one gets a new process.
+    """
+
+    def __init__(self, file: Path, limit: float) -> None:
+        self.file, self.limit = file, limit
+        self._start()
+        try:
+            self.problem = str(self._wait(time.monotonic() + limit))
+        except _NoAnswerError as error:
+            self.problem = f"while it was loaded it {error}"
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tvbi_ref.checks.worker", str(self.file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.file.parent,
+        )
+        self._answers: queue.Queue[Any] = queue.Queue()
+        # A thread waits for the answers, because a pipe cannot be read with a time limit on
+        # every system.
+        listener = threading.Thread(
+            target=_listen, args=(self._process.stdout, self._answers), daemon=True
+        )
+        listener.start()
+
+    def revive(self) -> None:
+        """Start again if the process has been ended."""
+        if self._process.poll() is not None:
+            self._start()
+            self._wait(time.monotonic() + self.limit)
+
+    def ask(self, request: Any, deadline: float) -> Any:
+        """Return the answer to a request.
+
+        Raises
+        ------
+        _NoAnswerError
+            If there is none before the deadline; the process is ended then.
+        """
+        assert self._process.stdin is not None
+        with suppress(OSError):  # if it has died, waiting for its answer says so
+            send(self._process.stdin, request)
+        return self._wait(deadline)
+
+    def _wait(self, deadline: float) -> Any:
+        try:
+            answer = self._answers.get(timeout=max(deadline - time.monotonic(), 0.0))
+        except queue.Empty:
+            self.close()
+            raise _NoAnswerError(f"took longer than {self.limit:g} s") from None
+        if answer is None:
+            self.close()
+            raise _NoAnswerError("ended the process without an answer")
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+
+def _listen(stream: IO[bytes], answers: queue.Queue[Any]) -> None:
+    """Put every message into the queue, and None when the stream ends."""
+    with stream:
+        while True:
+            try:
+                answers.put(receive(stream))
+            except (EOFError, ValueError):
+                answers.put(None)
+                return

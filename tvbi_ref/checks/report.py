@@ -1,0 +1,68 @@
+"""What a check found, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What happened on one case.
+
+    Parameters
+    ----------
+    case : str
+        Its name.
+    ok : bool
+    text : str
+        What came and what was expected; empty if all is well.
+    """
+
+    case: str
+    ok: bool
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a check. True in a condition if it has passed.
+
+    Parameters
+    ----------
+    label : str
+    passed : bool
+    message : str
+        The verdict, the diagnosis if there is one, and the first finding.
+    cases : tuple of Finding
+        One for each case, in order.
+
+    Examples
+    --------
+    >>> report = Report("q-support", False, "failed", (Finding("even odds", False, "is nan"),))
+    >>> print(report)
+    failed
+      [wrong] even odds: is nan
+    >>> assert not report
+    """
+
+    label: str
+    passed: bool
+    message: str
+    cases: tuple[Finding, ...]
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        lines = [
+            f"  [{'advice' if finding.ok else 'wrong'}] {finding.case}: {finding.text}"
+            for finding in self.cases
+            if finding.text
+        ]
+        return "\n".join([self.message, *lines])
+
+    def _repr_markdown_(self) -> str:
+        sign = "✅" if self.passed else "❌"
+        lines = [f"{sign} {self.message}", ""]
+        lines += [f"- *{f.case}*: {f.text}" for f in self.cases if f.text]
+        return "\n".join(lines)

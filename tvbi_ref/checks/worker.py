@@ -1,0 +1,115 @@
+"""The process that runs a stranger's file: it calls functions and reports, and judges nothing.
+
+Started by `tvbi_ref.checks.grading`. The file's prints go nowhere, and it cannot import this
+package: what it is to compute it must compute itself. That is a guard against accidents
+and shortcuts, not a prison; run files that you do not trust in a container.
+"""
+
+from __future__ import annotations
+
+import importlib.abc
+import os
+import runpy
+import sys
+from typing import IO, Any
+
+from tvbi_ref.checks.calling import Observation, observe
+from tvbi_ref.checks.wire import receive, send
+
+MEMORY = 4 * 2**30
+"""Bytes; a function that asks for more gets a MemoryError, where the system can say so."""
+
+
+class RefusePackage(importlib.abc.MetaPathFinder):
+    """An import hook that refuses tvbi_ref.
+
+    Examples
+    --------
+    >>> RefusePackage().find_spec("tvbi_ref.module_a", None)
+    Traceback (most recent call last):
+    ImportError: tvbi_ref may not be imported here: the file must compute everything itself
+    """
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Raise for this package, leave all others to the finders that follow."""
+        if fullname.split(".")[0] == "tvbi_ref":
+            raise ImportError(
+                "tvbi_ref may not be imported here: the file must compute everything itself"
+            )
+
+
+def main(path: str) -> None:
+    """Load the file, say so, and answer calls (function's name, arguments) until the pipe closes.
+
+    Parameters
+    ----------
+    path : str
+    """
+    requests, answers = _private_streams()
+    _limit_memory()
+    _hide_package()
+    try:
+        functions = runpy.run_path(path, run_name="submission")
+        problem = ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        functions, problem = {}, describe(error)
+    send(answers, problem)
+    while True:
+        try:
+            name, arguments = receive(requests)
+        except EOFError:
+            return
+        send(answers, _answer(functions.get(name), arguments))
+
+
+def _answer(function: Any, arguments: tuple[Any, ...]) -> tuple[Any, str, tuple[str, ...]]:
+    if not callable(function):
+        seen = Observation(error="is not defined in the file")
+    else:
+        seen = observe(function, arguments)
+    return seen.results, seen.error, seen.faults
+
+
+def describe(error: BaseException) -> str:
+    """Return an error in one line, with the line of the file where there is one.
+
+    Examples
+    --------
+    >>> try:
+    ...     compile("def f(:", "homework.py", "exec")
+    ... except SyntaxError as error:
+    ...     describe(error)
+    'SyntaxError in line 1: invalid syntax'
+    """
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__} in line {error.lineno}: {error.msg}"
+    return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _private_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Return the pipes to the grader, and leave the file an empty input and a mute output."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    mute = os.open(os.devnull, os.O_RDWR)
+    os.dup2(mute, 0)
+    os.dup2(mute, 1)
+    return requests, answers
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _hide_package() -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "tvbi_ref"]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, RefusePackage())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

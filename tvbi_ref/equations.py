@@ -1,0 +1,297 @@
+r"""The equations of docs/EQUATIONS.md as objects: what they say, and which function computes them.
+
+.. code-block:: text
+
+    print(equations.table())                one line an equation
+    print(equations.table("module_a"))      those of one group
+    print(equations.get("q-precision"))     one of them; in a notebook it is typeset
+
+The function that implements an equation is `get(label).function`; what a function of your own
+is held against is `get(label).check`. Importing this module imports neither.
+
+In all statements
+
+* n = (i, j) is one weight of a layer, i = 0 ... I-1 and j = 0 ... J-1 as in the arrays; a sum
+  over n goes over the whole layer, and r counts the rows of the data;
+* a, b belong to a live weight (s = 1), \bar a, \bar b to a dead one (s = 0);
+* \pi_n is a probability, and \pi without an index the number;
+* x = 2s - 1 is the spin of a support s.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tvbi_ref._equation_data import ENTRIES
+from tvbi_ref._validation import as_choice
+
+if TYPE_CHECKING:
+    from tvbi_ref.checks.cases import Check
+
+GROUPS = ("model", "nets", "module_a", "module_b", "turbo", "compress")
+"""The parts of the algorithm that the equations belong to."""
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """An input or a result of an equation.
+
+    Parameters
+    ----------
+    letter : str
+        LaTeX, as it stands in the statement.
+    name : str
+        What the implementing function calls it; for a result, what the check calls it.
+    shape : str
+        "(I, J)", "scalar", or "Gamma" for a `tvbi_ref.Gamma` with its `shape` and `rate`.
+    domain : str
+        In words: "> 0", "0 or 1", "log-odds, real".
+    meaning : str
+    """
+
+    letter: str
+    name: str
+    shape: str
+    domain: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation; as text it is a page about it, in Jupyter a typeset one.
+
+    Parameters
+    ----------
+    label : str
+        Its name everywhere: in docs/EQUATIONS.md, docstrings, tests, lessons.
+    title : str
+    group : str
+        One of `GROUPS`.
+    statement : str
+        LaTeX, display mathematics.
+    inputs : tuple of Symbol
+        In the order of the function's parameters and with their names.
+    outputs : tuple of Symbol
+        In the order of the function's results.
+    implementation : str
+        Where the package computes it, "module:attribute".
+    task : str
+        What the function is called in the exercises.
+    exercise : str
+        The exercise file that asks for it, without ".py".
+    lesson : str
+        Where it is taught, "notebook#label".
+    """
+
+    label: str
+    title: str
+    group: str
+    statement: str
+    inputs: tuple[Symbol, ...]
+    outputs: tuple[Symbol, ...]
+    implementation: str
+    task: str
+    exercise: str
+    lesson: str
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The package's own function."""
+        module, attribute = self.implementation.split(":")
+        function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+        return function
+
+    @property
+    def check(self) -> Check:
+        """The cases that a function of this equation has to pass."""
+        from tvbi_ref.checks.suites import CHECKS
+
+        return CHECKS[self.label]
+
+    @property
+    def mistakes(self) -> list[str]:
+        """The mistakes that the check knows by name, a sentence each."""
+        from tvbi_ref.checks.mutants import mutants_of
+
+        return [mutant.mistake for mutant in mutants_of(self.label)]
+
+    def __str__(self) -> str:
+        places = (
+            ("function", self.implementation.replace(":", ".")),
+            ("check", f'tvbi_ref.checks.check("{self.label}", {self.task})'),
+            ("exercise", f"{self.exercise}, function {self.task}"),
+            ("lesson", self.lesson),
+        )
+        return "\n".join(
+            [
+                f"{self.title}  [{self.label}]",
+                "",
+                *(f"    {line}" for line in self.statement.splitlines()),
+                "",
+                *_aligned(self._symbols()),
+                "",
+                *_aligned(places),
+            ]
+        )
+
+    def _repr_markdown_(self) -> str:
+        symbols = [
+            (role, f"${letter}$", f"`{name}`", *rest)
+            for role, letter, name, *rest in self._symbols()
+        ]
+        return "\n".join(
+            [
+                f"**{self.title}** `[{self.label}]`",
+                "",
+                f"$$\n{self.statement}\n$$",
+                "",
+                *_markdown_table(("", "letter", "name", "shape", "domain", "meaning"), symbols),
+                "",
+                f"Function `{self.implementation.replace(':', '.')}`, "
+                f'check `tvbi_ref.checks.check("{self.label}", {self.task})`, '
+                f"exercise `{self.exercise}`, lesson `{self.lesson}`.",
+            ]
+        )
+
+    def _symbols(self) -> list[tuple[str, ...]]:
+        """Return a line for each symbol, inputs first."""
+        return [
+            (role, s.letter, s.name, s.shape, s.domain, s.meaning)
+            for role, symbols in (("in", self.inputs), ("out", self.outputs))
+            for s in symbols
+        ]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Equations one below the other, as text or, in Jupyter, typeset.
+
+    Parameters
+    ----------
+    equations : tuple of Equation
+    """
+
+    equations: tuple[Equation, ...]
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """One dict an equation, for programs."""
+        return [
+            {
+                "label": e.label,
+                "title": e.title,
+                "function": e.implementation.replace(":", "."),
+                "exercise": e.exercise,
+                "lesson": e.lesson,
+                "statement": e.statement,
+            }
+            for e in self.equations
+        ]
+
+    def __str__(self) -> str:
+        header = ("label", "title", "function", "exercise", "lesson")
+        return "\n".join(_aligned([header, *([row[name] for name in header] for row in self.rows)]))
+
+    def _repr_markdown_(self) -> str:
+        lines = [
+            (
+                f"{row['title']}<br>`[{row['label']}]`",
+                f"$\\displaystyle {' '.join(row['statement'].split())}$",  # a cell is one line
+                f"`{row['function']}`",
+                f"`{row['exercise']}`",
+                f"`{row['lesson']}`",
+            )
+            for row in self.rows
+        ]
+        header = ("equation", "statement", "function", "exercise", "lesson")
+        return "\n".join(_markdown_table(header, lines))
+
+
+def get(label: str) -> Equation:
+    r"""Return the equation of this label.
+
+    Parameters
+    ----------
+    label : str
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names labels that are close.
+
+    Examples
+    --------
+    >>> print(get("q-support").statement)
+    \operatorname{logit}\tilde\pi_n = \operatorname{logit}\pi_n + l_n, \qquad
+    \operatorname{logit} p = \ln \frac{p}{1 - p}
+    >>> get("q-support").function(-2.0, 5.0)
+    np.float64(3.0)
+    >>> get("q-persicion")
+    Traceback (most recent call last):
+    ValueError: label must name an equation; got 'q-persicion'; did you mean q-precision?
+    """
+    if label in EQUATIONS:
+        return EQUATIONS[label]
+    near = difflib.get_close_matches(str(label), EQUATIONS)
+    hint = f"did you mean {' or '.join(near)}?" if near else "equations.table() lists them all"
+    raise ValueError(f"label must name an equation; got {label!r}; {hint}")
+
+
+def table(group: str | None = None) -> Table:
+    """Return the equations as a table, all of them or those of one group.
+
+    Parameters
+    ----------
+    group : {"model", "nets", "module_a", "module_b", "turbo", "compress"}, optional
+
+    Raises
+    ------
+    ValueError
+        If there is no such group.
+
+    Examples
+    --------
+    >>> for row in table("turbo").rows:
+    ...     print(row["label"], row["function"])
+    extrinsic-a tvbi_ref.turbo.extrinsic
+    turbo-loop tvbi_ref.turbo.turbo_round
+    """
+    if group is not None:
+        as_choice(group, "group", GROUPS)
+    return Table(tuple(e for e in EQUATIONS.values() if group in (None, e.group)))
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the rows as lines, each column as wide as its widest entry."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
+
+
+def _equation(entry: dict[str, Any]) -> Equation:
+    """Return the equation of an entry of the data, with what follows from the rest filled in."""
+    parts = {
+        "task": entry["implementation"].split(":")[1],
+        **entry,
+        "statement": inspect.cleandoc(entry["statement"]),
+        "inputs": tuple(Symbol(*symbol) for symbol in entry["inputs"]),
+        "outputs": tuple(Symbol(*symbol) for symbol in entry["outputs"]),
+        "lesson": f"{entry['lesson']}#{entry['label']}",
+    }
+    return Equation(**parts)
+
+
+EQUATIONS: dict[str, Equation] = {entry["label"]: _equation(entry) for entry in ENTRIES}
+"""All equations by label, in the order of docs/EQUATIONS.md."""
