@@ -29,8 +29,9 @@ from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.module_b.em import LEARNABLE
 from tvbi_ref.nets import Adam, Network, Optimizer, minibatches
 from tvbi_ref.nets.layers import Dense
+from tvbi_ref.nets.parameters import Parameter
 from tvbi_ref.prior import HierarchicalPrior, per_layer
-from tvbi_ref.turbo.exchange import Exchange
+from tvbi_ref.turbo.exchange import WIRES, Exchange
 from tvbi_ref.turbo.schedule import Annealing
 from tvbi_ref.turbo.trace import Row, Trace
 
@@ -82,9 +83,10 @@ class TurboResult:
     posteriors : list of LayerPosterior
         q(rho, s) of every weight layer.
     messages : list of SupportMessage
-        Module B's last answer for every weight layer.
+        Module B's last answer for every weight layer, as B computed it: with
+        ``exchange="full_belief"`` Module A was handed the evidence on top of it.
     evidence : list of ndarray (I, J)
-        l, what Module B answered to.
+        What Module B answered to: l, if the exchange is right.
     supports : list of SupportPrior
         Every layer's support prior at the end; with ``learn=True`` not what it was.
     trace : Trace
@@ -136,6 +138,12 @@ class TurboVBI:
         The contrast that the annealing starts from; the prior's own is where it ends.
     module_a : {"collapsed", "mean_field", "mean_field_complex"}
         The form of Module A; "mean_field" is the paper's.
+    exchange : {"extrinsic", "product_of_odds", "full_belief", "product_and_belief"}
+        What crosses the wire. Only "extrinsic" is right: each side sends what is news to the
+        other. The rest is what the follow-up code does, for comparison (`WIRES`):
+        "product_of_odds": A sends logit pi_tilde + logit pi instead of the difference;
+        "full_belief": B hands over its belief, with the evidence that A will add once more;
+        "product_and_belief": both, with log-odds that double every epoch.
     sweeps, sweep_tol, damping
         Module B's schedule in each epoch, see `SupportPrior.extrinsic`.
     learn : bool
@@ -144,6 +152,10 @@ class TurboVBI:
         before that the evidence is weaker than it will be. A network that is small or barely
         trained may teach the prior that everything lives; `TurboResult.supports` shows what
         was learned.
+    train_variance : bool
+        False: ln sigma2 of every weight stays where it starts, as in the follow-up code. The
+        second moment of a dead weight then cannot fall below that start, so that the start
+        decides how strong the evidence against a weight can be.
     tol : float >= 0
         Stop when, with all annealing done, no pi_tilde moved by more than this in an
         epoch; 0: only the budget stops the run.
@@ -181,10 +193,12 @@ class TurboVBI:
     spike_epochs: int | None = None
     spike_start: float = 0.1
     module_a: str = "collapsed"
+    exchange: str = "extrinsic"
     sweeps: int = 5
     sweep_tol: float = 1e-6
     damping: float | None = None
     learn: bool = False
+    train_variance: bool = True
     tol: float = 0.0
     seed: int = 0
     optimizer: Callable[..., Optimizer] = Adam
@@ -193,14 +207,16 @@ class TurboVBI:
         as_count(self.epochs, "epochs", at_least=1)
         as_count(self.batch_size, "batch_size", at_least=1)
         as_choice(self.module_a, "module_a", FORMS)
+        as_choice(self.exchange, "exchange", WIRES)
         as_count(self.sweeps, "sweeps", at_least=1)
         as_real(self.sweep_tol, "sweep_tol", at_least=0)
         if self.damping is not None:
             as_real(self.damping, "damping", at_least=0, below=1)
         as_real(self.tol, "tol", at_least=0)
         as_count(self.seed, "seed")
-        if not isinstance(self.learn, bool):
-            raise TypeError(f"learn must be True or False; got {self.learn!r}")
+        for name in ("learn", "train_variance"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise TypeError(f"{name} must be True or False; got {value!r}")
         self.schedule = Annealing(
             epochs=self.epochs,
             kl_warmup=self.epochs // 2 if self.kl_warmup is None else self.kl_warmup,
@@ -286,7 +302,7 @@ class _Run:
         self.y = network.as_targets(y, len(self.x))
         self.validation = _as_validation(network, validation)
         self.rng = np.random.default_rng(settings.seed)
-        self.optimizer = settings.optimizer(network.parameters())
+        self.optimizer = settings.optimizer(_trained(network, settings.train_variance))
         priors = per_layer(settings.prior, len(network.weight_layers))
         if settings.learn:
             _require_learnable(priors)
@@ -302,7 +318,7 @@ class _Run:
     def _wire(self, prior: HierarchicalPrior, weights: Dense) -> Exchange:
         s = self.settings
         I, J = weights.mean.value.shape
-        return Exchange(prior.support, (I, J), s.sweeps, s.sweep_tol, s.damping)
+        return Exchange(prior.support, (I, J), s.sweeps, s.sweep_tol, s.damping, s.exchange)
 
     def _estimate(self, layer: LayerState, epoch: int) -> None:
         contrast = self.settings.schedule.contrast(epoch, layer.prior.contrast)
@@ -411,6 +427,12 @@ class _Run:
             trace=self.trace,
             settings=self.settings.settings,
         )
+
+
+def _trained(network: Network, train_variance: bool) -> list[Parameter]:
+    """Return what the optimizer moves: everything, or all but the variances of the weights."""
+    fixed = [] if train_variance else [w.log_variance for w in network.weight_layers]
+    return [parameter for parameter in network.parameters() if parameter not in fixed]
 
 
 def _require_learnable(priors: list[HierarchicalPrior]) -> None:
