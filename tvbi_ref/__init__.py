@@ -48,6 +48,7 @@ _MODULES = (
     "checks",
     "compress",
     "datasets",
+    "equations",
     "experiment",
     "module_a",
     "module_b",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from tvbi_ref import checks as checks
     from tvbi_ref import compress as compress
     from tvbi_ref import datasets as datasets
+    from tvbi_ref import equations as equations
     from tvbi_ref import experiment as experiment
     from tvbi_ref import module_a as module_a
     from tvbi_ref import module_b as module_b

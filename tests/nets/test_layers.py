@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from tvbi_ref.nets import Dense, LeakyReLU, ReLU
-from tvbi_ref.nets.layers import VARIANCE_FLOOR
+from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR
 
 
 def random_dense(seed, n_inputs=3, n_outputs=2, keep=None):

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from tvbi_ref.nets import GaussianLikelihood, SoftmaxCrossEntropy
+from tvbi_ref.nets import (
+    GaussianLikelihood,
+    SoftmaxCrossEntropy,
+    gaussian_nll,
+    softmax_cross_entropy,
+    update_noise_precision,
+)
 from tvbi_ref.prior import Gamma
 
 SEEDS = range(4)
@@ -174,3 +180,29 @@ def test_a_single_target_column_may_come_flat():
     loss = GaussianLikelihood(1.0)
     flat = loss.as_targets([1.0, 2.0], 2, 1, np.float64)
     np.testing.assert_array_equal(flat, [[1.0], [2.0]])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_classes_run_the_functions(seed):
+    f, y = problem(GAUSSIANS["known"], seed)
+    for loss in GAUSSIANS.values():
+        value, gradient = gaussian_nll(f, y, loss.noise_precision, loss.log_noise_precision)
+        assert loss.value(f, y) == value
+        np.testing.assert_array_equal(loss.gradient(f, y), gradient)
+    loss = GaussianLikelihood(Gamma(2.0, 1.5))
+    loss.refit(f, y)
+    assert (loss.posterior.shape, loss.posterior.rate) == update_noise_precision(f, y, loss.prior)
+    categorical = SoftmaxCrossEntropy()
+    z, labels = problem(categorical, seed)
+    value, gradient = softmax_cross_entropy(z, labels)
+    assert categorical.value(z, labels) == value
+    np.testing.assert_array_equal(categorical.gradient(z, labels), gradient)
+
+
+def test_targets_that_would_be_broadcast_are_refused():
+    """(B, 1) and (B,) give (B, B) without a word."""
+    f, y = np.zeros((4, 1)), np.zeros(4)
+    with pytest.raises(ValueError, match=r"\by\b"):
+        gaussian_nll(f, y, 1.0, 0.0)
+    with pytest.raises(ValueError, match=r"\by\b"):
+        update_noise_precision(f, y, Gamma(1.0, 1.0))

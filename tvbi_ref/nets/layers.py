@@ -6,9 +6,7 @@ Every layer has
     backward(grad) -> dL/dx        fills the gradients of its parameters
 
 `Dense` carries a Gaussian posterior over its weights. With a generator it samples the
-ACTIVATIONS, not the weights (local reparameterisation, Kingma, Salimans and Welling,
-2015): z is a sum of independent Gaussians, so it is Gaussian, with a mean and a variance
-that two matrix products give.
+ACTIVATIONS, not the weights: the formulas are in `local_reparam`.
 """
 
 from __future__ import annotations
@@ -19,10 +17,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
+from tvbi_ref.nets.local_reparam import (
+    dense_deviation,
+    linear,
+    linear_backward,
+    local_reparam_dense,
+    local_reparam_dense_backward,
+)
 from tvbi_ref.nets.parameters import Parameter
-
-VARIANCE_FLOOR = 1e-8
-"""Inside the square root: a pruned input must not make the gradient of the root infinite."""
 
 LOG_VARIANCE_BOUNDS = (-20.0, 2.0)
 """Beyond these a float32 variance is noise or an overflow on its way."""
@@ -131,22 +133,19 @@ class Dense:
         -----
         Source: [local-reparam-dense].
         """
-        self._x = x
-        self._M = self.mean.value if self.mask is None else self.mean.value * self.mask
-        z = x @ self._M + self.bias.value
-        self._noise = None
-        if rng is not None:
-            self._x2, self._S = x * x, self.variance
-            self._sd = np.sqrt(self._x2 @ self._S + VARIANCE_FLOOR)
-            self._noise = rng.standard_normal(z.shape, dtype=z.dtype.type)
-            z += self._sd * self._noise
-        return z
+        M = self.mean.value if self.mask is None else self.mean.value * self.mask
+        self._x, self._M, self._noise = x, M, None
+        if rng is None:
+            return linear(x, M) + self.bias.value
+        self._S = self.variance
+        self._sd = dense_deviation(x, self._S)
+        self._noise = rng.standard_normal(self._sd.shape, dtype=self._sd.dtype.type)
+        return local_reparam_dense(x, M, self._S, self.bias.value, self._noise, self._sd)
 
     def backward(self, grad: FloatArray) -> FloatArray:
-        """Return dL/dX = g M^T + 2 X (v S^T); v = dL/dVar = g e / (2 sd).
+        """Return dL/dx and fill the gradients of mean, bias and ln sigma2.
 
-        Fills dM = X^T g, db = sum g and d ln S = S (X^2)^T v. The bias is not random, so it
-        has no part in the variance path.
+        The last is S dL/dS, by the chain rule; without noise it is 0.
 
         Parameters
         ----------
@@ -159,21 +158,21 @@ class Dense:
 
         Notes
         -----
-        Source: [local-reparam-dense].
+        Source: [local-reparam-dense-backward].
         """
-        g, X, M = grad, self._x, self._M
-        self.mean.grad[...] = X.T @ g
-        self.bias.grad[...] = g.sum(axis=0)
-        dX = g @ M.T
+        x, M = self._x, self._M
         if self._noise is None:
+            d_mean, d_x = linear_backward(x, M, grad)
+            d_bias = grad.sum(axis=0)
             self.log_variance.grad[...] = 0
         else:
-            v = g * self._noise / (2 * self._sd)
-            self.log_variance.grad[...] = self._S * (self._x2.T @ v)
-            dX += 2 * X * (v @ self._S.T)
-        if self.mask is not None:
-            self.mean.grad *= self.mask
-        return dX
+            d_mean, d_variance, d_bias, d_x = local_reparam_dense_backward(
+                x, M, self._S, self._noise, grad, self._sd
+            )
+            self.log_variance.grad[...] = self._S * d_variance
+        self.bias.grad[...] = d_bias
+        self.mean.grad[...] = d_mean if self.mask is None else d_mean * self.mask
+        return d_x
 
 
 class ReLU:

@@ -7,12 +7,128 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import digamma, log_softmax, softmax
+from scipy.special import digamma, softmax
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real
 from tvbi_ref.gamma import Gamma, gamma_entropy
 
 LOG_2PI = math.log(2 * math.pi)
+
+
+def softmax_cross_entropy(output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
+    """Return the mean over rows of -ln softmax(z)_y, and its gradient by z.
+
+    The largest logit of a row is taken off first, which changes nothing and keeps e^z from
+    overflowing: -ln softmax(z)_y = ln sum_c e^(z_c) - z_y.
+
+    Parameters
+    ----------
+    output : ndarray (B, C)
+        The logits z.
+    y : ndarray of int (B,)
+        Labels in [0, C).
+
+    Returns
+    -------
+    tuple (float, ndarray (B, C))
+        The gradient is (softmax(z) - onehot(y)) / B.
+
+    Notes
+    -----
+    Source: [likelihood-categorical].
+
+    Examples
+    --------
+    >>> value, gradient = softmax_cross_entropy(np.zeros((1, 4)), np.array([3]))
+    >>> round(value / math.log(4), 12), gradient
+    (1.0, array([[ 0.25,  0.25,  0.25, -0.75]]))
+    """
+    label = np.arange(len(y)), y
+    z = output - output.max(axis=1, keepdims=True)
+    exponentials = np.exp(z)
+    total = exponentials.sum(axis=1, keepdims=True)
+    value = -np.mean((z - np.log(total))[label])
+    gradient = exponentials / total
+    gradient[label] -= 1
+    return float(value), gradient / len(y)
+
+
+def gaussian_nll(
+    output: FloatArray, y: NDArray[Any], noise_precision: float, log_noise_precision: float
+) -> tuple[float, FloatArray]:
+    """Return the mean over rows of -E[ln N(y; f, 1/gamma)], and its gradient by f.
+
+    The value of a row is 1/2 <gamma> ||y - f||^2 - D/2 (<ln gamma> - ln 2 pi).
+
+    Parameters
+    ----------
+    output, y : ndarray (B, D)
+        f and y.
+    noise_precision, log_noise_precision : float
+        <gamma> and <ln gamma>; for a known precision gamma and ln gamma.
+
+    Returns
+    -------
+    tuple (float, ndarray (B, D))
+        The gradient is <gamma> (f - y) / B.
+
+    Raises
+    ------
+    ValueError
+        If the shapes of `output` and `y` differ.
+
+    Notes
+    -----
+    Source: [likelihood-gaussian].
+
+    Examples
+    --------
+    >>> value, gradient = gaussian_nll(np.array([[3.0]]), np.array([[1.0]]), 1.0, 0.0)
+    >>> round(value - 0.5 * LOG_2PI, 12), gradient
+    (2.0, array([[2.]]))
+    """
+    if output.shape != y.shape:  # (B, 1) and (B,) would give (B, B) without a word
+        raise ValueError(f"y must have shape {output.shape}, that of output; got {y.shape}")
+    squared = _sum_of_squares(y - output) / len(y)
+    constant = 0.5 * output.shape[1] * (log_noise_precision - LOG_2PI)
+    gradient = (output - y) * output.dtype.type(noise_precision / len(y))
+    return 0.5 * noise_precision * squared - constant, gradient
+
+
+def update_noise_precision(
+    output: FloatArray, y: NDArray[Any], prior: Gamma
+) -> tuple[float, float]:
+    """Return the posterior of the noise precision: (a + N D/2, b + 1/2 sum ||y - f||^2).
+
+    Parameters
+    ----------
+    output, y : ndarray (N, D)
+        f and y. With one noisy forward pass as `output` the sum estimates its expectation.
+    prior : Gamma
+        Ga(a, b).
+
+    Returns
+    -------
+    tuple (float, float)
+        Shape and rate.
+
+    Notes
+    -----
+    Source: [noise-precision].
+
+    Examples
+    --------
+    >>> update_noise_precision(np.zeros((4, 1)), np.ones((4, 1)), Gamma(1.0, 1.0))
+    (3.0, 3.0)
+    """
+    if output.shape != y.shape:
+        raise ValueError(f"y must have shape {output.shape}, that of output; got {y.shape}")
+    return prior.shape + y.size / 2, prior.rate + _sum_of_squares(y - output) / 2
+
+
+def _sum_of_squares(residual: FloatArray) -> float:
+    """Return it in float64: a float32 square overflows at 2e19."""
+    return float(np.sum(np.square(residual, dtype=np.float64)))
 
 
 class Loss(Protocol):
@@ -50,7 +166,7 @@ class SoftmaxCrossEntropy:
 
     Notes
     -----
-    Source: [likelihood-categorical]. The gradient is (softmax(z) - onehot(y)) / B.
+    Source: [likelihood-categorical], the function `softmax_cross_entropy`.
 
     Examples
     --------
@@ -69,13 +185,11 @@ class SoftmaxCrossEntropy:
 
     def value(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the mean cross-entropy; output (B, C) logits, y (B,) labels."""
-        return float(-np.mean(log_softmax(output, axis=1)[np.arange(len(y)), y]))
+        return softmax_cross_entropy(output, y)[0]
 
     def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
         """Return (softmax(z) - onehot(y)) / B."""
-        grad = softmax(output, axis=1)
-        grad[np.arange(len(y)), y] -= 1
-        return grad / len(y)
+        return softmax_cross_entropy(output, y)[1]
 
     def probabilities(self, output: FloatArray) -> FloatArray:
         """Return softmax(z), rows summing to 1."""
@@ -89,11 +203,6 @@ class SoftmaxCrossEntropy:
         """Do nothing: the softmax has no parameter of its own."""
 
 
-def _sum_of_squares(residual: FloatArray) -> float:
-    """Return it in float64: a float32 square overflows at 2e19."""
-    return float(np.sum(np.square(residual, dtype=np.float64)))
-
-
 class GaussianLikelihood:
     """N(y; f, 1/gamma), the precision gamma known or with a Gamma posterior.
 
@@ -105,8 +214,8 @@ class GaussianLikelihood:
 
     Notes
     -----
-    Source: [likelihood-gaussian]. With a posterior, <gamma> and <ln gamma> stand in for
-    gamma and ln gamma.
+    Source: [likelihood-gaussian], the function `gaussian_nll`. With a posterior, <gamma> and
+    <ln gamma> stand in for gamma and ln gamma.
 
     Examples
     --------
@@ -163,13 +272,11 @@ class GaussianLikelihood:
 
     def value(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the mean over rows of 1/2 <gamma> ||y - f||^2 - D/2 (<ln gamma> - ln 2 pi)."""
-        squared = _sum_of_squares(y - output) / len(y)
-        constant = 0.5 * output.shape[1] * (self.log_noise_precision - LOG_2PI)
-        return 0.5 * self.noise_precision * squared - constant
+        return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)[0]
 
     def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
         """Return <gamma> (f - y) / B."""
-        return (output - y) * output.dtype.type(self.noise_precision / len(y))
+        return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)[1]
 
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the root mean square error."""
@@ -186,7 +293,7 @@ class GaussianLikelihood:
 
         Notes
         -----
-        Source: [likelihood-gaussian].
+        Source: [noise-precision].
 
         Examples
         --------
@@ -196,5 +303,4 @@ class GaussianLikelihood:
         Gamma(shape=3.0, rate=3.0)
         """
         if self.prior is not None:
-            squared = _sum_of_squares(y - output)
-            self.posterior = Gamma(self.prior.shape + y.size / 2, self.prior.rate + squared / 2)
+            self.posterior = Gamma(*update_noise_precision(output, y, self.prior))
