@@ -6,7 +6,7 @@ DEV    := .venv-dev
 OUT    ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint figures bench lock clean
+.PHONY: help demo test lab lint figures exercises bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -43,6 +43,10 @@ lint: $(DEV)/.done  ## ruff and mypy
 
 figures: $(VENV)/.done  ## redraw every figure from its script
 	set -e; for script in figures/[a-z]*.py; do echo $$script; $(VENV)/bin/python $$script; done
+
+exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the table of coverage
+	$(DEV)/bin/python docs/make_coverage.py
+	$(DEV)/bin/python notebooks/make_exercises.py
 
 bench: $(DEV)/.done  ## benchmarks (speed and memory; compile time apart)
 	$(DEV)/bin/python -m pytest benchmarks -o python_files="bench_*.py" --benchmark-sort=name \

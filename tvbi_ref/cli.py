@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -61,6 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shown, warnings.showwarning = warnings.showwarning, _print_warning
     try:
         result: int = options.command(options)
+    except BrokenPipeError:  # the reader of our output has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (ValueError, TypeError, FloatingPointError, OSError) as error:
         # What a user can mend is said in one line; a traceback would bury it.
         print(f"tvbi-ref: {error}", file=sys.stderr)

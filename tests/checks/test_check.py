@@ -1,13 +1,13 @@
 """The check of an equation: references pass, mistakes fail by name, nothing crashes it."""
 
 import ast
-import importlib
 import itertools
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from variants import VARIANTS
 
 from tvbi_ref import equations
 from tvbi_ref.checks import check
@@ -17,11 +17,7 @@ from tvbi_ref.checks.mutants import MUTANTS, mutants_of
 from tvbi_ref.checks.suites import CHECKS
 
 PACKAGE = Path(equations.__file__).parent
-VARIANTS = {
-    label: functions
-    for group in ("model", "nets", "module_a", "module_b", "turbo", "compress")
-    for label, functions in importlib.import_module(f"variants.{group}").VARIANTS.items()
-}
+ROOT = PACKAGE.parent
 CENTRAL = (
     "q-precision",
     "evidence",
@@ -76,6 +72,23 @@ def test_there_are_enough_mutants():
     assert len(MUTANTS) >= 60
     assert count.keys() == CHECKS.keys()
     assert len({mutant.mistake for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_the_table_of_coverage_is_up_to_date():
+    """docs/make_coverage.py measured it; here its counts are held against what there is."""
+    lines = (ROOT / "docs" / "coverage.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "`[" in line]
+    expected = [
+        [
+            f"`[{label}]`",
+            f"`{equations.get(label).implementation.replace(':', '.')}`",
+            str(len(CHECKS[label].cases())),
+            f"{len(mutants_of(label))} of {len(mutants_of(label))}",
+            f"0 in {1 + len(VARIANTS[label])}",
+        ]
+        for label in equations.EQUATIONS
+    ]
+    assert [row[:5] for row in rows] == expected
 
 
 @pytest.mark.parametrize("label", CHECKS)

@@ -7,12 +7,12 @@ import textwrap
 import nbformat
 import numpy as np
 import pytest
-from tvbi_ref.equations import EQUATIONS
 
 from tvbi_ref.checks import grade
 from tvbi_ref.checks.grading import source_of
 from tvbi_ref.checks.wire import PlainGamma, pack, receive, unpack
 from tvbi_ref.cli import main
+from tvbi_ref.equations import EQUATIONS
 
 RIGHT = """
 def update_support(prior_log_odds, evidence):
@@ -39,7 +39,7 @@ def homework(tmp_path):
 def test_a_right_file_passes_with_full_score(homework):
     result = grade(homework(RIGHT + CAVITY))
     assert (result.score, len(result.marks), result.exit_status) == (2, 2, 0)
-    assert str(result).startswith("homework.py: 2 of 2\n  pass  update_support  [q-support] passed")
+    assert "homework.py: 2 of 2\n  pass  update_support  [q-support] passed" in str(result)
 
 
 def test_a_wrong_function_fails_with_the_diagnosis_and_costs_no_other_mark(homework):
@@ -190,6 +190,9 @@ def test_a_notebook_is_graded_by_its_definitions(tmp_path):
     nbformat.write(notebook, path)
     assert grade(path).passed
     assert "print" not in source_of(path)
+    notebook.cells.append(nbformat.v4.new_code_cell("x = cavity(1, 2)\ny = nowhere"))
+    nbformat.write(notebook, path)
+    assert grade(path).passed  # a scratch line that fails spoils nothing
     path.write_text("{}")
     assert "the notebook cannot be read" in grade(path).problem
 
@@ -201,7 +204,7 @@ def test_the_command_line_prints_the_table_and_writes_the_gradebook(homework, tm
     assert main(["check", str(good), str(bad), "--json", str(book)]) == 1
     assert "good.py: 1 of 1" in capsys.readouterr().out
     first, second = json.loads(book.read_text())
-    assert (first["file"], first["score"], first["total"]) == ("good.py", 1, 1)
+    assert (first["file"], first["score"], first["total"]) == (str(good), 1, 1)
     assert (second["passed"], second["marks"][0]["label"]) == (False, "q-support")
 
 

@@ -14,6 +14,7 @@ import queue
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -61,6 +62,7 @@ class Grade:
     Parameters
     ----------
     file : str
+        As it was named to the grader.
     marks : tuple of Mark
     problem : str
         What kept the file as a whole from being graded; empty if nothing did.
@@ -164,12 +166,12 @@ def grade(
     except (SyntaxError, ValueError) as error:
         return _failed(path, asked, describe(error))
     if not asked:
-        return Grade(path.name, (), "it defines none of the functions of the exercises")
+        return Grade(str(path), (), "it defines none of the functions of the exercises")
     with _a_copy_of(path, source) as copy, closing(_Loaded(copy, limit)) as loaded:
         if loaded.problem:
             return _failed(path, asked, loaded.problem)
         names = tqdm(asked, desc=path.stem, unit="equation", disable=None, leave=False)
-        return Grade(path.name, tuple(_mark(loaded, label) for label in names))
+        return Grade(str(path), tuple(_mark(loaded, label) for label in names))
 
 
 def existing(file: str | os.PathLike[str]) -> Path:
@@ -193,7 +195,7 @@ def existing(file: str | os.PathLike[str]) -> Path:
 
 def _failed(path: Path, asked: list[str], problem: str) -> Grade:
     marks = (Mark(label, get(label).task, False, "not graded, see above") for label in asked)
-    return Grade(path.name, tuple(marks), problem)
+    return Grade(str(path), tuple(marks), problem)
 
 
 def source_of(path: Path) -> str:
@@ -230,7 +232,15 @@ def _definitions(cell: str) -> str:
     kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
     body = ast.parse("\n".join(lines)).body
     kept = [node for node in body if isinstance(node, kinds) and not _imports_us(node)]
-    return "\n".join(ast.unparse(node) for node in kept)
+    return "\n".join(_forgiving(node) for node in kept)
+
+
+def _forgiving(node: ast.stmt) -> str:
+    """Return a statement's source; one that tries out what is not written yet spoils nothing."""
+    source = ast.unparse(node)
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
+        return source
+    return f"try:\n{textwrap.indent(source, '    ')}\nexcept Exception:\n    pass"
 
 
 def _imports_us(node: ast.stmt) -> bool:

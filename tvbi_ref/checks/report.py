@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Report:
     >>> report = Report("q-support", False, "failed", (Finding("even odds", False, "is nan"),))
     >>> print(report)
     failed
-      [wrong] even odds: is nan
+      [wrong] 1 case: is nan
     >>> assert not report
     """
 
@@ -54,10 +54,12 @@ class Report:
         return self.passed
 
     def __str__(self) -> str:
+        told = [finding for finding in self.cases if finding.text]
+        if len({finding.text for finding in told}) == 1:  # a stub, say: once is enough
+            told = [replace(told[0], case=f"{len(told)} case" + "s" * (len(told) > 1))]
         lines = [
             f"  [{'advice' if finding.ok else 'wrong'}] {finding.case}: {finding.text}"
-            for finding in self.cases
-            if finding.text
+            for finding in told
         ]
         return "\n".join([self.message, *lines])
 

@@ -6,10 +6,14 @@ stranger's numbers are the same as a mutant's, its sentence is the diagnosis.
 
 from __future__ import annotations
 
-from tvbi_ref.checks.mutants import compress, model, module_a, module_b, nets, turbo
+import importlib
+
 from tvbi_ref.checks.mutants.registry import MUTANTS, Mutant
 
-__all__ = ["MUTANTS", "Mutant", "compress", "model", "module_a", "module_b", "nets", "turbo"]
+__all__ = ["MUTANTS", "Mutant", "mutants_of"]
+
+for _group in ("model", "nets", "module_a", "module_b", "turbo", "compress"):
+    importlib.import_module(f"{__name__}.{_group}")  # enters its functions into MUTANTS
 
 
 def mutants_of(label: str) -> list[Mutant]:

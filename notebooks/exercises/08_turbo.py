@@ -1,0 +1,112 @@
+"""The turbo loop: two modules that tell each other only what is new.
+
+Module A knows the data and takes Module B's word for the structure; Module B knows the
+structure and takes Module A's word for the data. Each result contains what the other has said,
+and if that went back, both would soon be certain of their own echo. So each sends its result
+without what came in. You write that subtraction, and then one whole round with both modules
+exact, put together from the functions of exercises 4 to 6.
+
+Check yourself: tvbi-ref check 08_turbo.py
+Read: docs/EQUATIONS.md, section 5
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from scipy.special import expit, gammaln
+
+# To try things out with; the checks bring one of their own.
+Gamma = namedtuple("Gamma", ["shape", "rate"])
+
+
+def extrinsic_a(posterior, incoming):
+    """Return what Module A tells Module B, in log-odds: [extrinsic-a].
+
+        l = logit pi_tilde - logit pi
+
+    Parameters
+    ----------
+    posterior : ndarray (I, J)
+        logit pi_tilde, what Module A has arrived at.
+    incoming : ndarray (I, J)
+        logit pi, what it had been told.
+
+    Returns
+    -------
+    ndarray (I, J)
+        l.
+
+    Notes
+    -----
+    Hint: published code has multiplied here where it should have divided. Which of the two
+    counts the prior twice?
+
+    Examples
+    --------
+    >>> extrinsic_a(np.array([[3.0]]), np.array([[1.0]]))
+    array([[2.]])
+    """
+    raise NotImplementedError
+
+
+def evidence_collapsed(second_moment, active, inactive):
+    """Copy here your own function of exercise 4."""
+    raise NotImplementedError
+
+
+def precision_collapsed(second_moment, q_support, active, inactive):
+    """Copy here your own function of exercise 4."""
+    raise NotImplementedError
+
+
+def sum_product(cavity, psi):
+    """Copy here your own function of exercise 5."""
+    raise NotImplementedError
+
+
+def chain_messages(evidence, p01, p10):
+    """Copy here your own function of exercise 6."""
+    raise NotImplementedError
+
+
+def turbo_round(second_moment, prior_log_odds, active, inactive, p01, p10):
+    """Return the messages and the posterior after one round: [turbo-loop].
+
+    For given q(w), collapsed Module A, chains down the columns as Module B:
+
+        1. Module A with the old logit pi:  logit pi_tilde = logit pi + [evidence-collapsed]
+        2. A to B:                          l by [extrinsic-a]
+        3. Module B:                        [chain] on l
+        4. B to A:                          the new logit pi by [extrinsic-b]
+        5. Module A with the new logit pi:  logit pi_tilde, and <rho> by [precision-collapsed]
+
+    Parameters
+    ----------
+    second_moment : ndarray (I, J)
+        m >= 0.
+    prior_log_odds : ndarray (I, J)
+        The old logit pi.
+    active, inactive : Gamma
+    p01, p10 : float
+        Of the chains, in (0, 1).
+
+    Returns
+    -------
+    tuple of 4 ndarray (I, J)
+        l, the new logit pi, logit pi_tilde, <rho>.
+
+    Notes
+    -----
+    Hint: does the result depend on the old logit pi? Think first, then try. In the chain the
+    field is part of the forward message.
+
+    Examples
+    --------
+    A large weight lifts its small neighbour, which has nothing to say for itself:
+
+    >>> m, slab, spike = np.array([[0.5], [0.0]]), Gamma(1.0, 0.02), Gamma(1.0, 0.002)
+    >>> l, log_odds, posterior, rho = turbo_round(m, np.zeros((2, 1)), slab, spike, 0.1, 0.1)
+    >>> l.round(2).ravel(), log_odds.round(2).ravel()
+    (array([ 2.2 , -1.15]), array([-0.88,  1.52]))
+    """
+    raise NotImplementedError

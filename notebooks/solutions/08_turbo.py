@@ -1,0 +1,135 @@
+"""The turbo loop: two modules that tell each other only what is new.
+
+Module A knows the data and takes Module B's word for the structure; Module B knows the
+structure and takes Module A's word for the data. Each result contains what the other has said,
+and if that went back, both would soon be certain of their own echo. So each sends its result
+without what came in. You write that subtraction, and then one whole round with both modules
+exact, put together from the functions of exercises 4 to 6.
+
+Check yourself: tvbi-ref check 08_turbo.py
+Read: docs/EQUATIONS.md, section 5
+"""
+
+from collections import namedtuple
+
+import numpy as np
+from scipy.special import expit, gammaln
+
+# To try things out with; the checks bring one of their own.
+Gamma = namedtuple("Gamma", ["shape", "rate"])
+
+
+def extrinsic_a(posterior, incoming):
+    """Return what Module A tells Module B, in log-odds: [extrinsic-a].
+
+        l = logit pi_tilde - logit pi
+
+    Parameters
+    ----------
+    posterior : ndarray (I, J)
+        logit pi_tilde, what Module A has arrived at.
+    incoming : ndarray (I, J)
+        logit pi, what it had been told.
+
+    Returns
+    -------
+    ndarray (I, J)
+        l.
+
+    Notes
+    -----
+    Hint: published code has multiplied here where it should have divided. Which of the two
+    counts the prior twice?
+
+    Examples
+    --------
+    >>> extrinsic_a(np.array([[3.0]]), np.array([[1.0]]))
+    array([[2.]])
+    """
+    return posterior - incoming
+
+
+def evidence_collapsed(second_moment, active, inactive):
+    """Copy here your own function of exercise 4."""
+
+    def log_integral(prior):
+        a, b = prior.shape, prior.rate
+        constant = a * np.log(b) - gammaln(a) + gammaln(a + 0.5)
+        return constant - (a + 0.5) * np.log(b + second_moment / 2)
+
+    return log_integral(active) - log_integral(inactive)
+
+
+def precision_collapsed(second_moment, q_support, active, inactive):
+    """Copy here your own function of exercise 4."""
+    live = (active.shape + 0.5) / (active.rate + second_moment / 2)
+    dead = (inactive.shape + 0.5) / (inactive.rate + second_moment / 2)
+    return q_support * live + (1 - q_support) * dead
+
+
+def sum_product(cavity, psi):
+    """Copy here your own function of exercise 5."""
+    (ln00, ln01), (ln10, ln11) = np.log(psi)
+    return np.logaddexp(ln11 + cavity, ln01) - np.logaddexp(ln10 + cavity, ln00)
+
+
+def chain_messages(evidence, p01, p10):
+    """Copy here your own function of exercise 6."""
+    psi = np.array([[1 - p01, p01], [p10, 1 - p10]])
+    n_rows = len(evidence)
+    forward, backward = np.zeros(evidence.shape), np.zeros(evidence.shape)
+    forward[0] = np.log(p01 / p10)
+    for i in range(1, n_rows):
+        forward[i] = sum_product(evidence[i - 1] + forward[i - 1], psi)
+    for i in range(n_rows - 2, -1, -1):
+        backward[i] = sum_product(evidence[i + 1] + backward[i + 1], psi.T)
+    return forward, backward
+
+
+def turbo_round(second_moment, prior_log_odds, active, inactive, p01, p10):
+    """Return the messages and the posterior after one round: [turbo-loop].
+
+    For given q(w), collapsed Module A, chains down the columns as Module B:
+
+        1. Module A with the old logit pi:  logit pi_tilde = logit pi + [evidence-collapsed]
+        2. A to B:                          l by [extrinsic-a]
+        3. Module B:                        [chain] on l
+        4. B to A:                          the new logit pi by [extrinsic-b]
+        5. Module A with the new logit pi:  logit pi_tilde, and <rho> by [precision-collapsed]
+
+    Parameters
+    ----------
+    second_moment : ndarray (I, J)
+        m >= 0.
+    prior_log_odds : ndarray (I, J)
+        The old logit pi.
+    active, inactive : Gamma
+    p01, p10 : float
+        Of the chains, in (0, 1).
+
+    Returns
+    -------
+    tuple of 4 ndarray (I, J)
+        l, the new logit pi, logit pi_tilde, <rho>.
+
+    Notes
+    -----
+    Hint: does the result depend on the old logit pi? Think first, then try. In the chain the
+    field is part of the forward message.
+
+    Examples
+    --------
+    A large weight lifts its small neighbour, which has nothing to say for itself:
+
+    >>> m, slab, spike = np.array([[0.5], [0.0]]), Gamma(1.0, 0.02), Gamma(1.0, 0.002)
+    >>> l, log_odds, posterior, rho = turbo_round(m, np.zeros((2, 1)), slab, spike, 0.1, 0.1)
+    >>> l.round(2).ravel(), log_odds.round(2).ravel()
+    (array([ 2.2 , -1.15]), array([-0.88,  1.52]))
+    """
+    posterior = prior_log_odds + evidence_collapsed(second_moment, active, inactive)
+    l = extrinsic_a(posterior, prior_log_odds)
+    forward, backward = chain_messages(l, p01, p10)
+    new_log_odds = forward + backward
+    posterior = new_log_odds + l
+    rho = precision_collapsed(second_moment, expit(posterior), active, inactive)
+    return l, new_log_odds, posterior, rho
