@@ -1,7 +1,5 @@
 """What goes wrong in the prior: rates as scales, precisions as variances, rows as columns."""
 
-# A mutant's sentence is its docstring.
-
 from __future__ import annotations
 
 import numpy as np

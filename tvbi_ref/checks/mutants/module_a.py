@@ -1,8 +1,5 @@
 """What goes wrong in Module A: lost halves, exchanged Gammas, the wrong logarithms and means."""
 
-# A mutant's sentence is its docstring.
-# ruff: noqa: D103
-
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -242,7 +239,7 @@ def bound_of_log_of_mean(*arguments: Any) -> tuple[float, ...]:
 @mutant("elbo", "b_tilde is taken for a scale in <rho> and <ln rho>: <rho> = a_tilde/b_tilde")
 def bound_of_scale(*arguments: Any) -> tuple[float, ...]:
     layer = _Layer(*arguments)
-    terms, other = _terms(layer), _Layer(*arguments)._replace(rate=1 / layer.rate)
+    terms, other = _terms(layer), layer._replace(rate=1 / layer.rate)
     return (*_terms(other)[:2], *terms[2:])
 
 
@@ -349,9 +346,7 @@ def bound_with_twice_the_entropy(*arguments: Any) -> tuple[float, ...]:
     return tuple(terms)
 
 
-@mutant(
-    "elbo", "the 1/2 of 1/2 ln e is missing in H[q(w)]: it is 1/2 ln(2 pi e sigma2), with the e"
-)
+@mutant("elbo", "the e is missing in H[q(w)]: it is 1/2 ln(2 pi e sigma2)")
 def bound_without_e(*arguments: Any) -> tuple[float, ...]:
     layer = _Layer(*arguments)
     terms = _terms(layer)
@@ -618,16 +613,6 @@ def evidence_without_normalisers(
     return power - (active.rate - inactive.rate) * expected_precision
 
 
-@mutant(
-    "evidence", "the factor of <ln rho> is a: it is a - 1. (It shows where a and a_bar are halved)"
-)
-def evidence_with_half_shapes(
-    expected_precision: Array, expected_log_precision: Array, active: Gamma, inactive: Gamma
-) -> Array:
-    right = _evidence(expected_precision, expected_log_precision, active, inactive)
-    return right - 0.5 * (active.shape - inactive.shape) * expected_log_precision
-
-
 @mutant("evidence", "b is taken for a scale: it is a rate, the bracket is a ln b ... - b <rho>")
 def evidence_of_scales(
     expected_precision: Array, expected_log_precision: Array, active: Gamma, inactive: Gamma
@@ -636,17 +621,651 @@ def evidence_of_scales(
     return _evidence(expected_precision, expected_log_precision, *flipped)
 
 
-@mutant("evidence", "+b <rho>: the Gamma's exponent is minus b rho")
-def evidence_with_growing_exponents(
+@mutant(
+    "evidence",
+    "the term with <rho> has the wrong sign, or b and b_bar are exchanged in it: it is "
+    "-(b - b_bar) <rho>",
+)
+def evidence_with_exponents_reversed(
     expected_precision: Array, expected_log_precision: Array, active: Gamma, inactive: Gamma
 ) -> Array:
     right = _evidence(expected_precision, expected_log_precision, active, inactive)
     return right + 2 * (active.rate - inactive.rate) * expected_precision
 
 
-@mutant("evidence", "b and b_bar are exchanged in the exponents: the active bracket has -b <rho>")
-def evidence_with_rates_exchanged(
+@mutant("evidence", "ln <rho> stands for <ln rho>: the mean of the logarithm came as an argument")
+def evidence_of_log_of_mean(
     expected_precision: Array, expected_log_precision: Array, active: Gamma, inactive: Gamma
 ) -> Array:
-    right = _evidence(expected_precision, expected_log_precision, active, inactive)
-    return right + 2 * (active.rate - inactive.rate) * expected_precision
+    return _evidence(expected_precision, np.log(expected_precision), active, inactive)
+
+
+@mutant("evidence", "base 10 for the natural logarithm: log-odds are natural, np.log")
+def evidence_in_base_10(
+    expected_precision: Array, expected_log_precision: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    return _evidence(expected_precision, expected_log_precision, active, inactive) / np.log(10)
+
+
+@mutant("evidence", "those are odds, e^l: the message l is their logarithm")
+def evidence_in_odds(
+    expected_precision: Array, expected_log_precision: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    return np.exp(_evidence(expected_precision, expected_log_precision, active, inactive))
+
+
+def _evidence(rho: Array, log_rho: Array, active: Gamma, inactive: Gamma) -> Array:
+    return _log_gamma(active, rho, log_rho) - _log_gamma(inactive, rho, log_rho)
+
+
+@mutant("q-support", "the prior is subtracted: logit pi_tilde = logit pi + l, both are added")
+def prior_subtracted(prior_log_odds: Array, evidence: Array) -> Array:
+    return evidence - prior_log_odds
+
+
+@mutant("q-support", "the evidence is subtracted: logit pi_tilde = logit pi + l")
+def evidence_subtracted(prior_log_odds: Array, evidence: Array) -> Array:
+    return prior_log_odds - evidence
+
+
+@mutant("q-support", "the sigmoid has been taken: log-odds are expected, logit pi + l as it is")
+def sigmoid_of_the_sum(prior_log_odds: Array, evidence: Array) -> Array:
+    return expit(prior_log_odds + evidence)
+
+
+@mutant("q-support", "the prior is missing: what Module B believes must be added to the evidence")
+def evidence_alone(prior_log_odds: Array, evidence: Array) -> Array:
+    return evidence + 0.0
+
+
+@mutant("q-support", "the log-odds are multiplied: ODDS multiply, log-odds add")
+def log_odds_multiplied(prior_log_odds: Array, evidence: Array) -> Array:
+    return prior_log_odds * evidence
+
+
+@mutant("q-support", "the prior is added as the probability pi: its log-odds came, and they add")
+def prior_as_probability(prior_log_odds: Array, evidence: Array) -> Array:
+    return expit(prior_log_odds) + evidence
+
+
+@mutant("q-support", "the prior is counted twice: logit pi enters once")
+def prior_counted_twice(prior_log_odds: Array, evidence: Array) -> Array:
+    return 2 * prior_log_odds + evidence
+
+
+@mutant("q-support", "the two are averaged: independent log-odds add up")
+def log_odds_averaged(prior_log_odds: Array, evidence: Array) -> Array:
+    return 0.5 * (prior_log_odds + evidence)
+
+
+@mutant(
+    "q-support",
+    "the sum has gone through a probability and back: 1 - pi_tilde rounds to 0 where the "
+    "log-odds exceed 37. Add the log-odds and leave it at that",
+)
+def through_a_probability(prior_log_odds: Array, evidence: Array) -> Array:
+    return logit(expit(prior_log_odds + evidence))
+
+
+@mutant(
+    "q-support",
+    "the sum has gone through the odds e^l: they overflow beyond e^709. Add the log-odds",
+)
+def through_the_odds(prior_log_odds: Array, evidence: Array) -> Array:
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        return np.log(np.exp(prior_log_odds) * np.exp(evidence))
+
+
+@mutant("q-support", "the result is clipped to +-20: a sum of log-odds needs no protection")
+def clipped(prior_log_odds: Array, evidence: Array) -> Array:
+    return np.clip(prior_log_odds + evidence, -20, 20)
+
+
+# The trap
+
+
+@mutant("mean-field-trap", "the factor of 1 - b_bar/b is a: it is a + 1/2, the updated shape")
+def trap_without_half(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return prior_log_odds - a * np.log(ratio) - a * (1 - ratio)
+
+
+@mutant("mean-field-trap", "the factor of 1 - b_bar/b is a + 1, a complex weight's: it is a + 1/2")
+def trap_of_complex_weight(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return prior_log_odds - a * np.log(ratio) - (a + 1) * (1 - ratio)
+
+
+@mutant("mean-field-trap", "b/b_bar - 1 for 1 - b_bar/b: the difference is divided by b")
+def trap_divided_by_spike(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return prior_log_odds - a * np.log(ratio) - (a + 0.5) * (1 / ratio - 1)
+
+
+@mutant("mean-field-trap", "a ln(b_bar/b): the logarithm is of b/b_bar, and positive for a spike")
+def trap_with_log_reversed(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return prior_log_odds + a * np.log(ratio) - (a + 0.5) * (1 - ratio)
+
+
+@mutant("mean-field-trap", "ln(b/b_bar) lacks its factor a")
+def trap_without_shape(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return prior_log_odds - np.log(ratio) - (a + 0.5) * (1 - ratio)
+
+
+@mutant("mean-field-trap", "(a + 1/2)(1 - b_bar/b) is added: it is what the margin loses")
+def trap_with_loss_added(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return prior_log_odds - a * np.log(ratio) + (a + 0.5) * (1 - ratio)
+
+
+@mutant("mean-field-trap", "logit pi is missing: a prior that doubts can free the weight")
+def trap_without_prior(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return 0 * expit(prior_log_odds) - a * np.log(ratio) - (a + 0.5) * (1 - ratio)
+
+
+@mutant("mean-field-trap", "the prior enters as the probability pi: it is logit pi that is added")
+def trap_of_prior_probability(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    a, ratio = active.shape, inactive.rate / active.rate
+    return expit(prior_log_odds) - a * np.log(ratio) - (a + 0.5) * (1 - ratio)
+
+
+@mutant(
+    "mean-field-trap",
+    "that is the collapsed form at m = 0, logit pi - 1/2 ln(b/b_bar), which has no trap",
+)
+def trap_of_collapsed_form(prior_log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
+    return prior_log_odds + 0.5 * np.log(inactive.rate / active.rate)
+
+
+# q(w)
+
+
+@mutant("q-weight", "<rho> m lacks its 1/2: the penalty is 1/2 <rho> m - 1/2 ln sigma2")
+def penalty_without_half(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(np.sum(expected_precision * m - 0.5 * np.log(variance)))
+
+
+@mutant("q-weight", "ln sigma2 lacks its 1/2: the penalty is 1/2 <rho> m - 1/2 ln sigma2")
+def penalty_with_whole_log(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(np.sum(0.5 * expected_precision * m - np.log(variance)))
+
+
+@mutant("q-weight", "both halves are missing: the penalty is 1/2 <rho> m - 1/2 ln sigma2")
+def penalty_doubled(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(np.sum(expected_precision * m - np.log(variance)))
+
+
+@mutant("q-weight", "sigma for sigma2: it is -1/2 ln sigma2 = -ln sigma, not -1/2 ln sigma")
+def penalty_with_deviation(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(np.sum(0.5 * expected_precision * m - 0.5 * np.log(np.sqrt(variance))))
+
+
+@mutant("q-weight", "m is mu^2: E[w^2] has the variance too, m = mu^2 + sigma2")
+def penalty_without_variance(mean: Array, variance: Array, expected_precision: Array) -> float:
+    return float(0.5 * np.sum(expected_precision * mean**2 - np.log(variance)))
+
+
+@mutant("q-weight", "+1/2 ln sigma2: the entropy of q(w) LOWERS the penalty, the sign is minus")
+def penalty_with_entropy_reversed(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(0.5 * np.sum(expected_precision * m + np.log(variance)))
+
+
+@mutant("q-weight", "-1/2 ln sigma2 is missing: without the entropy the variances collapse to 0")
+def penalty_without_entropy(mean: Array, variance: Array, expected_precision: Array) -> float:
+    return float(0.5 * np.sum(expected_precision * (mean**2 + variance)))
+
+
+@mutant("q-weight", "m is divided by <rho>: it is a precision, and multiplies")
+def penalty_divided_by_precision(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(0.5 * np.sum(m / expected_precision - np.log(variance)))
+
+
+@mutant("q-weight", "an average over the layer: the penalty is the sum over its weights")
+def penalty_averaged(mean: Array, variance: Array, expected_precision: Array) -> float:
+    m = mean**2 + variance
+    return float(0.5 * np.mean(expected_precision * m - np.log(variance)))
+
+
+@mutant(
+    "q-weight",
+    "that is the whole KL(q(w) || N(0, 1/<rho>)): the penalty is without its -1/2 (1 + ln <rho>), "
+    "which does not depend on q(w)",
+)
+def penalty_with_constants(mean: Array, variance: Array, expected_precision: Array) -> float:
+    precise = expected_precision * (mean**2 + variance)
+    return float(0.5 * np.sum(precise - np.log(variance) - np.log(expected_precision) - 1))
+
+
+@mutant("q-weight-gradient", "d/dsigma2 for d/d ln sigma2: multiply by sigma2")
+def slope_by_variance(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return expected_precision * mean, 0.5 * expected_precision - 0.5 / variance
+
+
+@mutant("q-weight-gradient", "d/dsigma for d/d ln sigma2: multiply by sigma/2")
+def slope_by_deviation(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    deviation = np.sqrt(variance)
+    return expected_precision * mean, expected_precision * deviation - 1 / deviation
+
+
+@mutant("q-weight-gradient", "d/d ln sigma for d/d ln sigma2: it is twice as large")
+def slope_by_log_deviation(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return expected_precision * mean, expected_precision * variance - 1
+
+
+@mutant("q-weight-gradient", "1/2 <rho> mu: the derivative of mu^2/2 by mu is mu")
+def slope_with_half_of_mean(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return 0.5 * expected_precision * mean, 0.5 * (expected_precision * variance - 1)
+
+
+@mutant("q-weight-gradient", "2 <rho> mu: the 1/2 of 1/2 <rho> m takes the 2 of mu^2 away")
+def slope_with_twice_the_mean(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return 2 * expected_precision * mean, 0.5 * (expected_precision * variance - 1)
+
+
+@mutant("q-weight-gradient", "-1/2 is missing by ln sigma2: it is the slope of -1/2 ln sigma2")
+def slope_without_entropy(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return expected_precision * mean, 0.5 * expected_precision * variance
+
+
+@mutant("q-weight-gradient", "+1/2 by ln sigma2: the slope of -1/2 ln sigma2 is -1/2")
+def slope_with_entropy_reversed(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return expected_precision * mean, 0.5 * (expected_precision * variance + 1)
+
+
+@mutant(
+    "q-weight-gradient", "the signs are reversed: the penalty is minimised, not the bound raised"
+)
+def slope_of_the_bound(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return -expected_precision * mean, 0.5 - 0.5 * expected_precision * variance
+
+
+@mutant(
+    "q-weight-gradient", "divided by the number of weights: the penalty is a sum, not an average"
+)
+def slope_of_average(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    n = mean.size
+    return expected_precision * mean / n, 0.5 * (expected_precision * variance - 1) / n
+
+
+@mutant("q-weight-gradient", "divided by <rho>: a precision multiplies mu and sigma2")
+def slope_of_variance_prior(
+    mean: Array, variance: Array, expected_precision: Array
+) -> tuple[Array, Array]:
+    return mean / expected_precision, 0.5 * (variance / expected_precision - 1)
+
+
+# The collapsed form
+
+
+@mutant("q-collapsed", "the shape is a: it is a + 1/2, the weight's Gaussian adds rho^(1/2)")
+def posterior_without_half(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape, prior.rate + 0.5 * second_moment
+
+
+@mutant("q-collapsed", "the shape is a + 1: one real weight adds 1/2")
+def posterior_with_one(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape + 1.0, prior.rate + 0.5 * second_moment
+
+
+@mutant("q-collapsed", "the rate is b + m: it is b + m/2")
+def posterior_with_whole_moment(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape + 0.5, prior.rate + second_moment
+
+
+@mutant(
+    "q-collapsed", "(a + 1, b + m) is the posterior of a COMPLEX weight: a real one adds halves"
+)
+def posterior_of_complex_weight(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape + 1.0, prior.rate + second_moment
+
+
+@mutant("q-collapsed", "m is missing in the rate: it is b + m/2")
+def posterior_without_moment(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape + 0.5, prior.rate + 0 * second_moment
+
+
+@mutant("q-collapsed", "b is taken for a scale, 1/b + m/2: it is a rate, b + m/2")
+def posterior_of_scale(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape + 0.5, 1 / prior.rate + 0.5 * second_moment
+
+
+@mutant("q-collapsed", "a scale is returned, 1/(b + m/2): the second result is the rate b + m/2")
+def posterior_scale_for_rate(second_moment: Array, prior: Gamma) -> tuple[float, Array]:
+    return prior.shape + 0.5, 1 / (prior.rate + 0.5 * second_moment)
+
+
+def _log_z(
+    second_moment: Array,
+    prior: Gamma,
+    *,
+    log_gamma_of: float = 0.5,
+    power: float = 0.5,
+    of_moment: float = 0.5,
+) -> Array:
+    """Return ln Z(m), right as it stands; each number is a place for a mistake."""
+    a, b = prior.shape, prior.rate
+    normaliser = a * np.log(b) - gammaln(a) + gammaln(a + log_gamma_of) - 0.5 * LOG_2PI
+    return normaliser - (a + power) * np.log(b + of_moment * second_moment)
+
+
+@mutant(
+    "evidence-collapsed", "ln Gamma(a) - ln Gamma(a) cancels: the second one is ln Gamma(a + 1/2)"
+)
+def half_forgotten_in_log_gamma(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    on = _log_z(second_moment, active, log_gamma_of=0.0)
+    return on - _log_z(second_moment, inactive, log_gamma_of=0.0)
+
+
+@mutant("evidence-collapsed", "the power of b + m/2 is a: it is a + 1/2")
+def half_forgotten_in_power(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    return _log_z(second_moment, active, power=0.0) - _log_z(second_moment, inactive, power=0.0)
+
+
+@mutant("evidence-collapsed", "m is not halved: it is ln(b + m/2)")
+def moment_whole_in_logarithm(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    on = _log_z(second_moment, active, of_moment=1.0)
+    return on - _log_z(second_moment, inactive, of_moment=1.0)
+
+
+@mutant(
+    "evidence-collapsed", "a + 1 and b + m belong to a COMPLEX weight: here a + 1/2 and b + m/2"
+)
+def collapsed_complex_weight(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    wrong = {"log_gamma_of": 1.0, "power": 1.0, "of_moment": 1.0}
+    return _log_z(second_moment, active, **wrong) - _log_z(second_moment, inactive, **wrong)
+
+
+@mutant("evidence-collapsed", "the sign is reversed: l = ln Z_1 - ln Z_0, the active one first")
+def collapsed_reversed(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    return _log_z(second_moment, inactive) - _log_z(second_moment, active)
+
+
+@mutant("evidence-collapsed", "ln Z_0 is missing: l compares the two states, ln Z_1 - ln Z_0")
+def collapsed_active_alone(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    return _log_z(second_moment, active) + 0.5 * LOG_2PI
+
+
+@mutant("evidence-collapsed", "the ln Gamma terms are missing: they cancel only where a = a_bar")
+def collapsed_without_log_gammas(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    on, off = (gammaln(g.shape + 0.5) - gammaln(g.shape) for g in (active, inactive))
+    return _log_z(second_moment, active) - on - (_log_z(second_moment, inactive) - off)
+
+
+@mutant("evidence-collapsed", "a ln b - a_bar ln b_bar, from the Gammas' normalisers, is missing")
+def collapsed_without_powers(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    on, off = (g.shape * np.log(g.rate) for g in (active, inactive))
+    return _log_z(second_moment, active) - on - (_log_z(second_moment, inactive) - off)
+
+
+@mutant("evidence-collapsed", "Gamma(a) stands where ln Gamma(a) should, and for a + 1/2 likewise")
+def collapsed_of_gammas(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    on, off = (gamma_function(g.shape + 0.5) - gamma_function(g.shape) for g in (active, inactive))
+    return collapsed_without_log_gammas(second_moment, active, inactive) + on - off
+
+
+@mutant(
+    "evidence-collapsed",
+    "the mean precision a/b is put in for the precision: integrating over rho gives a Student-t "
+    "for each state, not a Gaussian",
+)
+def gaussian_evidence(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    on, off = (g.shape / g.rate for g in (active, inactive))
+    return 0.5 * np.log(on / off) - 0.5 * (on - off) * second_moment
+
+
+@mutant(
+    "evidence-collapsed", "b and b_bar are exchanged in the logarithms: ln(b + m/2) goes with a"
+)
+def collapsed_with_rates_exchanged(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
+    swapped = Gamma(active.shape, inactive.rate), Gamma(inactive.shape, active.rate)
+    powers = [g.shape * np.log(g.rate) for g in (active, inactive, *swapped)]
+    wrong = _log_z(second_moment, swapped[0]) - _log_z(second_moment, swapped[1])
+    return wrong + powers[0] - powers[1] - powers[2] + powers[3]
+
+
+def _posterior_means(
+    second_moment: Array,
+    active: Gamma,
+    inactive: Gamma,
+    *,
+    to_shape: float = 0.5,
+    of_moment: float = 0.5,
+) -> tuple[Array, Array]:
+    """Return (a + 1/2)/(b + m/2) of either Gamma; each number is a place for a mistake."""
+    on, off = (
+        (g.shape + to_shape) / (g.rate + of_moment * second_moment) for g in (active, inactive)
+    )
+    return on, off
+
+
+@mutant(
+    "precision-collapsed",
+    "1/E[1/rho], the variances averaged: the mean of rho averages the precisions",
+)
+def average_of_variances(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive)
+    return 1 / (q_support / on + (1 - q_support) / off)
+
+
+@mutant(
+    "precision-collapsed",
+    "the mean-field ratio, shapes and rates averaged first: here each state has a posterior of "
+    "its own, and their means are averaged",
+)
+def ratio_of_averages(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    shape, rate = _mixed(q_support, active, inactive)
+    return (shape + 0.5) / (rate + 0.5 * second_moment)
+
+
+@mutant("precision-collapsed", "the states are exchanged: pi_tilde goes with (a+1/2)/(b+m/2)")
+def precisions_exchanged(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive)
+    return (1 - q_support) * on + q_support * off
+
+
+@mutant("precision-collapsed", "the (1 - pi_tilde) term, the spike's precision, is missing")
+def precision_of_active_alone(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    return q_support * _posterior_means(second_moment, active, inactive)[0]
+
+
+@mutant("precision-collapsed", "a over b + m/2: the posterior's shape is a + 1/2")
+def precision_without_half(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive, to_shape=0.0)
+    return q_support * on + (1 - q_support) * off
+
+
+@mutant("precision-collapsed", "m is not halved: the posterior's rate is b + m/2")
+def precision_with_whole_moment(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive, of_moment=1.0)
+    return q_support * on + (1 - q_support) * off
+
+
+@mutant("precision-collapsed", "(a + 1)/(b + m) is for a COMPLEX weight: a real one has the halves")
+def precision_of_complex_weight(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive, to_shape=1.0, of_moment=1.0)
+    return q_support * on + (1 - q_support) * off
+
+
+@mutant("precision-collapsed", "the mode (a - 1/2)/(b + m/2) of each posterior: <rho> is the mean")
+def mode_for_mean(second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive, to_shape=-0.5)
+    return q_support * on + (1 - q_support) * off
+
+
+@mutant("precision-collapsed", "that is a variance, (b + m/2)/(a + 1/2): <rho> is shape over rate")
+def variance_for_precision(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive)
+    return q_support / on + (1 - q_support) / off
+
+
+@mutant("precision-collapsed", "the likelier state alone counts: <rho> averages over both states")
+def precision_of_likelier_state(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = _posterior_means(second_moment, active, inactive)
+    return np.where(q_support >= 0.5, on, off)
+
+
+# The collapsed bound
+
+
+class _Weights(NamedTuple):
+    """The arguments of [elbo-collapsed], with what its two terms are made of."""
+
+    mean: Array
+    variance: Array
+    prior_log_odds: Array
+    active: Gamma
+    inactive: Gamma
+
+    @property
+    def m(self) -> Array:
+        return self.mean**2 + self.variance
+
+    @property
+    def entropy(self) -> float:
+        return float(np.sum(0.5 * (LOG_2PI + 1 + np.log(self.variance))))
+
+    def log_evidence(self, m: Array, **wrong: float) -> float:
+        """Return sum ln[pi Z_1 + (1 - pi) Z_0], right unless `_log_z` is told otherwise."""
+        on = log_expit(self.prior_log_odds) + _log_z(m, self.active, **wrong)
+        off = log_expit(-self.prior_log_odds) + _log_z(m, self.inactive, **wrong)
+        return float(np.sum(np.logaddexp(on, off)))
+
+
+@mutant(
+    "elbo-collapsed",
+    "the sum of logarithms, pi ln Z_1 + (1-pi) ln Z_0: the logarithm is of the SUM over both "
+    "states",
+)
+def sum_of_logarithms(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    pi = expit(q.prior_log_odds)
+    terms = pi * _log_z(q.m, q.active) + (1 - pi) * _log_z(q.m, q.inactive)
+    return float(np.sum(terms)), q.entropy
+
+
+@mutant("elbo-collapsed", "the larger of the two terms alone: the bound sums over both states")
+def likelier_state_alone(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    on = log_expit(q.prior_log_odds) + _log_z(q.m, q.active)
+    off = log_expit(-q.prior_log_odds) + _log_z(q.m, q.inactive)
+    return float(np.sum(np.maximum(on, off))), q.entropy
+
+
+@mutant("elbo-collapsed", "(2 pi)^(-1/2) is missing in Z: it is the Gaussian's")
+def collapsed_without_two_pi(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m) + 0.5 * LOG_2PI * q.mean.size, q.entropy
+
+
+@mutant("elbo-collapsed", "m is not halved in Z: its denominator is (b + m/2)^(a + 1/2)")
+def collapsed_with_whole_moment(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m, of_moment=1.0), q.entropy
+
+
+@mutant("elbo-collapsed", "the power in Z is a: its denominator is (b + m/2)^(a + 1/2)")
+def collapsed_without_half_in_power(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m, power=0.0), q.entropy
+
+
+@mutant("elbo-collapsed", "Gamma(a) for Gamma(a + 1/2) in Z: the two do not cancel")
+def collapsed_without_half_in_gamma(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m, log_gamma_of=0.0), q.entropy
+
+
+@mutant("elbo-collapsed", "m is mu^2 in Z: it is mu^2 + sigma2")
+def collapsed_without_variance(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.mean**2), q.entropy
+
+
+@mutant("elbo-collapsed", "pi and 1 - pi are exchanged: pi weighs Z_1, the active state")
+def collapsed_with_states_exchanged(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q._replace(prior_log_odds=-q.prior_log_odds).log_evidence(q.m), q.entropy
+
+
+@mutant("elbo-collapsed", "the (1 - pi) Z_0 term is missing: the inactive state counts too")
+def collapsed_bound_of_active_alone(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    on = log_expit(q.prior_log_odds) + _log_z(q.m, q.active)
+    return float(np.sum(on)), q.entropy
+
+
+@mutant("elbo-collapsed", "pi is missing, ln[Z_1 + Z_0]: the prior of s weighs the two states")
+def collapsed_without_prior(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    both = np.logaddexp(_log_z(q.m, q.active), _log_z(q.m, q.inactive))
+    return float(np.sum(both)), q.entropy
+
+
+@mutant("elbo-collapsed", "ln[e^h Z_1 + Z_0] with h = logit pi: 1 - pi = 1/(1 + e^h) is missing")
+def collapsed_with_odds_for_probability(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    both = np.logaddexp(q.prior_log_odds + _log_z(q.m, q.active), _log_z(q.m, q.inactive))
+    return float(np.sum(both)), q.entropy
+
+
+@mutant("elbo-collapsed", "sigma for sigma2 in the entropy: it is 1/2 ln(2 pi e sigma2)")
+def collapsed_with_deviation_in_entropy(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m), float(0.5 * np.sum(LOG_2PI + 1 + 0.5 * np.log(q.variance)))
+
+
+@mutant("elbo-collapsed", "the entropy has the wrong sign: H = -E ln q(w) is added to the bound")
+def collapsed_with_negative_entropy(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m), -q.entropy
+
+
+@mutant("elbo-collapsed", "both terms are averages: they are sums over the layer's weights")
+def collapsed_averages(*arguments: Any) -> tuple[float, float]:
+    q = _Weights(*arguments)
+    return q.log_evidence(q.m) / q.mean.size, q.entropy / q.mean.size
