@@ -23,7 +23,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -381,7 +381,7 @@ def _checked(source: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         homework = Path(folder, "03_mean_field_noether.py")
         homework.write_text(source, encoding="utf-8")
-        result = grade(homework)
+        result = replace(grade(homework), file=homework.name)
     return f"{result}\n$ echo $?\n{result.exit_status}"
 
 

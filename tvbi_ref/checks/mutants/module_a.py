@@ -976,7 +976,8 @@ def _log_z(
 
 
 @mutant(
-    "evidence-collapsed", "ln Gamma(a) - ln Gamma(a) cancels: the second one is ln Gamma(a + 1/2)"
+    "evidence-collapsed",
+    "the two ln Gamma cancel or are missing: it is ln Gamma(a + 1/2) - ln Gamma(a), with the 1/2",
 )
 def half_forgotten_in_log_gamma(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
     on = _log_z(second_moment, active, log_gamma_of=0.0)
@@ -1012,9 +1013,19 @@ def collapsed_active_alone(second_moment: Array, active: Gamma, inactive: Gamma)
     return _log_z(second_moment, active) + 0.5 * LOG_2PI
 
 
-@mutant("evidence-collapsed", "the ln Gamma terms are missing: they cancel only where a = a_bar")
-def collapsed_without_log_gammas(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
-    on, off = (gammaln(g.shape + 0.5) - gammaln(g.shape) for g in (active, inactive))
+@mutant("evidence-collapsed", "-ln Gamma(a), from the Gamma's own normaliser, is missing")
+def collapsed_without_prior_log_gamma(
+    second_moment: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = (gammaln(g.shape) for g in (active, inactive))
+    return _log_z(second_moment, active) + on - (_log_z(second_moment, inactive) + off)
+
+
+@mutant("evidence-collapsed", "+ln Gamma(a + 1/2), from the integral over rho, is missing")
+def collapsed_without_posterior_log_gamma(
+    second_moment: Array, active: Gamma, inactive: Gamma
+) -> Array:
+    on, off = (gammaln(g.shape + 0.5) for g in (active, inactive))
     return _log_z(second_moment, active) - on - (_log_z(second_moment, inactive) - off)
 
 
@@ -1027,7 +1038,7 @@ def collapsed_without_powers(second_moment: Array, active: Gamma, inactive: Gamm
 @mutant("evidence-collapsed", "Gamma(a) stands where ln Gamma(a) should, and for a + 1/2 likewise")
 def collapsed_of_gammas(second_moment: Array, active: Gamma, inactive: Gamma) -> Array:
     on, off = (gamma_function(g.shape + 0.5) - gamma_function(g.shape) for g in (active, inactive))
-    return collapsed_without_log_gammas(second_moment, active, inactive) + on - off
+    return half_forgotten_in_log_gamma(second_moment, active, inactive) + on - off
 
 
 @mutant(
