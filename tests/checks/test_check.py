@@ -89,6 +89,10 @@ def test_the_table_of_coverage_is_up_to_date():
         for label in equations.EQUATIONS
     ]
     assert [row[:5] for row in rows] == expected
+    readme = (ROOT / "README.md").read_text()
+    correct = sum(1 + len(functions) for functions in VARIANTS.values())
+    assert f"It knows {len(MUTANTS)} mistakes and rejects none of {correct} correct" in readme
+    assert f"all {len(equations.EQUATIONS)}: label" in readme
 
 
 @pytest.mark.parametrize("label", CHECKS)
