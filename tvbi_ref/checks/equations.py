@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Repor
     False
     """
     check = check_of(label)
-    trials = [_trial(check, case, call(case.arguments)) for case in check.cases()]
+    trials = [_trial(check, case, call(case.arguments)) for case in _cases(label)]
     findings = tuple(trial.finding for trial in trials)
     wrong = [trial for trial in trials if not trial.finding.ok]
     if not wrong:
@@ -82,6 +83,12 @@ def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Repor
     lines = [f"[{label}] failed {len(wrong)} of {len(findings)} cases"]
     lines += _diagnoses(check, trials) or [f"first, {wrong[0].case.name}: {wrong[0].finding.text}"]
     return Report(label, False, "\n".join(lines), findings)
+
+
+@cache
+def _cases(label: str) -> list[Case]:
+    """Return the cases, asked of the oracles once; nobody can change them, calls get copies."""
+    return check_of(label).cases()
 
 
 def _passed(label: str, findings: tuple[Finding, ...]) -> str:
