@@ -147,7 +147,7 @@ def test_the_solution_gets_full_marks_without_advice(name):
 def test_the_exercise_as_handed_out_gets_nothing_and_says_why(name):
     result = grade(EXERCISES / f"{name}.py")
     assert result.score == 0
-    assert not result.problem
+    assert not result.note
     assert all("not written yet" in mark.message for mark in result.marks), result
 
 
@@ -264,7 +264,7 @@ def test_the_readmes_gradebook_is_what_the_grader_writes(tmp_path):
     written = result.to_json()
     assert shown[0].keys() == written.keys()
     assert shown[0]["marks"][0].keys() == written["marks"][0].keys()
-    for key in ("file", "score", "total", "passed", "problem"):
+    for key in ("file", "score", "total", "passed", "note"):
         assert shown[0][key] == written[key]
     for key in ("label", "task", "passed", "message"):
         assert shown[0]["marks"][0][key] == written["marks"][0][key]

@@ -125,6 +125,13 @@ def _add_train(commands: Any) -> None:
     _add_network(train)
     _add_prior(train)
     _add_turbo(train)
+    train.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep the turbo loop there, epoch by epoch; the same command goes on from it after a "
+        "kill, to the same bits; with other settings or data it is refused. The dense baseline and "
+        "the fine-tuning are not kept: they start afresh",
+    )
     train.set_defaults(command=run_train)
 
 
@@ -139,7 +146,9 @@ def _add_check(commands: Any) -> None:
         "1 if not, 2 if a file cannot be found.",
     )
     check.add_argument("files", metavar="FILE", nargs="+", help="a .py file or a notebook")
-    check.add_argument("--labels", metavar="LABEL,...", help="ask for these equations instead")
+    asked = check.add_mutually_exclusive_group()
+    asked.add_argument("--labels", metavar="LABEL,...", help="ask for these equations")
+    asked.add_argument("--exercise", metavar="NAME", help="ask for this exercise: 03_mean_field")
     check.add_argument(
         "--time-limit", type=float, default=20.0, metavar="SECONDS", help="for each function"
     )
@@ -150,9 +159,9 @@ def _add_check(commands: Any) -> None:
 def _add_equations(commands: Any) -> None:
     equations = commands.add_parser(
         "equations",
-        help="the equations: statement, symbols, code, check",
+        help="the equations: statement, symbols, code, exercise",
         description="Without a label, the list of all equations with the function that "
-        "implements each, its check, its known mistakes, its exercise and its lesson.",
+        "implements each, its exercise and its lesson (only 00_start_here is written yet).",
     )
     equations.add_argument("label", nargs="?", help="print this equation in full")
     equations.set_defaults(command=run_equations)
@@ -333,8 +342,17 @@ def run_train(options: argparse.Namespace) -> int:
     shape = network.weight_layers[0].mean.value.shape
     expected = f"expects {support.density(shape):.1%} of the first layer to live"
     print(f"{data}\n{network}\n{support}: {expected}\n", flush=True)
+    # The baseline comes last: a checkpoint of another run is refused before the long work.
+    outcome = experiment.run(
+        options.prior,
+        network,
+        data,
+        prior,
+        budget,
+        seed=options.seed,
+        checkpoint=options.checkpoint,
+    )
     dense = experiment.dense_baseline(network, data, budget, seed=options.seed)
-    outcome = experiment.run(options.prior, network, data, prior, budget, seed=options.seed)
     text = experiment.table(dense, [outcome]) + "\n\n" + experiment.layer_table([outcome])
     if supports := getattr(data, "supports", None):
         text += "\n\n" + experiment.recovery(outcome, supports)
@@ -348,15 +366,30 @@ def run_check(options: argparse.Namespace) -> int:
 
     for file in options.files:
         existing(file)  # a misspelt name is found before the long work, not after
-    labels = None if options.labels is None else options.labels.split(",")
+    labels = _labels(options)
     grades = []
     for file in options.files:
         grades.append(grade(file, labels=labels, time_limit=options.time_limit))
         print(grades[-1], flush=True)
-    if options.json:
-        with atomic_write(options.json) as out:
-            out.write(json.dumps([g.to_json() for g in grades], indent=2).encode())
+        if options.json:  # after every file: an interrupted run has lost nothing
+            with atomic_write(options.json) as out:
+                out.write(json.dumps([g.to_json() for g in grades], indent=2).encode())
     return max(g.exit_status for g in grades)
+
+
+def _labels(options: argparse.Namespace) -> list[str] | None:
+    """Return what --labels or --exercise asks for, None for neither."""
+    from tvbi_ref.equations import EQUATIONS
+
+    if options.labels is not None:
+        return [label.strip() for label in options.labels.split(",")]
+    if options.exercise is None:
+        return None
+    labels = [e.label for e in EQUATIONS.values() if e.exercise == options.exercise]
+    if not labels:
+        known = ", ".join(dict.fromkeys(e.exercise for e in EQUATIONS.values()))
+        raise ValueError(f"--exercise must be one of {known}; got {options.exercise!r}")
+    return labels
 
 
 def run_equations(options: argparse.Namespace) -> int:

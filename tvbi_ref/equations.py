@@ -237,9 +237,17 @@ def get(label: str) -> Equation:
     """
     if label in EQUATIONS:
         return EQUATIONS[label]
-    near = difflib.get_close_matches(str(label), EQUATIONS)
+    near = _near(str(label))
     hint = f"did you mean {' or '.join(near)}?" if near else "equations.table() lists them all"
     raise ValueError(f"label must name an equation; got {label!r}; {hint}")
+
+
+def _near(name: str) -> list[str]:
+    """Return labels that may be meant: alike, or with it in their label or function's name."""
+    functions = {equation.task: label for label, equation in EQUATIONS.items()}
+    alike = difflib.get_close_matches(name, [*EQUATIONS, *functions])
+    within = [key for key in (*EQUATIONS, *functions) if len(name) > 3 and name in key]
+    return list(dict.fromkeys(functions.get(key, key) for key in (*alike, *within)))[:4]
 
 
 def table(group: str | None = None) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +48,10 @@ class Gamma:
     def __post_init__(self) -> None:
         object.__setattr__(self, "shape", as_real(self.shape, "shape", above=0))
         object.__setattr__(self, "rate", as_real(self.rate, "rate", above=0))
+
+    def __iter__(self) -> Iterator[float]:
+        """Unpack as ``a, b = gamma``."""
+        return iter((self.shape, self.rate))
 
     @property
     def mean(self) -> float:

@@ -95,7 +95,7 @@ def elbo(mean, variance, shape, rate, support_log_odds, prior_log_odds, active, 
 
     >>> one, zero = np.ones((1, 1)), np.zeros((1, 1))
     >>> terms = elbo(zero, one, one, one, zero, zero, Gamma(1.0, 1.0), Gamma(1.0, 0.1))
-    >>> [round(term, 4) for term in terms]
+    >>> [round(float(term), 4) for term in terms]
     [-1.7075, -1.7013, -0.6931, 1.4189, 1.0, 0.6931]
     """
     raise NotImplementedError

@@ -148,7 +148,7 @@ def elbo_collapsed(mean, variance, prior_log_odds, active, inactive):
     --------
     >>> one = np.ones((1, 1))
     >>> terms = elbo_collapsed(0 * one, one, 0 * one, Gamma(1.0, 0.5), Gamma(1.0, 0.5))
-    >>> [round(term, 4) for term in terms]
+    >>> [round(float(term), 4) for term in terms]
     [-1.7329, 1.4189]
     """
     m = mean**2 + variance

@@ -2,11 +2,13 @@
 
 import ast
 import itertools
+import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from variants import VARIANTS
 
 from tvbi_ref import equations
@@ -225,6 +227,10 @@ def one_argument(prior_log_odds):
     return prior_log_odds
 
 
+def keyword_only(*, prior_log_odds, evidence):
+    return prior_log_odds + evidence
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
@@ -234,7 +240,7 @@ def one_argument(prior_log_odds):
         (stub, "is not written yet"),
         (leaves, "raised SystemExit"),
         (nothing, "returned nothing (None)"),
-        (text, "returned a str; expected a NumPy array or a number"),
+        (text, "returned a str; expected a NumPy array, a number, or a tuple of these"),
         (a_list, "returned a list"),
         (objects, "returned an array of objects"),
         (single, "has dtype float32; expected float64"),
@@ -244,7 +250,8 @@ def one_argument(prior_log_odds):
         (not_a_number, "is nan; expected"),
         (noisy, "gave another answer when it was called again"),
         (two_results, "returned 2 results; expected 1"),
-        (one_argument, "cannot be called with 2 positional arguments"),
+        (one_argument, "is called with 2 positional arguments; it takes (prior_log_odds)"),
+        (keyword_only, "it takes (*, prior_log_odds, evidence)"),
     ],
 )
 def test_misbehaviour_is_a_finding_and_no_crash(function, words):
@@ -258,11 +265,52 @@ def test_a_report_reads_well_on_a_terminal_and_in_a_notebook():
     assert good.message == str(good) == f"[q-support] passed all {len(good.cases)} cases"
     assert good._repr_markdown_().startswith("✅")
     assert bad._repr_markdown_().count("\n- ") == sum(not f.ok for f in bad.cases)
+    assert (
+        check("q-support", stub).message == "[q-support] is not written yet (NotImplementedError)"
+    )
+    assert len(str(check("q-support", stub)).splitlines()) == 2
 
 
 def test_relations_are_said_in_words_where_no_known_mistake_fits():
     assert "3 times the right value everywhere" in str(check("q-support", lambda h, l: 3 * (h + l)))
     assert "off by +2 everywhere" in str(check("q-support", lambda h, l: h + l + 2.0))
+
+
+def test_padding_is_no_second_answer():
+    """A long double has bytes that mean nothing."""
+    report = check("q-support", lambda h, l: np.asarray(h, np.longdouble) + l)
+    assert "gave another answer" not in str(report)
+
+
+def test_exchanged_arguments_are_said_where_the_names_tell():
+    def update_support(evidence, prior_log_odds):
+        return prior_log_odds - 2 * evidence
+
+    words = "your arguments are (evidence, prior_log_odds); they come as (prior_log_odds, evidence)"
+    assert words in check("q-support", update_support).message
+
+
+def test_no_log_odds_are_asked_for_where_a_probability_is_expected():
+    def twice(field, evidence, messages):
+        return expit(expit(field + evidence + messages.sum(axis=0)))
+
+    report = check("belief", twice)
+    assert not report
+    assert "log-odds are expected" not in str(report)
+
+
+def test_a_known_mistake_is_named_though_it_breaks_down_on_one_case():
+    def mean_for_sum(field, evidence, other_messages):
+        return field + evidence + other_messages.mean(axis=0)  # no message at all: 0/0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert "known mistake" in check("cavity", mean_for_sum).message
+
+
+def test_a_wrong_finite_number_is_no_matter_of_advice():
+    report = check("sum-product", lambda cavity, psi: np.zeros_like(cavity))
+    assert not any(finding.text and finding.ok for finding in report.cases)
 
 
 def test_two_results_wrong_for_two_reasons_get_two_diagnoses():

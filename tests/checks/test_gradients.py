@@ -860,3 +860,29 @@ def test_the_rounding_of_a_large_loss_is_neither_error_nor_kink(offset):
     report = check_gradients(function, t, gradient=lambda t: np.cos(t) + 1e-3 * np.eye(3)[1])
     assert not report.passed
     assert report.message.startswith("x[1]: ")
+
+
+def test_a_transposed_gradient_does_not_hide_behind_its_own_direction():
+    """For square W the products of G with G @ W.T and G @ W agree: the line must leave G."""
+    W = np.random.default_rng(7).normal(size=(3, 3))
+
+    class Transposed:
+        def forward(self, x):
+            self.x = x
+            return 1e-7 * (x @ W + x**3)
+
+        def backward(self, grad):
+            return 1e-7 * (grad @ W + 3 * grad * self.x**2)
+
+    x = np.random.default_rng(5).normal(size=(4, 3))
+    report = check_gradients(Transposed(), x)
+    assert not report
+    assert report.slope < 1.5
+
+
+def test_a_report_is_its_verdict():
+    right = check_gradients(lambda t: t @ t, [1.0, 2.0], gradient=lambda t: 2 * t)
+    wrong = check_gradients(lambda t: t @ t, [1.0, 2.0], gradient=lambda t: 3 * t)
+    assert right
+    assert not wrong
+    assert wrong._repr_markdown_().startswith("❌")

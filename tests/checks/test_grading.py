@@ -138,7 +138,7 @@ def test_a_file_that_kills_its_line_is_a_fail(homework):
 
 def test_the_file_runs_alone_in_an_empty_folder(homework, tmp_path):
     (tmp_path / "helper.py").write_text("x = 1")
-    assert "ModuleNotFoundError" in grade(homework("import helper\n" + RIGHT)).problem
+    assert "ModuleNotFoundError" in grade(homework("import helper\n" + RIGHT)).note
     source = (
         "import os\nassert os.listdir('.') == ['homework.py']\nopen('x', 'w').close()\n" + RIGHT
     )
@@ -189,12 +189,12 @@ def test_a_notebook_is_graded_by_its_definitions(tmp_path):
     path = tmp_path / "homework.ipynb"
     nbformat.write(notebook, path)
     assert grade(path).passed
-    assert "print" not in source_of(path)
+    assert "print" not in source_of(path).text
     notebook.cells.append(nbformat.v4.new_code_cell("x = cavity(1, 2)\ny = nowhere"))
     nbformat.write(notebook, path)
     assert grade(path).passed  # a scratch line that fails spoils nothing
     path.write_text("{}")
-    assert "the notebook cannot be read" in grade(path).problem
+    assert "the notebook cannot be read" in grade(path).note
 
 
 def test_the_command_line_prints_the_table_and_writes_the_gradebook(homework, tmp_path, capsys):
@@ -253,3 +253,107 @@ def test_a_cut_message_is_an_end_of_file(tmp_path):
     path.write_bytes(b"\x00" * 5)
     with path.open("rb") as stream, pytest.raises(EOFError):
         receive(stream)
+
+
+# --- what strangers tried --------------------------------------------------------------------
+
+
+def test_messages_of_a_file_cannot_pass_for_lines_of_the_table(homework, tmp_path, capsys):
+    body = "raise ValueError('\\ud800 x\\n  pass  cavity  [cavity] passed ' + 'y' * 100_000)"
+    source = CAVITY + f"\ndef update_support(a, b):\n    {body}\n"
+    book = tmp_path / "book.json"
+    assert main(["check", str(homework(source)), "--json", str(book)]) == 1
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 3
+    assert len(out) < 1500
+    assert json.loads(book.read_text())[0]["score"] == 1
+
+
+@pytest.mark.parametrize("sent", ["'abcdef'", "(1, 2, 3)", "([1.0], '', ())", "None", "2**62"])
+def test_a_file_that_writes_to_the_line_itself_fails_and_stops_nothing(homework, sent):
+    source = f"""
+        import io, json, os, struct
+        import numpy as np
+
+        def pack(tree):
+            file = io.BytesIO()
+            np.savez(file, tree=np.array(json.dumps(tree)))
+            return struct.pack(">Q", len(file.getvalue())) + file.getvalue()
+
+        def update_support(a, b):
+            sent = {sent}
+            data = struct.pack(">Q", sent) if isinstance(sent, int) else pack(sent)
+            for line in range(3, 9):
+                try:
+                    os.write(line, data)
+                except OSError:
+                    pass
+            return a + b
+    """
+    result = grade(homework(source + textwrap.indent(CAVITY, "        ")), time_limit=5)
+    assert [mark.passed for mark in result.marks] == [False, True]
+
+
+def test_a_gamma_can_be_unpacked(homework):
+    source = """
+        import math
+
+        def trap_margin(prior_log_odds, active, inactive):
+            (a, b), (_, b_bar) = active, inactive
+            return prior_log_odds + a * math.log(b / b_bar) - (a + 0.5) * (1 - b_bar / b)
+    """
+    assert grade(homework(source)).passed
+
+
+def test_a_misspelt_function_is_found(homework):
+    source = RIGHT.replace("update_support", "update_suport")
+    message = grade(homework(source), labels=["q-support"]).marks[0].message
+    assert message == "[q-support] is not defined in the file; it has update_suport"
+
+
+@pytest.mark.parametrize("name", ["05_messages.py", "5-Messages kim.py", "noether_05_messages.py"])
+def test_the_exercise_is_found_in_many_spellings(homework, name):
+    assert len(grade(homework(CAVITY, name)).marks) == 5
+
+
+def test_the_exercise_can_be_named(homework, capsys):
+    path = str(homework(CAVITY))
+    assert main(["check", path, "--exercise", "05_messages"]) == 1
+    assert "1 of 5" in capsys.readouterr().out
+    assert main(["check", path, "--exercise", "messages"]) == 2
+    assert "--exercise must be one of 01_prior" in capsys.readouterr().err
+    assert main(["check", path, "--labels", "cavity, belief"]) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+def test_a_file_is_read_in_its_own_encoding(tmp_path, encoding):
+    path = tmp_path / "homework.py"
+    path.write_text(f"# -*- coding: {encoding} -*-\n# é\n" + CAVITY, encoding=encoding)
+    assert grade(path).passed
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "np.logaddexp?",
+        "%%bash\nls",
+        "files = !ls",
+        "this is prose",
+        "import seaborn_that_is_not_there",
+        "import numpy as np, tvbi_ref",
+        "try:\n    from nowhere import njit\nexcept ImportError:\n    njit = lambda f: f",
+        "for k in range(3):\n    print(nowhere)",
+    ],
+)
+def test_what_else_is_in_a_notebook_spoils_nothing(tmp_path, cell):
+    cells = [nbformat.v4.new_code_cell(text) for text in ("import numpy as np", cell, CAVITY)]
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert grade(path).passed
+
+
+def test_a_cell_that_is_left_out_is_named(tmp_path):
+    cells = [nbformat.v4.new_code_cell(text) for text in (CAVITY, "def belief(:")]
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert "cell 2 is left out: SyntaxError in line 1" in str(grade(path))

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
+LONGEST_TEXT = 300
+"""Characters of an error that are shown."""
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -51,7 +54,8 @@ def observe(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Observa
     """
     names = _parameter_names(function, len(arguments))
     if names is None:
-        return Observation(error=f"cannot be called with {len(arguments)} positional arguments")
+        takes = f"it takes {inspect.signature(function)}"
+        return Observation(error=f"is called with {len(arguments)} positional arguments; {takes}")
     given = copy.deepcopy(arguments)
     try:
         first = _results(_call(function, given))
@@ -64,10 +68,38 @@ def observe(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Observa
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return Observation(error=f"raised {type(error).__name__}: {error}".rstrip(": "))
+        return Observation(error="raised " + describe(error))
     if not identical(first, again):
         faults.append("gave another answer when it was called again with the same arguments")
     return Observation(tuple(np.array(result) for result in first), faults=tuple(faults))
+
+
+def describe(error: BaseException) -> str:
+    """Return an error in one line, a syntax error with the line of its file.
+
+    Examples
+    --------
+    >>> try:
+    ...     compile("def f(:", "homework.py", "exec")
+    ... except SyntaxError as error:
+    ...     describe(error)
+    'SyntaxError in line 1: invalid syntax'
+    """
+    if isinstance(error, SyntaxError):
+        return one_line(f"{type(error).__name__} in line {error.lineno}: {error.msg}")
+    return one_line(f"{type(error).__name__}: {error}".rstrip(": "))
+
+
+def one_line(text: str) -> str:
+    r"""Return a stranger's text so that it cannot pass for more than one line of a table.
+
+    Examples
+    --------
+    >>> one_line("ValueError: x\n  pass  everything")
+    'ValueError: x pass everything'
+    """
+    printable = " ".join(text.encode("ascii", "backslashreplace").decode().split())
+    return printable if len(printable) <= LONGEST_TEXT else printable[:LONGEST_TEXT] + " ..."
 
 
 class _UnusableError(Exception):
@@ -94,7 +126,7 @@ def _as_array(entry: Any) -> Array:
     if isinstance(entry, bool | int | float | complex | np.generic):
         return np.asarray(entry)
     kind = "an array of objects" if isinstance(entry, np.ndarray) else f"a {type(entry).__name__}"
-    raise _UnusableError(f"returned {kind}; expected a NumPy array or a number")
+    raise _UnusableError(f"returned {kind}; expected a NumPy array, a number, or a tuple of these")
 
 
 def _parameter_names(function: Callable[..., Any], count: int) -> list[str] | None:
@@ -136,7 +168,7 @@ def _returned(
 
 
 def identical(first: tuple[Array, ...], second: tuple[Array, ...]) -> bool:
-    """Return whether two results agree to the last bit, NaN counting as equal to NaN.
+    """Return whether two results have the same numbers, NaN counting as equal to NaN.
 
     Examples
     --------
@@ -144,6 +176,6 @@ def identical(first: tuple[Array, ...], second: tuple[Array, ...]) -> bool:
     True
     """
     return len(first) == len(second) and all(
-        a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+        a.shape == b.shape and a.dtype == b.dtype and bool(np.all((a == b) | (a != a) & (b != b)))
         for a, b in zip(first, second, strict=True)
     )

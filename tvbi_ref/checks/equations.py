@@ -9,8 +9,9 @@ is the diagnosis.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -23,8 +24,16 @@ from tvbi_ref.checks.cases import Case, Check
 from tvbi_ref.checks.mutants import Mutant, mutants_of
 from tvbi_ref.checks.report import Finding, Report
 from tvbi_ref.checks.suites import check_of
+from tvbi_ref.equations import get
 
 Array = NDArray[Any]
+
+ARITHMETIC = (
+    "raised OverflowError",
+    "raised ZeroDivisionError",
+    "raised ValueError: math domain",
+)
+"""What plain Python says where NumPy gives an infinity or NaN."""
 
 
 def check(label: str, function: Callable[..., Any]) -> Report:
@@ -58,7 +67,21 @@ def check(label: str, function: Callable[..., Any]) -> Report:
     """
     if not callable(function):
         raise TypeError(f"function must be callable; got {function!r}")
-    return examine(label, lambda arguments: observe(function, arguments))
+    report = examine(label, lambda arguments: observe(function, arguments))
+    hint = "" if report else _order_of_arguments(label, function)
+    return replace(report, message=report.message + hint)
+
+
+def _order_of_arguments(label: str, function: Callable[..., Any]) -> str:
+    """Return a hint where the function's own names say that it wants another order."""
+    right = [symbol.name for symbol in get(label).inputs]
+    try:
+        own = list(inspect.signature(function).parameters)
+    except ValueError:
+        return ""
+    if own == right or sorted(own) != sorted(right):
+        return ""
+    return f"\nyour arguments are ({', '.join(own)}); they come as ({', '.join(right)})"
 
 
 def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Report:
@@ -80,8 +103,11 @@ def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Repor
     wrong = [trial for trial in trials if not trial.finding.ok]
     if not wrong:
         return Report(label, True, _passed(label, findings), findings)
+    first = wrong[0].finding
+    if len(wrong) == len(trials) and len({finding.text for finding in findings}) == 1:
+        return Report(label, False, f"[{label}] {first.text}", findings)  # a stub, say
     lines = [f"[{label}] failed {len(wrong)} of {len(findings)} cases"]
-    lines += _diagnoses(check, trials) or [f"first, {wrong[0].case.name}: {wrong[0].finding.text}"]
+    lines += _diagnoses(check, trials) or [f"first, {first.case}: {first.text}"]
     return Report(label, False, "\n".join(lines), findings)
 
 
@@ -115,17 +141,24 @@ class _Trial:
 def _trial(check: Check, case: Case, observation: Observation) -> _Trial:
     expected = as_results(case.expected)
     wrong: tuple[int, ...] = ()
-    texts = _form(check, expected, observation)
+    texts, got = _form(check, expected, observation), observation.results or ()
     if not texts:
-        got = observation.results or ()
         wrong = tuple(k for k in range(len(expected)) if not close(check, got[k], expected[k]))
         texts = [_difference(check.returns[k], got[k], expected[k]) for k in wrong]
     text = "; ".join(texts)
-    if text and case.advice:
+    broke_down = observation.error.startswith(ARITHMETIC) or any(
+        _overflowed(got[k], expected[k]) for k in wrong
+    )
+    if case.advice and broke_down:
         finding, wrong = Finding(case.name, True, f"{text}. Advice: {case.advice}"), ()
     else:
         finding = Finding(case.name, not text, text)
     return _Trial(case, observation, finding, wrong)
+
+
+def _overflowed(got: Array, expected: Array) -> bool:
+    """Return whether a number is not finite that should be."""
+    return bool((np.isfinite(expected) & ~np.isfinite(got)).any())
 
 
 def as_results(value: Any) -> tuple[Array, ...]:
@@ -187,8 +220,8 @@ def _difference(name: str, got: Array, expected: Array) -> str:
     off = np.where(got == expected, 0.0, np.where(np.isnan(off), np.inf, off))
     index = tuple(int(k) for k in np.unravel_index(int(np.argmax(off)), off.shape))
     text = f"{name}{_at(index)} is {got[index]:.6g}; expected {expected[index]:.6g}"
-    if np.isnan(got[index]) and not np.isnan(expected[index]):
-        return text
+    if np.isfinite(expected[index]) and not np.isfinite(got[index]):
+        return text + " (an overflow, or 0 times the logarithm of 0?)"
     return text + _relation(got, expected)
 
 
@@ -199,10 +232,13 @@ def _at(index: tuple[int, ...]) -> str:
 def _relation(got: Array, expected: Array) -> str:
     """Return what the whole array has in common, if anything."""
     with np.errstate(all="ignore"):
+        if ((expected >= 0) & (expected <= 1)).all():
+            scale = {"those are log-odds; the probability is expected": logit(expected)}
+        else:
+            scale = {"that is the probability; log-odds are expected": expit(expected)}
         candidates = {
+            **scale,
             "the sign is reversed": -expected,
-            "that is the probability; log-odds are expected": expit(expected),
-            "those are log-odds; the probability is expected": logit(expected),
             "that is the exponential of what is expected": np.exp(expected),
             "that is the logarithm of what is expected": np.log(expected),
             "base 10 for the natural logarithm": expected / np.log(10),
@@ -240,10 +276,18 @@ def _diagnoses(check: Check, trials: list[_Trial]) -> list[str]:
 def _fitting(check: Check, trials: list[_Trial], which: tuple[int, ...]) -> Mutant | None:
     """Return the mutant whose numbers are the function's on every case, if there is one."""
     usable = [t for t in trials if t.observation.results is not None and not t.case.advice]
+    # Where the function's own arithmetic broke down, the numbers tell nothing of the mistake.
+    sound = [t for t in usable if not any(_broken(t, k) for k in which)]
+    usable = sound if any(k in t.wrong for t in sound for k in which) else usable
     for mutant in mutants_of(check.label):
         if all(_same_numbers(check, mutant, trial, which) for trial in usable):
             return mutant
     return None
+
+
+def _broken(trial: _Trial, k: int) -> bool:
+    got, expected = trial.observation.results or (), as_results(trial.case.expected)
+    return k in trial.wrong and _overflowed(got[k], expected[k])
 
 
 def _same_numbers(check: Check, mutant: Mutant, trial: _Trial, which: tuple[int, ...]) -> bool:

@@ -11,26 +11,30 @@ import ast
 import json
 import os
 import queue
+import re
+import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
 import textwrap
 import threading
 import time
+import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from tvbi_ref import __version__
 from tvbi_ref._validation import as_real
-from tvbi_ref.checks.calling import Observation
+from tvbi_ref.checks.calling import Observation, describe, one_line
 from tvbi_ref.checks.equations import examine
 from tvbi_ref.checks.wire import receive, send
-from tvbi_ref.checks.worker import describe
 from tvbi_ref.equations import EQUATIONS, get
 
 
@@ -64,13 +68,14 @@ class Grade:
     file : str
         As it was named to the grader.
     marks : tuple of Mark
-    problem : str
-        What kept the file as a whole from being graded; empty if nothing did.
+    note : str
+        What is to be said of the file as a whole: why it could not be graded, which cells of
+        a notebook were left out; empty if there is nothing.
     """
 
     file: str
     marks: tuple[Mark, ...]
-    problem: str = ""
+    note: str = ""
 
     @property
     def score(self) -> int:
@@ -100,7 +105,7 @@ class Grade:
             "score": self.score,
             "total": len(self.marks),
             "passed": self.passed,
-            "problem": self.problem,
+            "note": self.note,
             "tvbi_ref": __version__,
             "marks": [asdict(mark) for mark in self.marks],
         }
@@ -108,7 +113,7 @@ class Grade:
     def __str__(self) -> str:
         width = max((len(mark.task) for mark in self.marks), default=0)
         lines = [f"{self.file}: {self.score} of {len(self.marks)}"]
-        lines += [f"  {self.problem}"] if self.problem else []
+        lines += [f"  {line}" for line in self.note.splitlines()]
         for mark in self.marks:
             first, *rest = mark.message.splitlines()
             lines.append(f"  {'pass' if mark.passed else 'FAIL'}  {mark.task:{width}}  {first}")
@@ -128,12 +133,13 @@ def grade(
     ----------
     file : path-like
         It must stand alone: NumPy, SciPy and the standard library may be imported,
-        tvbi_ref may not. Of a notebook the imports, functions, classes and assignments at
-        the top level of its code cells count.
+        tvbi_ref may not. Of a notebook everything at the top level of its code cells counts
+        but expressions and assertions, which only show something; a cell that is no Python
+        is left out and named.
     labels : sequence of str, optional
-        What is asked for. By default the equations of the exercise whose name the file's
-        name starts with (``03_mean_field_miller.py``), otherwise those whose functions the
-        file defines.
+        What is asked for. By default the equations of the exercise whose name is in the
+        file's name (``03_mean_field_miller.py``), otherwise those whose functions the file
+        defines.
     time_limit : float > 0
         Seconds for each function, and for loading the file.
 
@@ -157,21 +163,20 @@ def grade(
     >>> result.score, result.passed
     (1, True)
     """
-    limit = as_real(time_limit, "time_limit", above=0)
-    path = existing(file)
+    limit, path = as_real(time_limit, "time_limit", above=0), existing(file)
     asked = _of_exercise(path) if labels is None else [get(label).label for label in labels]
     try:
         source = source_of(path)
-        asked = asked or _defined_in(source)
+        asked = asked or _defined_in(source.text)
     except (SyntaxError, ValueError) as error:
         return _failed(path, asked, describe(error))
     if not asked:
         return Grade(str(path), (), "it defines none of the functions of the exercises")
     with _a_copy_of(path, source) as copy, closing(_Loaded(copy, limit)) as loaded:
         if loaded.problem:
-            return _failed(path, asked, loaded.problem)
+            return _failed(path, asked, "\n".join(filter(None, [loaded.problem, source.note])))
         names = tqdm(asked, desc=path.stem, unit="equation", disable=None, leave=False)
-        return Grade(str(path), tuple(_mark(loaded, label) for label in names))
+        return Grade(str(path), tuple(_mark(loaded, label) for label in names), source.note)
 
 
 def existing(file: str | os.PathLike[str]) -> Path:
@@ -198,8 +203,15 @@ def _failed(path: Path, asked: list[str], problem: str) -> Grade:
     return Grade(str(path), tuple(marks), problem)
 
 
-def source_of(path: Path) -> str:
-    r"""Return the Python source of a file, or of a notebook's definitions.
+class Source(NamedTuple):
+    """The Python of a file, and which cells of a notebook it leaves out."""
+
+    text: str
+    note: str = ""
+
+
+def source_of(path: Path) -> Source:
+    r"""Return the source of a Python file, or what counts of a notebook.
 
     Raises
     ------
@@ -210,63 +222,90 @@ def source_of(path: Path) -> str:
     --------
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "a.ipynb")
-    ...     cell = {"cell_type": "code", "source": ["import math\n", "%matplotlib inline"]}
-    ...     _ = path.write_text(json.dumps({"cells": [cell]}))
-    ...     source_of(path)
-    'import math'
+    ...     cells = [{"cell_type": "code", "source": s} for s in ("def f(): pass", "%%bash\nls")]
+    ...     _ = path.write_text(json.dumps({"cells": cells}))
+    ...     print(source_of(path).note)
+    cell 2 is left out: SyntaxError in line 1: invalid syntax
     """
-    text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
+        with tokenize.open(path) as file:  # minds the encoding that the file declares
+            text = file.read()
         ast.parse(text)
-        return text
+        return Source(text)
     try:
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        return "\n\n".join(_definitions("".join(cell["source"])) for cell in cells)
+        cells = json.loads(path.read_text(encoding="utf-8-sig"))["cells"]
+        return _source_of_cells(
+            {k: "".join(c["source"]) for k, c in enumerate(cells, 1) if c["cell_type"] == "code"}
+        )
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(f"the notebook cannot be read ({error!r})") from error
 
 
-def _definitions(cell: str) -> str:
-    """Return a cell without magics and without the statements that only do or show something."""
-    lines = ["" if line.lstrip().startswith(("%", "!")) else line for line in cell.splitlines()]
-    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+def _source_of_cells(cells: dict[int, str]) -> Source:
+    parts, notes = [], []
+    for number, cell in cells.items():
+        try:
+            parts.append(_what_counts(cell))
+        except SyntaxError as error:
+            notes.append(f"cell {number} is left out: {describe(error)}")
+    return Source("\n\n".join(parts), "\n".join(notes))
+
+
+def _what_counts(cell: str) -> str:
+    """Return a cell without magics and without what only shows something."""
+    lines = ["pass" if re.match(r"\s*[%!]", line) else line for line in cell.splitlines()]
+    if cell.lstrip().startswith("%%"):
+        raise SyntaxError("invalid syntax", ("", 1, 1, cell))  # another language's cell
     body = ast.parse("\n".join(lines)).body
-    kept = [node for node in body if isinstance(node, kinds) and not _imports_us(node)]
-    return "\n".join(_forgiving(node) for node in kept)
+    kept = (_without_us(node) for node in body if not isinstance(node, ast.Expr | ast.Assert))
+    return "\n".join(_forgiving(node) for node in kept if node)
+
+
+def _without_us(node: ast.stmt) -> ast.stmt | None:
+    """Return a statement without this package's imports, which a notebook's checks need."""
+    if isinstance(node, ast.ImportFrom):
+        return None if _is_us(node.module or "") else node
+    if isinstance(node, ast.Import):
+        node.names = [alias for alias in node.names if not _is_us(alias.name)]
+        return node if node.names else None
+    return node
+
+
+def _is_us(module: str) -> bool:
+    return module.split(".")[0] == "tvbi_ref"
 
 
 def _forgiving(node: ast.stmt) -> str:
     """Return a statement's source; one that tries out what is not written yet spoils nothing."""
     source = ast.unparse(node)
-    if not isinstance(node, ast.Assign | ast.AnnAssign):
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return source
     return f"try:\n{textwrap.indent(source, '    ')}\nexcept Exception:\n    pass"
 
 
-def _imports_us(node: ast.stmt) -> bool:
-    """Return whether a notebook's import is of this package, as its check cells need it."""
-    if isinstance(node, ast.ImportFrom):
-        return (node.module or "").split(".")[0] == "tvbi_ref"
-    return isinstance(node, ast.Import) and node.names[0].name.split(".")[0] == "tvbi_ref"
-
-
 def _of_exercise(path: Path) -> list[str]:
-    return [e.label for e in EQUATIONS.values() if path.stem.startswith(e.exercise)]
+    """Return the labels of the exercise that the file's name names, in whatever spelling."""
+    name = re.sub(r"[^a-z0-9]+", "_", path.stem.lower())
+    return [e.label for e in EQUATIONS.values() if e.exercise.lstrip("0") in name]
 
 
 def _defined_in(source: str) -> list[str]:
     body = ast.parse(source).body
+    body += [inner for node in body if isinstance(node, ast.Try) for inner in node.body]
     names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
     names |= {ast.unparse(t) for node in body if isinstance(node, ast.Assign) for t in node.targets}
     return [e.label for e in EQUATIONS.values() if e.task in names]
 
 
 @contextmanager
-def _a_copy_of(path: Path, source: str) -> Iterator[Path]:
+def _a_copy_of(path: Path, source: Source) -> Iterator[Path]:
     """Yield a copy in an empty folder, where the file finds nothing and can spoil nothing."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, path.stem + ".py")
-        copy.write_text(source, encoding="utf-8")
+        if path.suffix == ".ipynb":
+            copy.write_text(source.text, encoding="utf-8")
+        else:
+            shutil.copyfile(path, copy)
         yield copy
 
 
@@ -277,7 +316,7 @@ def _mark(loaded: _Loaded, label: str) -> Mark:
         deadline = time.monotonic() + loaded.limit
 
         def call(arguments: tuple[Any, ...]) -> Observation:
-            return Observation(*loaded.ask((task, arguments), deadline))
+            return _as_observation(loaded.ask((task, arguments), deadline))
 
         report = examine(label, call)
         passed, message = report.passed, report.message
@@ -286,8 +325,18 @@ def _mark(loaded: _Loaded, label: str) -> Mark:
     return Mark(label, task, passed, message, round(time.monotonic() - started, 3))
 
 
+def _as_observation(answer: Any) -> Observation:
+    """Return what the process sent, if it has the form: the process is the file's, too."""
+    match answer:
+        case (None | tuple() as results, str(error), tuple(faults)):
+            usable = results is None or all(isinstance(r, np.ndarray) for r in results)
+            if usable and all(isinstance(fault, str) for fault in faults):
+                return Observation(results, one_line(error), tuple(map(one_line, faults)))
+    raise _NoAnswerError("sent something that is no answer")
+
+
 class _NoAnswerError(Exception):
-    """The process has died or runs over its time."""
+    """The process has died, runs over its time, or answers nonsense."""
 
 
 class _Loaded:
@@ -301,7 +350,7 @@ class _Loaded:
         self.file, self.limit = file, limit
         self._start()
         try:
-            self.problem = str(self._wait(time.monotonic() + limit))
+            self.problem = one_line(str(self._wait(time.monotonic() + limit)))
         except _NoAnswerError as error:
             self.problem = f"while it was loaded it {error}"
 
@@ -327,7 +376,7 @@ class _Loaded:
             self._start()
             self._wait(time.monotonic() + self.limit)
 
-    def ask(self, request: Any, deadline: float) -> Any:
+    def ask(self, request: tuple[Any, ...], deadline: float) -> Any:
         """Return the answer to a request.
 
         Raises
@@ -336,9 +385,14 @@ class _Loaded:
             If there is none before the deadline; the process is ended then.
         """
         assert self._process.stdin is not None
+        token = secrets.token_hex(8)
         with suppress(OSError):  # if it has died, waiting for its answer says so
-            send(self._process.stdin, request)
-        return self._wait(deadline)
+            send(self._process.stdin, (token, *request))
+        match self._wait(deadline):
+            case (str(echo), answer) if echo == token:
+                return answer
+        self.close()  # the file writes to the line itself
+        raise _NoAnswerError("sent something that is no answer")
 
     def _wait(self, deadline: float) -> Any:
         try:
@@ -366,6 +420,6 @@ def _listen(stream: IO[bytes], answers: queue.Queue[Any]) -> None:
         while True:
             try:
                 answers.put(receive(stream))
-            except (EOFError, ValueError):
+            except (EOFError, ValueError, MemoryError):
                 answers.put(None)
                 return

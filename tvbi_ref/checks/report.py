@@ -53,18 +53,20 @@ class Report:
     def __bool__(self) -> bool:
         return self.passed
 
-    def __str__(self) -> str:
+    @property
+    def told(self) -> list[Finding]:
+        """The findings that have something to tell; what is the same in all cases once."""
         told = [finding for finding in self.cases if finding.text]
-        if len({finding.text for finding in told}) == 1:  # a stub, say: once is enough
-            told = [replace(told[0], case=f"{len(told)} case" + "s" * (len(told) > 1))]
-        lines = [
-            f"  [{'advice' if finding.ok else 'wrong'}] {finding.case}: {finding.text}"
-            for finding in told
-        ]
+        if len({finding.text for finding in told}) == 1:
+            return [replace(told[0], case=f"{len(told)} case" + "s" * (len(told) > 1))]
+        return told
+
+    def __str__(self) -> str:
+        lines = [f"  [{'advice' if f.ok else 'wrong'}] {f.case}: {f.text}" for f in self.told]
         return "\n".join([self.message, *lines])
 
     def _repr_markdown_(self) -> str:
         sign = "✅" if self.passed else "❌"
-        lines = [f"{sign} {self.message}", ""]
-        lines += [f"- *{f.case}*: {f.text}" for f in self.cases if f.text]
-        return "\n".join(lines)
+        # As code, so that nobody's <lambda> or __name__ is taken for markup.
+        lines = [f"{sign} `{line}`  " for line in self.message.splitlines()]
+        return "\n".join([*lines, "", *(f"- {f.case}: `{f.text}`" for f in self.told)])

@@ -10,14 +10,12 @@ import io
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class PlainGamma:
+class PlainGamma(NamedTuple):
     """The Gamma that a graded function gets: shape and rate, and no formula to lean on."""
 
     shape: float
@@ -47,10 +45,11 @@ def _to_tree(value: Any, arrays: list[Any]) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         arrays.append(np.asarray(value))
         return {"array": len(arrays) - 1}
-    if isinstance(value, tuple | list):
-        return {type(value).__name__: [_to_tree(entry, arrays) for entry in value]}
     if hasattr(value, "shape") and hasattr(value, "rate"):
         return {"gamma": [float(value.shape), float(value.rate)]}
+    if isinstance(value, tuple | list):
+        kind = "tuple" if isinstance(value, tuple) else "list"
+        return {kind: [_to_tree(entry, arrays) for entry in value]}
     return value
 
 
@@ -89,6 +88,9 @@ def _from_tree(tree: Any, array: Callable[[int], Any]) -> Any:
 
 LENGTH = struct.Struct(">Q")
 
+LONGEST = 2**30
+"""Bytes of a message; a longer one is damaged, or meant to fill the memory."""
+
 
 def send(stream: IO[bytes], value: Any) -> None:
     """Write a value with its length before it.
@@ -113,6 +115,8 @@ def receive(stream: IO[bytes]) -> Any:
     ------
     EOFError
         If the stream ends before the value does.
+    ValueError
+        If what comes is no message.
 
     Examples
     --------
@@ -121,6 +125,8 @@ def receive(stream: IO[bytes]) -> Any:
     EOFError: the stream ended in the middle of a message
     """
     (length,) = LENGTH.unpack(_exactly(stream, LENGTH.size))
+    if length > LONGEST:
+        raise ValueError(f"the message is damaged: it says that it has {length} bytes")
     return unpack(_exactly(stream, length))
 
 

@@ -7,13 +7,14 @@ and shortcuts, not a prison; run files that you do not trust in a container.
 
 from __future__ import annotations
 
+import difflib
 import importlib.abc
 import os
 import runpy
 import sys
 from typing import IO, Any
 
-from tvbi_ref.checks.calling import Observation, observe
+from tvbi_ref.checks.calling import Observation, describe, observe
 from tvbi_ref.checks.wire import receive, send
 
 MEMORY = 4 * 2**30
@@ -27,14 +28,15 @@ class RefusePackage(importlib.abc.MetaPathFinder):
     --------
     >>> RefusePackage().find_spec("tvbi_ref.module_a", None)
     Traceback (most recent call last):
-    ImportError: tvbi_ref may not be imported here: the file must compute everything itself
+    ImportError: tvbi_ref may not be imported here: the file must compute everything itself...
     """
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
         """Raise for this package, leave all others to the finders that follow."""
         if fullname.split(".")[0] == "tvbi_ref":
             raise ImportError(
-                "tvbi_ref may not be imported here: the file must compute everything itself"
+                "tvbi_ref may not be imported here: the file must compute everything itself (its "
+                "own checks can stand under `if __name__ == '__main__'`)"
             )
 
 
@@ -58,34 +60,18 @@ def main(path: str) -> None:
     send(answers, problem)
     while True:
         try:
-            name, arguments = receive(requests)
+            token, name, arguments = receive(requests)
         except EOFError:
             return
-        send(answers, _answer(functions.get(name), arguments))
+        seen = _observe(functions, name, arguments)
+        send(answers, (token, (seen.results, seen.error, seen.faults)))
 
 
-def _answer(function: Any, arguments: tuple[Any, ...]) -> tuple[Any, str, tuple[str, ...]]:
-    if not callable(function):
-        seen = Observation(error="is not defined in the file")
-    else:
-        seen = observe(function, arguments)
-    return seen.results, seen.error, seen.faults
-
-
-def describe(error: BaseException) -> str:
-    """Return an error in one line, with the line of the file where there is one.
-
-    Examples
-    --------
-    >>> try:
-    ...     compile("def f(:", "homework.py", "exec")
-    ... except SyntaxError as error:
-    ...     describe(error)
-    'SyntaxError in line 1: invalid syntax'
-    """
-    if isinstance(error, SyntaxError):
-        return f"{type(error).__name__} in line {error.lineno}: {error.msg}"
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+def _observe(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Observation:
+    if callable(functions.get(name)):
+        return observe(functions[name], arguments)
+    near = difflib.get_close_matches(name, functions)
+    return Observation(error="is not defined in the file" + f"; it has {near[0]}" * bool(near))
 
 
 def _private_streams() -> tuple[IO[bytes], IO[bytes]]:

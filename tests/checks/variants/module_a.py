@@ -256,6 +256,11 @@ def posterior_of_zero_dimensional_shape(second_moment, prior):
     return np.float64(prior.shape) + 0.5, np.add(prior.rate, second_moment / 2)
 
 
+def posterior_unpacked(second_moment, prior):
+    a, b = prior
+    return a + 0.5, b + 0.5 * second_moment
+
+
 def collapsed_by_student_t(second_moment, active, inactive):
     on, off = (
         stats.t(2 * g.shape, scale=np.sqrt(g.rate / g.shape)).logpdf(np.sqrt(second_moment))
@@ -344,7 +349,11 @@ VARIANTS = {
     "mean-field-trap": [trap_in_ratios, trap_by_the_update],
     "q-weight": [penalty_by_divergence, penalty_in_loops],
     "q-weight-gradient": [slope_by_the_chain_rule, slope_by_deviation],
-    "q-collapsed": [posterior_with_scale, posterior_of_zero_dimensional_shape],
+    "q-collapsed": [
+        posterior_with_scale,
+        posterior_of_zero_dimensional_shape,
+        posterior_unpacked,
+    ],
     "evidence-collapsed": [collapsed_by_student_t, collapsed_by_log1p, collapsed_as_written],
     "precision-collapsed": [
         mean_precision_by_scipy,

@@ -1242,3 +1242,30 @@ def g_not_transposed(evidence: Array, p_alive: float, p_in: float, p_out: float)
 @mutant("neuron-group", "this is pi itself: what goes out is its log-odds, logit pi")
 def group_as_probability(evidence: Array, p_alive: float, p_in: float, p_out: float) -> Array:
     return expit(_group(evidence, p_alive, p_in, p_out))
+
+
+@mutant(
+    "cavity",
+    "the messages of ALL nodes are added up: the sum goes over the messages at one node, the "
+    "first axis",
+)
+def cavity_summed_over_everything(field: Array, evidence: Array, other_messages: Array) -> Array:
+    return field + evidence + other_messages.sum()
+
+
+@mutant(
+    "belief",
+    "every node hears the messages of ALL nodes: the sum goes over the messages at one node, the "
+    "first axis",
+)
+def belief_summed_over_everything(field: Array, evidence: Array, messages: Array) -> Array:
+    return expit(field + evidence + messages.sum())
+
+
+@mutant(
+    "extrinsic-b",
+    "the messages of ALL nodes are in the sum: it goes over the messages at one node, the first "
+    "axis",
+)
+def extrinsic_summed_over_everything(field: Array, messages: Array) -> Array:
+    return field + messages.sum()
