@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tvbi_ref import nets
-from tvbi_ref.checkpoint import _digest, load_network, save_network
+from tvbi_ref._archive import digest, pack, unpack
+from tvbi_ref.checkpoint import load_network, save_network
 from tvbi_ref.errors import DataCorruptedError
 from tvbi_ref.prior import Gamma
 
@@ -188,7 +189,7 @@ def header(**changes):
     }
     kept = {key: value for key, value in {**whole, **changes}.items() if value != "absent"}
     if "sha256" not in changes:
-        kept["sha256"] = _digest(kept, {})
+        kept["sha256"] = digest(kept, {})
     return archive(header=np.array(json.dumps(kept)))
 
 
@@ -312,3 +313,41 @@ def test_saving_again_replaces_the_file(tmp_path):
         save_network(path, NETWORKS[name]())
     assert content(load_network(path)) == content(NETWORKS["everything"]())
     assert [entry.name for entry in tmp_path.iterdir()] == ["net.npz"]
+
+
+# Nested values
+
+
+def same(one, other):
+    """Return whether two nested values are equal in types, shapes and bits."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, np.ndarray):
+        return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+    return repr(one) == repr(other)  # so that nan is nan, and -0.0 not 0.0
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a.b": np.ones(2), "a": {"b": np.zeros(3)}, "a'": [np.eye(2)]},
+        {"array": 1, "dict": {"tuple": (), "list": []}, "scalar": None},
+        [0.1, -0.0, float("nan"), float("inf"), 2**130, True, "text"],
+        (np.float32(0.1), np.int8(-3), np.bool_(True), np.float64("nan"), np.zeros((0, 3))),
+        np.array([(1, 0.5)], dtype=[("epoch", int), ("density.0", float)]),
+    ],
+)
+def test_what_is_packed_comes_back_with_its_types_even_where_names_meet(value):
+    arrays = {"it": np.zeros(1)}
+    packed = json.loads(json.dumps(pack(value, "it", arrays)))
+    assert same(unpack(packed, arrays), value)
+
+
+@pytest.mark.parametrize("value", [{1: 2}, {3}, object(), np.array([{}]), np.longdouble(1), 1j])
+def test_what_cannot_be_packed_is_named(value):
+    with pytest.raises(TypeError, match=r"it\[?.*must be made of numbers, texts, arrays"):
+        pack([value], "it", {})

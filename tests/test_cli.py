@@ -22,6 +22,12 @@ def demo(tmp_path_factory):
     return folder, printed.getvalue()
 
 
+def test_a_known_net_is_for_mnist(capsys):
+    for arguments in (["digits", "--net", "lenet5"], ["mnist", "--net", "lenet5", "--hidden", "9"]):
+        assert cli.main(["train", *arguments]) == 2
+        assert "--net is for mnist" in capsys.readouterr().err
+
+
 def test_the_demo_prints_one_table_and_writes_everything_it_names(demo):
     folder, text = demo
     for prior in cli.PRIORS:

@@ -2,31 +2,25 @@
 
 The file holds the parameters, the masks and a small JSON text with the architecture, a
 format version and a SHA-256 over all of it, so that a damaged or foreign file is
-refused and not half believed.
+refused and not half believed. `turbo.resume` does the same for a whole run.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
-import zipfile
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tvbi_ref._files import atomic_write
+from tvbi_ref._archive import Arrays, damage_is_named, read_archive, write_archive
 from tvbi_ref._validation import as_choice
-from tvbi_ref.errors import DataCorruptedError
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.nets import GaussianLikelihood, Network, mlp
+from tvbi_ref.nets import GaussianLikelihood, Network, cnn, mlp
 
 FORMAT = "tvbi_ref network"
 VERSION = 1
-ARCHITECTURES = {"mlp": mlp}
+ARCHITECTURES: dict[str, Callable[..., Network]] = {"mlp": mlp, "cnn": cnn}
 
 
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
@@ -60,18 +54,14 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network; got {network!r}")
     as_choice(network.recipe.get("architecture"), "network.recipe['architecture']", ARCHITECTURES)
-    arrays = _arrays(network)
     header = {
         "format": FORMAT,
         "version": VERSION,
         "dtype": network.dtype.name,
         "recipe": network.recipe,
-        "noise": _noise(network),
+        "noise": noise_of(network),
     }
-    header["sha256"] = _digest(header, arrays)
-    with atomic_write(path) as file:
-        everything: dict[str, Any] = {"header": np.array(json.dumps(header)), **arrays}
-        np.savez_compressed(file, **everything)
+    write_archive(path, header, arrays_of(network), compress=True)
 
 
 def load_network(path: str | os.PathLike[str]) -> Network:
@@ -84,22 +74,19 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     DataCorruptedError
         If it is not such a file, is damaged, or comes from a newer version.
     """
-    data = io.BytesIO(Path(path).read_bytes())
-    try:
-        with zipfile.ZipFile(data):  # np.load would take a single array, too
-            pass
-        with np.load(data, allow_pickle=False) as file:
-            header = json.loads(str(file["header"]))
-            arrays = {name: file[name] for name in file.files if name != "header"}
-        _require_trustworthy(path, header, arrays)
+    header, arrays = read_archive(path, FORMAT, VERSION)
+    with damage_is_named(path, FORMAT):
         return _build(header, arrays)
-    except DataCorruptedError:
-        raise
-    except Exception as error:  # zip, zlib, npy and JSON each have their own
-        raise DataCorruptedError(f"{path} is not a readable {FORMAT} file: {error!r}") from error
 
 
-def _arrays(network: Network) -> dict[str, NDArray[Any]]:
+def arrays_of(network: Network) -> Arrays:
+    """Return the parameters and the masks of a network by name, the parameters themselves.
+
+    Examples
+    --------
+    >>> list(arrays_of(mlp([4, 2], seed=0)))
+    ['parameter_0', 'parameter_1', 'parameter_2']
+    """
     arrays = {f"parameter_{k}": p.value for k, p in enumerate(network.parameters())}
     masks = {
         f"mask_{k}": layer.mask
@@ -109,7 +96,14 @@ def _arrays(network: Network) -> dict[str, NDArray[Any]]:
     return arrays | masks
 
 
-def _noise(network: Network) -> dict[str, Any] | None:
+def noise_of(network: Network) -> dict[str, Any] | None:
+    """Return what a Gaussian likelihood knows of its noise; None for any other likelihood.
+
+    Examples
+    --------
+    >>> noise_of(mlp([4, 1], seed=0, likelihood="gaussian", noise=Gamma(2.0, 1.0)))
+    {'prior': [2.0, 1.0], 'posterior': [2.0, 1.0]}
+    """
     loss = network.loss
     if not isinstance(loss, GaussianLikelihood):
         return None
@@ -121,39 +115,38 @@ def _noise(network: Network) -> dict[str, Any] | None:
     }
 
 
-def _digest(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> str:
-    """Return a checksum over everything in the file but itself."""
-    rest = {name: value for name, value in header.items() if name != "sha256"}
-    digest = hashlib.sha256(json.dumps(rest, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+def put_back(network: Network, arrays: Arrays, noise: dict[str, Any] | None) -> None:
+    """Give a network of the same architecture what `arrays_of` and `noise_of` returned.
 
+    Parameters
+    ----------
+    network : Network
+        Changed in place. What is pruned in it stays pruned.
+    arrays : dict of ndarray
+        More than these may be in it.
+    noise : dict or None
 
-def _require_trustworthy(path: Any, header: Any, arrays: dict[str, NDArray[Any]]) -> None:
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise DataCorruptedError(f"{path} is not a {FORMAT} file")
-    if header["version"] > VERSION:
-        raise DataCorruptedError(
-            f"{path} has format version {header['version']}; this package reads up to {VERSION}"
-        )
-    if header["sha256"] != _digest(header, arrays):
-        raise DataCorruptedError(f"{path} is damaged: its checksum does not match its content")
-
-
-def _build(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Network:
-    recipe = dict(header["recipe"])
-    build = ARCHITECTURES[recipe.pop("architecture")]
-    noise = header["noise"]
-    if noise:
-        recipe["noise"] = noise.get("known") or Gamma(*noise["prior"])
-    network = build(**recipe, seed=0, dtype=np.dtype(header["dtype"]))
+    Examples
+    --------
+    >>> one, two = mlp([4, 2], seed=0), mlp([4, 2], seed=1)
+    >>> put_back(two, arrays_of(one), noise_of(one))
+    >>> bool((one.state()[0] == two.state()[0]).all())
+    True
+    """
     if noise and "posterior" in noise:
         network.loss.posterior = Gamma(*noise["posterior"])  # type: ignore[attr-defined]
     for k, layer in enumerate(network.weight_layers):
         if f"mask_{k}" in arrays:
             layer.prune(arrays[f"mask_{k}"])
     network.set_state([arrays[f"parameter_{k}"] for k in range(len(network.parameters()))])
+
+
+def _build(header: dict[str, Any], arrays: Arrays) -> Network:
+    recipe = dict(header["recipe"])
+    build = ARCHITECTURES[recipe.pop("architecture")]
+    noise = header["noise"]
+    if noise:
+        recipe["noise"] = noise.get("known") or Gamma(*noise["prior"])
+    network = build(**recipe, seed=0, dtype=np.dtype(header["dtype"]))
+    put_back(network, arrays, noise)
     return network

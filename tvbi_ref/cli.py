@@ -39,6 +39,10 @@ HIDDEN = {"digits": "128,64", "synthetic": "", "mnist": "300,100", "boston": "50
 """Hidden layers of each data set's network where the user names none."""
 
 
+NETS = ("lenet_300_100", "lenet5", "lenet5_caffe")
+"""Networks of `tvbi_ref.nets` that fit MNIST's images."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
 
@@ -189,6 +193,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         "default: " + ", ".join(f"{v or 'none'} for {k}" for k, v in HIDDEN.items()),
     )
     group.add_argument("--activation", choices=("relu", "leaky_relu"), default="relu")
+    group.add_argument("--net", choices=NETS, help="a known one for mnist, in place of --hidden")
 
 
 def _add_prior(parser: argparse.ArgumentParser) -> None:
@@ -337,9 +342,13 @@ def run_train(options: argparse.Namespace) -> int:
     flags = {"learn": bool(options.learn), "train_variance": not options.fixed_variance}
     budget = _budget(options, turbo_options | flags)
     budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after
+    if options.net is not None and (options.dataset != "mnist" or options.hidden is not None):
+        raise ValueError(
+            "--net is for mnist, and says the hidden layers itself: leave out --hidden"
+        )
     experiment.make_folder(options.out)
     data, network = _data_and_network(options)
-    shape = network.weight_layers[0].mean.value.shape
+    shape = network.weight_layers[0].matrix_shape
     expected = f"expects {support.density(shape):.1%} of the first layer to live"
     print(f"{data}\n{network}\n{support}: {expected}\n", flush=True)
     # The baseline comes last: a checkpoint of another run is refused before the long work.
@@ -419,6 +428,8 @@ def _data_and_network(options: argparse.Namespace) -> tuple[Any, Any]:
     # MNIST comes with its own split; every other data set is split by the seed.
     seed = {} if options.dataset == "mnist" else {"seed": options.seed}
     data = datasets.load(options.dataset, **seed)
+    if options.net is not None:
+        return data, getattr(nets, options.net)(seed=options.seed)
     regression = data.n_classes is None
     if regression:
         data = data.standardised()

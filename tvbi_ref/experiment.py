@@ -121,6 +121,7 @@ def run(
     *,
     seed: int,
     progress: bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Outcome:
     """Compress a copy of `network` under one prior and measure it on the test set.
 
@@ -136,6 +137,8 @@ def run(
     budget : Budget
     seed : int
     progress : bool, optional
+    checkpoint : path-like, optional
+        Of the turbo loop alone, see `TurboVBI.fit`; fine-tuning starts afresh.
 
     Returns
     -------
@@ -151,12 +154,18 @@ def run(
     >>> outcome.name, outcome.sparsity.total
     ('chains', 1184)
     """
-    started = time.perf_counter()
     turbo = budget.turbo(prior, seed)
     validation = None if data.x_valid is None else (data.x_valid, data.y_valid)
     result = turbo.fit(
-        network.copy(), data.x_train, data.y_train, validation=validation, progress=progress
+        network.copy(),
+        data.x_train,
+        data.y_train,
+        validation=validation,
+        progress=progress,
+        checkpoint=checkpoint,
     )
+    # The trace counts the epochs before a kill, too.
+    started = time.perf_counter() - result.trace["seconds"][-1]
     small = prune(result)
     pruned = small.score(data.x_test, data.y_test)
     train(
@@ -265,7 +274,7 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
     written = [plots.save(plots.supports(masks, notes=notes), target / "supports.png")]
     for o in outcomes:
         stem = o.name.replace(" ", "_")
-        matrices = [layer.mean.value for layer in o.network.weight_layers]
+        matrices = [layer.matrix(layer.mean.value) for layer in o.network.weight_layers]
         written += [
             plots.save(plots.trace(o.result), target / f"trace_{stem}.png"),
             plots.save(plots.weights(matrices), target / f"weights_{stem}.png"),

@@ -260,11 +260,11 @@ def test_the_command_line_hands_the_switches_to_the_loop(
 ):
     seen = {}
 
-    def stop(network, data, budget, *, seed):
+    def stop(name, network, data, prior, budget, **more):
         seen.update(budget.options)
         raise ValueError("far enough")
 
-    monkeypatch.setattr(experiment, "dense_baseline", stop)
+    monkeypatch.setattr(experiment, "run", stop)
     arguments = ["train", "digits", "--hidden", "8", "--out", str(tmp_path), *arguments]
     assert cli.main(arguments) == 2
     assert seen["exchange"] == exchange

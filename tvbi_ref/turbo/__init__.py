@@ -1,7 +1,7 @@
 """The turbo loop: Module A and Module B trade extrinsic messages until the support settles.
 
 Read `exchange` (what is traded), `round` (one round on one screen), `loop` (the
-algorithm), `schedule` and `trace`.
+algorithm), `schedule` and `trace`. `resume` and `fingerprint` keep a run in a file.
 """
 
 from tvbi_ref.turbo.exchange import WIRES, Exchange, extrinsic

@@ -12,6 +12,7 @@ r"""The turbo loop: the only place that sees both modules.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -28,18 +29,22 @@ from tvbi_ref.module_a.steps import Form
 from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.module_b.em import LEARNABLE
 from tvbi_ref.nets import Adam, Network, Optimizer, minibatches
-from tvbi_ref.nets.layers import Dense
+from tvbi_ref.nets.layers import WeightLayer
 from tvbi_ref.nets.parameters import Parameter
 from tvbi_ref.prior import HierarchicalPrior, per_layer
 from tvbi_ref.turbo.exchange import WIRES, Exchange
+from tvbi_ref.turbo.resume import Checkpoint
 from tvbi_ref.turbo.schedule import Annealing
 from tvbi_ref.turbo.trace import Row, Trace
 
 
 class LayerState:
-    """Everything that Turbo-VBI keeps for one weight layer: prior, both modules, the wire."""
+    """Everything that Turbo-VBI keeps for one weight layer: prior, both modules, the wire.
 
-    def __init__(self, weights: Dense, prior: HierarchicalPrior, exchange: Exchange) -> None:
+    All of it sees the weights as a matrix, of a convolution by `WeightLayer.matrix`.
+    """
+
+    def __init__(self, weights: WeightLayer, prior: HierarchicalPrior, exchange: Exchange) -> None:
         self.weights = weights
         self.prior = prior
         self.exchange = exchange
@@ -47,7 +52,8 @@ class LayerState:
 
     def second_moment(self) -> FloatArray:
         """Return m = mu^2 + sigma2."""
-        return second_moment(self.weights.mean.value, self.weights.variance)
+        w = self.weights
+        return w.matrix(second_moment(w.mean.value, w.variance))
 
     def estimate(self, form: Form, contrast: float) -> None:
         """Run Module A's rho,s-step with the prior at this contrast."""
@@ -63,8 +69,8 @@ class LayerState:
     def terms(self, form: Form) -> Any:
         """Return the layer's terms of the ELBO."""
         return form.terms(
-            self.weights.mean.value,
-            self.weights.variance,
+            self.weights.matrix(self.weights.mean.value),
+            self.weights.matrix(self.weights.variance),
             self.posterior,
             self.exchange.prior_log_odds,
             self.annealed.active,
@@ -162,7 +168,8 @@ class TurboVBI:
     seed : int
         Of everything random in the run.
     optimizer : callable
-        From the parameters to an `Optimizer`; Adam by default.
+        From the parameters to an `Optimizer`; Adam by default. With a checkpoint it must be a
+        `ResumableOptimizer`.
 
     Raises
     ------
@@ -234,6 +241,7 @@ class TurboVBI:
         validation: tuple[Any, Any] | None = None,
         callbacks: Iterable[Callback] = (),
         progress: bool | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
     ) -> TurboResult:
         """Train `network` in place and find which of its weights the data need.
 
@@ -251,6 +259,13 @@ class TurboVBI:
             return value stops the run.
         progress : bool, optional
             Show a progress bar; by default only on a terminal.
+        checkpoint : path-like, optional
+            A file that holds the whole run, written anew after every epoch, once the callbacks
+            have been called. If it is there at the start, the run goes on from it and ends with
+            the same bits as one that was never stopped; one that is over returns its result at
+            once. Callbacks are not stored: they see only the epochs that are still to come.
+            ``seconds`` in the trace go on from the last stored row, so that neither the pause
+            nor the epoch that was lost counts.
 
         Returns
         -------
@@ -259,25 +274,56 @@ class TurboVBI:
         Raises
         ------
         TypeError, ValueError, NonFiniteError
-            If the data are not what is asked for above.
+            If the data are not what is asked for above; ValueError also if the checkpoint
+            belongs to a run with other settings, another network at the start or other data,
+            and TypeError if there is something in the run that no file can hold.
+        DataCorruptedError
+            If the checkpoint is damaged, or no such file.
         DivergenceError
             If the loss or a message is no longer finite. Its ``last_good`` is the result
-            after the last good epoch, and the network is put back there.
+            after the last good epoch, and the network is put back there. The checkpoint is of
+            that epoch, too.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from tvbi_ref import IndependentSupport, nets
+        >>> prior = HierarchicalPrior.spike_and_slab(IndependentSupport(-1.0))
+        >>> x, y, net = np.eye(4), np.array([0, 0, 1, 1]), nets.mlp([4, 2], seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = f"{folder}/run.npz"
+        ...     one = TurboVBI(prior, epochs=3).fit(net.copy(), x, y, checkpoint=file)
+        ...     two = TurboVBI(prior, epochs=3).fit(net.copy(), x, y, checkpoint=file)
+        >>> one.trace.rows == two.trace.rows  # even the seconds: nothing was left to do
+        True
         """
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, as nets.mlp builds; got {network!r}")
-        run = _Run(self, network, x, y, validation)
+        run = Run(self, network, x, y, validation)
         callbacks = list(callbacks)
+        kept = None if checkpoint is None else Checkpoint(checkpoint, run)
         disable = None if progress is None else not progress
-        with tqdm(total=self.epochs, desc="Turbo-VBI", disable=disable, leave=False) as bar:
-            for epoch in range(self.epochs):
+        with tqdm(
+            total=self.epochs,
+            initial=len(run.trace),
+            desc="Turbo-VBI",
+            disable=disable,
+            leave=False,
+        ) as bar:
+            while not run.finished:
+                epoch = len(run.trace)
                 row = run.epoch(epoch)
                 bar.update()
                 bar.set_postfix(density=f"{row['density']:.3f}", score=f"{row['train_score']:.3f}")
                 stops = [callback(epoch, row, run.result()) for callback in callbacks]
-                if any(stops) or (self.schedule.settled(epoch) and row["change"] <= self.tol):
-                    break
+                run.finished = any(stops) or self._is_last(epoch, row)
+                if kept:
+                    kept.write()
         return run.result()
+
+    def _is_last(self, epoch: int, row: Row) -> bool:
+        at_rest = self.schedule.settled(epoch) and row["change"] <= self.tol
+        return at_rest or epoch + 1 == self.epochs
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -285,7 +331,7 @@ class TurboVBI:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
-class _Run:
+class Run:
     """One call of `TurboVBI.fit`: the data, the layers' states and the epochs."""
 
     def __init__(
@@ -312,13 +358,13 @@ class _Run:
         ]
         for layer in self.layers:
             self._estimate(layer, epoch=0)
-        self.trace = Trace()
+        self.trace, self.finished = Trace(), False
         self.started = time.perf_counter()
 
-    def _wire(self, prior: HierarchicalPrior, weights: Dense) -> Exchange:
+    def _wire(self, prior: HierarchicalPrior, weights: WeightLayer) -> Exchange:
         s = self.settings
-        I, J = weights.mean.value.shape
-        return Exchange(prior.support, (I, J), s.sweeps, s.sweep_tol, s.damping, s.exchange)
+        shape = weights.matrix_shape
+        return Exchange(prior.support, shape, s.sweeps, s.sweep_tol, s.damping, s.exchange)
 
     def _estimate(self, layer: LayerState, epoch: int) -> None:
         contrast = self.settings.schedule.contrast(epoch, layer.prior.contrast)
@@ -363,7 +409,8 @@ class _Run:
 
     def _precision_in_dtype(self, layer: LayerState) -> FloatArray:
         assert layer.posterior is not None  # set by the first estimate
-        return layer.posterior.expected_precision.astype(self.network.dtype)
+        precision = layer.posterior.expected_precision.astype(self.network.dtype)
+        return layer.weights.from_matrix(precision)
 
     def _add_prior_gradients(self, precisions: list[FloatArray], weight: float) -> None:
         """Add kappa/N times the gradient of the prior's part of F; the data part is a mean."""
@@ -418,6 +465,7 @@ class _Run:
         return row | {"seconds": time.perf_counter() - self.started}
 
     def result(self) -> TurboResult:
+        """Return what there is so far."""
         return TurboResult(
             network=self.network,
             posteriors=[layer.posterior for layer in self.layers if layer.posterior],
