@@ -43,6 +43,8 @@ def keep_mask(support_log_odds: ArrayLike) -> NDArray[np.bool_]:
 def support_masks(result: TurboResult) -> list[NDArray[np.bool_]]:
     """Return `keep_mask` of every weight layer, one boolean (I, J) array each.
 
+    Of a convolution it is a matrix too: `WeightLayer.from_matrix` brings it to the kernels.
+
     Parameters
     ----------
     result : TurboResult
@@ -98,7 +100,7 @@ def prune(result: TurboResult) -> Network:
         raise TypeError(f"result must be what TurboVBI.fit returned; got {result!r}")
     network = result.network.copy()
     for layer, mask in zip(network.weight_layers, support_masks(result), strict=True):
-        layer.prune(mask)
+        layer.prune(layer.from_matrix(mask))
     return network
 
 

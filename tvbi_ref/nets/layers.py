@@ -5,8 +5,9 @@ Every layer has
     forward(x, rng=None) -> z      rng=None: posterior means only, deterministic
     backward(grad) -> dL/dx        fills the gradients of its parameters
 
-`Dense` carries a Gaussian posterior over its weights. With a generator it samples the
-ACTIVATIONS, not the weights: the formulas are in `local_reparam`.
+A `WeightLayer` carries a Gaussian posterior over its weights: `Dense` here, `Conv2D` in
+`convolution`. With a generator it samples the ACTIVATIONS, not the weights: the formulas are in
+`local_reparam`. The rest of the package sees the weights of either as a matrix.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
 from tvbi_ref.nets.local_reparam import (
+    _require_dense_shapes,
     dense_deviation,
     linear,
     linear_backward,
@@ -43,7 +45,143 @@ class Layer(Protocol):
         """Return the trainable arrays."""
 
 
-class Dense:
+class WeightLayer:
+    """A layer with q(w) = N(mean, variance) and a plain bias: what `Dense` and `Conv2D` share.
+
+    The weights have the shape that the layer computes in, (I, J) of a dense layer, (F, C, kh, kw)
+    of a convolution. Priors, messages and masks live on a MATRIX, rows inputs and columns
+    outputs; `matrix` and `from_matrix` go from one to the other and back without loss.
+
+    Parameters
+    ----------
+    mean : ndarray
+        The initial means; their shape and dtype are the layer's.
+    n_outputs : int
+        How many biases there are.
+    log_variance : float
+        The initial ln sigma2 of every weight.
+
+    Attributes
+    ----------
+    mean, log_variance : Parameter
+        In the layer's own shape.
+    bias : Parameter, (n_outputs,)
+    mask : ndarray of bool or None
+        Of the shape of the mean; where False the weight is pruned: mean and variance are zero
+        and stay zero.
+    """
+
+    def __init__(self, mean: FloatArray, n_outputs: int, log_variance: float) -> None:
+        self.mean = Parameter("mean", mean)
+        self.log_variance = Parameter(
+            "log_variance", np.full_like(mean, log_variance), LOG_VARIANCE_BOUNDS
+        )
+        self.bias = Parameter("bias", np.zeros(n_outputs, mean.dtype))
+        self.mask: NDArray[np.bool_] | None = None
+
+    @property
+    def variance(self) -> FloatArray:
+        """sigma2 = e^(ln sigma2), zero where pruned."""
+        variance = np.exp(self.log_variance.value)
+        return variance if self.mask is None else variance * self.mask
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """How many inputs and outputs there are; of a convolution, channels."""
+        I, J = self.mean.value.shape
+        return I, J
+
+    @property
+    def matrix_shape(self) -> tuple[int, int]:
+        """The shape of what `matrix` returns."""
+        I, J = self.matrix(self.mean.value).shape
+        return I, J
+
+    def matrix(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return an array in the layer's own shape as the matrix that priors see.
+
+        Parameters
+        ----------
+        array : ndarray
+            One entry for each weight: means, variances, a mask.
+
+        Returns
+        -------
+        ndarray (I, J)
+            C-contiguous and not to be written to: of a dense layer it is the array itself.
+        """
+        return array
+
+    def from_matrix(self, matrix: NDArray[Any]) -> NDArray[Any]:
+        """Return a matrix of priors in the layer's own shape: the inverse of `matrix`.
+
+        Parameters
+        ----------
+        matrix : ndarray (I, J)
+
+        Returns
+        -------
+        ndarray
+            C-contiguous and not to be written to: of a dense layer it is the matrix itself.
+        """
+        return matrix
+
+    def parameters(self) -> list[Parameter]:
+        """Return mean, log variance and bias."""
+        return [self.mean, self.log_variance, self.bias]
+
+    def prune(self, keep: NDArray[np.bool_]) -> None:
+        """Set the weights where `keep` is False to zero, for good.
+
+        Parameters
+        ----------
+        keep : ndarray of bool
+            In the layer's own shape; a mask that is a matrix goes through `from_matrix` first.
+
+        Raises
+        ------
+        ValueError
+            If `keep` is not a boolean array of that shape.
+        """
+        keep = np.asarray(keep)
+        if keep.dtype != bool or keep.shape != self.mean.value.shape:
+            raise ValueError(
+                f"keep must be a boolean array of shape {self.mean.value.shape}; "
+                f"got {keep.dtype} of shape {keep.shape}"
+            )
+        self.mask = keep.copy() if self.mask is None else self.mask & keep
+        self.mean.value *= self.mask
+
+    def _live_mean(self) -> FloatArray:
+        """Return the means, zero where pruned even if an optimizer has moved them."""
+        return self.mean.value if self.mask is None else self.mean.value * self.mask
+
+    def _keep_gradients(
+        self, d_mean: FloatArray, d_variance: FloatArray | None, d_bias: FloatArray
+    ) -> None:
+        """Fill the parameters' gradients; that of ln sigma2 is S dL/dS, by the chain rule."""
+        self.mean.grad[...] = d_mean if self.mask is None else d_mean * self.mask
+        self.log_variance.grad[...] = 0 if d_variance is None else self._S * d_variance
+        self.bias.grad[...] = d_bias
+
+    _S: FloatArray
+    """The variances of the last noisy forward pass."""
+
+
+def he_normal(
+    shape: tuple[int, ...], fan_in: int, rng: np.random.Generator, dtype: DTypeLike
+) -> FloatArray:
+    """Return initial means ~ N(0, 2/fan_in), which keep the size of signals that pass a ReLU.
+
+    Examples
+    --------
+    >>> bool(abs(he_normal((50, 80), 50, np.random.default_rng(0), np.float64).std() - 0.2) < 0.01)
+    True
+    """
+    return (np.sqrt(2.0 / fan_in) * rng.standard_normal(shape)).astype(dtype)
+
+
+class Dense(WeightLayer):
     """A fully connected layer with q(w) = N(mean, variance) and a plain bias.
 
     Parameters
@@ -82,40 +220,7 @@ class Dense:
     ) -> None:
         I = as_count(n_inputs, "n_inputs", at_least=1)
         J = as_count(n_outputs, "n_outputs", at_least=1)
-        scale = np.sqrt(2.0 / I)
-        self.mean = Parameter("mean", (scale * rng.standard_normal((I, J))).astype(dtype))
-        self.log_variance = Parameter(
-            "log_variance", np.full((I, J), log_variance, dtype), LOG_VARIANCE_BOUNDS
-        )
-        self.bias = Parameter("bias", np.zeros(J, dtype))
-        self.mask: np.ndarray[Any, np.dtype[np.bool_]] | None = None
-
-    @property
-    def variance(self) -> FloatArray:
-        """sigma2 = e^(ln sigma2), zero where pruned."""
-        variance = np.exp(self.log_variance.value)
-        return variance if self.mask is None else variance * self.mask
-
-    def parameters(self) -> list[Parameter]:
-        """Return mean, log variance and bias."""
-        return [self.mean, self.log_variance, self.bias]
-
-    def prune(self, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
-        """Set the weights where `keep` is False to zero, for good.
-
-        Raises
-        ------
-        ValueError
-            If `keep` is not a boolean (I, J) array.
-        """
-        keep = np.asarray(keep)
-        if keep.dtype != bool or keep.shape != self.mean.value.shape:
-            raise ValueError(
-                f"keep must be a boolean array of shape {self.mean.value.shape}; "
-                f"got {keep.dtype} of shape {keep.shape}"
-            )
-        self.mask = keep.copy() if self.mask is None else self.mask & keep
-        self.mean.value *= self.mask
+        super().__init__(he_normal((I, J), I, rng, dtype), J, log_variance)
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return z = X M + b, plus sqrt(X^2 S + eps) e with e ~ N(0, 1) if `rng` is given.
@@ -133,7 +238,8 @@ class Dense:
         -----
         Source: [local-reparam-dense].
         """
-        M = self.mean.value if self.mask is None else self.mean.value * self.mask
+        M = self._live_mean()
+        _require_dense_shapes(x, M, M)
         self._x, self._M, self._noise = x, M, None
         if rng is None:
             return linear(x, M) + self.bias.value
@@ -163,15 +269,12 @@ class Dense:
         x, M = self._x, self._M
         if self._noise is None:
             d_mean, d_x = linear_backward(x, M, grad)
-            d_bias = grad.sum(axis=0)
-            self.log_variance.grad[...] = 0
-        else:
-            d_mean, d_variance, d_bias, d_x = local_reparam_dense_backward(
-                x, M, self._S, self._noise, grad, self._sd
-            )
-            self.log_variance.grad[...] = self._S * d_variance
-        self.bias.grad[...] = d_bias
-        self.mean.grad[...] = d_mean if self.mask is None else d_mean * self.mask
+            self._keep_gradients(d_mean, None, grad.sum(axis=0))
+            return d_x
+        d_mean, d_variance, d_bias, d_x = local_reparam_dense_backward(
+            x, M, self._S, self._noise, grad, self._sd
+        )
+        self._keep_gradients(d_mean, d_variance, d_bias)
         return d_x
 
 
@@ -226,3 +329,52 @@ class LeakyReLU:
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g or leak * g."""
         return grad * self._slope
+
+
+class Tanh:
+    """tanh(x), elementwise: the squashing of the first LeNets, and smooth.
+
+    Examples
+    --------
+    >>> Tanh().forward(np.array([[0.0, 100.0]]))
+    array([[0., 1.]])
+    """
+
+    def parameters(self) -> list[Parameter]:
+        """Return nothing: there is nothing to train."""
+        return []
+
+    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
+        """Return tanh(x)."""
+        self._output = np.tanh(x)
+        return self._output
+
+    def backward(self, grad: FloatArray) -> FloatArray:
+        """Return g (1 - tanh(x)^2)."""
+        return grad * (1 - self._output * self._output)
+
+
+class Flatten:
+    """Images to rows, (B, C, H, W) to (B, C H W): channel by channel, each row by row.
+
+    Examples
+    --------
+    >>> flatten = Flatten()
+    >>> flatten.forward(np.ones((5, 2, 3, 4))).shape
+    (5, 24)
+    >>> flatten.backward(np.ones((5, 24))).shape
+    (5, 2, 3, 4)
+    """
+
+    def parameters(self) -> list[Parameter]:
+        """Return nothing: there is nothing to train."""
+        return []
+
+    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
+        """Return x with one axis for all but the first."""
+        self._shape = x.shape
+        return x.reshape(len(x), -1)
+
+    def backward(self, grad: FloatArray) -> FloatArray:
+        """Return g in the shape of x."""
+        return grad.reshape(self._shape)

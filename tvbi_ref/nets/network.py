@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array
-from tvbi_ref.nets.layers import Dense, Layer
+from tvbi_ref.nets.layers import Dense, Layer, WeightLayer
 from tvbi_ref.nets.losses import Loss, SoftmaxCrossEntropy
 from tvbi_ref.nets.parameters import Parameter
 
 PREDICT_ROWS = 4096
 """Rows that go through the network at once in prediction: bounds the memory, not the result."""
+
+PREDICT_IMAGES = 256
+"""The same for images, of which the layers of a convolutional network hold many copies."""
 
 
 class Network:
@@ -28,11 +32,21 @@ class Network:
         The likelihood.
     recipe : dict, optional
         The arguments that build the same architecture again; a checkpoint stores it.
+    input_shape : (C, H, W), optional
+        Of the images that a convolutional network is made for. A network that knows it also
+        takes images as rows (n, C H W), as data sets hold them; one that does not takes rows
+        of features if its first weight layer is dense, else images of any size.
 
     Attributes
     ----------
-    weight_layers : list of Dense
+    weight_layers : list of WeightLayer
         The layers that carry a weight posterior, input first.
+
+    Raises
+    ------
+    ValueError
+        If no layer has weights, or an image of `input_shape` does not pass through the layers
+        and come out as a row.
 
     Examples
     --------
@@ -45,17 +59,36 @@ class Network:
     """
 
     def __init__(
-        self, layers: Sequence[Layer], loss: Loss, recipe: dict[str, Any] | None = None
+        self,
+        layers: Sequence[Layer],
+        loss: Loss,
+        recipe: dict[str, Any] | None = None,
+        input_shape: Sequence[int] | None = None,
     ) -> None:
         self.layers = list(layers)
         self.loss = loss
         self.recipe = recipe or {}
-        self.weight_layers = [layer for layer in self.layers if isinstance(layer, Dense)]
+        self.weight_layers: list[WeightLayer] = [
+            layer for layer in self.layers if isinstance(layer, WeightLayer)
+        ]
         if not self.weight_layers:
             raise ValueError("layers must hold at least one layer with weights; got none")
+        self.input_shape = None if input_shape is None else as_image_shape(input_shape)
+        if self.input_shape is not None:
+            self._try_out(self.input_shape)
+
+    def _try_out(self, input_shape: tuple[int, ...]) -> None:
+        """Pass one image through, so that layers that do not fit are found here and not later."""
+        output = self.forward(np.zeros((1, *input_shape), self.dtype))
+        if output.shape != (1, self.widths[-1]):
+            raise ValueError(
+                f"layers must end in rows of {self.widths[-1]} outputs; an image {input_shape} "
+                f"comes out in the shape {output.shape[1:]}"
+            )
 
     def __repr__(self) -> str:
-        widths = " -> ".join(str(width) for width in self.widths)
+        inputs = self.input_shape or self.widths[:1]
+        widths = " -> ".join(["x".join(map(str, inputs)), *map(str, self.widths[1:])])
         kept = "" if self.n_kept == self.n_weights else f"{self.n_kept} of "
         return f"Network({widths}, {kept}{self.n_weights} weights, {self.dtype})"
 
@@ -66,9 +99,12 @@ class Network:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Inputs and outputs of the weight layers, (n_inputs, ..., n_outputs)."""
-        shapes = [layer.mean.value.shape for layer in self.weight_layers]
-        return (shapes[0][0], *(shape[1] for shape in shapes))
+        """Inputs and outputs of the weight layers, (n_inputs, ..., n_outputs).
+
+        Those of a convolution are channels.
+        """
+        pairs = [layer.widths for layer in self.weight_layers]
+        return (pairs[0][0], *(n_outputs for _, n_outputs in pairs))
 
     @property
     def n_weights(self) -> int:
@@ -106,7 +142,7 @@ class Network:
 
         Parameters
         ----------
-        x : ndarray (B, I)
+        x : ndarray (B, I) or (B, C, H, W)
         y : ndarray
             Targets as the loss takes them.
         rng : numpy.random.Generator, optional
@@ -117,12 +153,45 @@ class Network:
         return self.loss.value(output, y)
 
     def as_inputs(self, x: ArrayLike, name: str = "x") -> FloatArray:
-        """Return `x` as (n, n_inputs) in the network's dtype, or say what is wrong with it."""
+        """Return `x` as the first layer takes it, in the network's dtype, or say what is wrong.
+
+        Parameters
+        ----------
+        x : array_like
+            (n, n_inputs), or images (n, C, H, W); with an `input_shape` also rows (n, C H W).
+        name : str
+            For the message.
+        """
+        if self.input_shape is not None:
+            return self._as_images(x, name)
+        if not isinstance(self.weight_layers[0], Dense):
+            return self._as_any_images(x, name)
         array = as_float_array(x, name, ndim=2, dtype=self.dtype)
         if array.shape[1] != self.widths[0]:
             raise ValueError(
                 f"{name} must have {self.widths[0]} features, the network's inputs; "
                 f"got shape {array.shape}"
+            )
+        return array
+
+    def _as_images(self, x: ArrayLike, name: str) -> FloatArray:
+        """Return images, or rows that hold one each, as (n, *input_shape)."""
+        assert self.input_shape is not None
+        array = as_float_array(x, name, dtype=self.dtype)
+        n_pixels = math.prod(self.input_shape)
+        if array.shape[1:] not in (self.input_shape, (n_pixels,)):
+            sides = ", ".join(map(str, self.input_shape))
+            raise ValueError(
+                f"{name} must hold images (n, {sides}), or rows (n, {n_pixels}) of their pixels; "
+                f"got shape {array.shape}"
+            )
+        return array.reshape(-1, *self.input_shape)
+
+    def _as_any_images(self, x: ArrayLike, name: str) -> FloatArray:
+        array = as_float_array(x, name, ndim=4, dtype=self.dtype)
+        if array.shape[1] != self.widths[0]:
+            raise ValueError(
+                f"{name} must hold images with {self.widths[0]} channels; got shape {array.shape}"
             )
         return array
 
@@ -135,7 +204,8 @@ class Network:
 
         Parameters
         ----------
-        x : array_like (n, n_inputs)
+        x : array_like (n, n_inputs) or (n, C, H, W)
+            As in `as_inputs`.
         rng : numpy.random.Generator, optional
             With it, one sample of the posterior predictive.
 
@@ -143,11 +213,12 @@ class Network:
         -------
         ndarray (n, n_outputs)
         """
-        rows = self.as_inputs(x)
-        parts = [
-            self.forward(rows[start : start + PREDICT_ROWS], rng)
-            for start in range(0, len(rows), PREDICT_ROWS)
-        ]
+        return self._forward_in_parts(self.as_inputs(x), rng)
+
+    def _forward_in_parts(self, x: FloatArray, rng: np.random.Generator | None) -> FloatArray:
+        """Return `forward` of so many rows or images that they must not pass all at once."""
+        size = PREDICT_ROWS if x.ndim == 2 else PREDICT_IMAGES
+        parts = [self.forward(x[start : start + size], rng) for start in range(0, len(x), size)]
         return np.concatenate(parts)
 
     def predict_proba(
@@ -157,7 +228,8 @@ class Network:
 
         Parameters
         ----------
-        x : array_like (n, n_inputs)
+        x : array_like (n, n_inputs) or (n, C, H, W)
+            As in `as_inputs`.
         samples : int
             0: with the posterior means. More: averaged over so many draws of the noise.
         rng : numpy.random.Generator, optional
@@ -197,7 +269,7 @@ class Network:
         A likelihood that learns nothing costs no pass.
         """
         if self.loss.learns:
-            self.loss.refit(self.forward(x, rng), y)
+            self.loss.refit(self._forward_in_parts(x, rng), y)
 
     def state(self) -> list[FloatArray]:
         """Return copies of every parameter's value."""
@@ -226,6 +298,26 @@ class Network:
             parameter.value = parameter.value.astype(dtype)
             parameter.grad = np.zeros_like(parameter.value)
         return twin
+
+
+def as_image_shape(value: Sequence[int]) -> tuple[int, int, int]:
+    """Return (C, H, W), three whole numbers >= 1.
+
+    Examples
+    --------
+    >>> as_image_shape([28, 28])
+    Traceback (most recent call last):
+    ValueError: input_shape must be (C, H, W), channels, height and width; got [28, 28]
+    """
+    if not isinstance(value, Iterable):
+        raise TypeError(f"input_shape must be (C, H, W), three whole numbers; got {value!r}")
+    sides = list(value)
+    if len(sides) != 3:
+        raise ValueError(
+            f"input_shape must be (C, H, W), channels, height and width; got {value!r}"
+        )
+    C, H, W = (as_count(n, f"input_shape[{k}]", at_least=1) for k, n in enumerate(sides))
+    return C, H, W
 
 
 def minibatches(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from tvbi_ref._validation import as_real
+from tvbi_ref.nets.kernels import adam_step, flat
 from tvbi_ref.nets.parameters import Parameter
 
 
@@ -16,6 +17,21 @@ class Optimizer(Protocol):
 
     def step(self, learning_rate: float) -> None:
         """Move every parameter once and clip it to its bounds."""
+
+
+@runtime_checkable
+class ResumableOptimizer(Optimizer, Protocol):
+    """An optimizer that a checkpoint can store."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that `step` needs beside the parameters.
+
+        Numbers, texts, arrays, and lists, tuples and dicts of these. The numbers and texts
+        that a new optimizer has are its settings: where they differ, so does the run.
+        """
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
 
 
 class SGD:
@@ -48,9 +64,21 @@ class SGD:
             p.value += u
             p.clip()
 
+    def state(self) -> dict[str, Any]:
+        """Return copies of all that `step` needs beside the parameters."""
+        return {"momentum": self.momentum, "velocity": [u.copy() for u in self.velocity]}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
+        self.momentum = state["momentum"]
+        for u, value in zip(self.velocity, state["velocity"], strict=True):
+            u[...] = value
+
 
 class Adam:
     """Adam (Kingma and Ba, 2015) with bias correction.
+
+    The arithmetic is `kernels.adam_step`, one pass over the memory of each parameter.
 
     Parameters
     ----------
@@ -86,12 +114,26 @@ class Adam:
     def step(self, learning_rate: float) -> None:
         """Move every parameter once."""
         self.count += 1
-        # Both bias corrections as one factor, so that each array is touched once.
+        # Both bias corrections as one factor, so that the loop need not know them.
         correction = np.sqrt(1 - self.beta2**self.count) / (1 - self.beta1**self.count)
         rate = float(learning_rate * correction)
         epsilon = float(self.epsilon * np.sqrt(1 - self.beta2**self.count))
         for p, m, v in zip(self.parameters, self.first, self.second, strict=True):
-            m += (1 - self.beta1) * (p.grad - m)
-            v += (1 - self.beta2) * (p.grad * p.grad - v)
-            p.value -= rate * m / (np.sqrt(v) + epsilon)
-            p.clip()
+            numbers = (self.beta1, self.beta2, rate, epsilon, *(p.bounds or (-np.inf, np.inf)))
+            adam_step(flat(p.value), flat(p.grad), flat(m), flat(v), *numbers)
+
+    def state(self) -> dict[str, Any]:
+        """Return copies of all that `step` needs beside the parameters."""
+        return {
+            **{name: getattr(self, name) for name in ("beta1", "beta2", "epsilon", "count")},
+            "first": [m.copy() for m in self.first],
+            "second": [v.copy() for v in self.second],
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Put back what `state` returned."""
+        for name in ("beta1", "beta2", "epsilon", "count"):
+            setattr(self, name, state[name])
+        moments = self.first + self.second
+        for kept, value in zip(moments, state["first"] + state["second"], strict=True):
+            kept[...] = value

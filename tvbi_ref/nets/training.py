@@ -33,7 +33,8 @@ def train(
     ----------
     network : Network
         Changed in place.
-    x : array_like (N, n_inputs)
+    x : array_like (N, n_inputs) or (N, C, H, W)
+        As `Network.as_inputs` takes it.
     y : array_like
         Labels (N,), or targets (N, n_outputs).
     epochs, seed, batch_size : int

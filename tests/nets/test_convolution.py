@@ -1,0 +1,322 @@
+"""The fast convolution against its readable twin, and the layer built on it."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tvbi_ref import nets
+from tvbi_ref.checks import check_gradients
+from tvbi_ref.nets import convolution, local_reparam
+from tvbi_ref.nets.convolution import (
+    columns_of,
+    fast_correlate,
+    fast_correlate_backward,
+    fast_local_reparam_conv,
+    fast_local_reparam_conv_backward,
+    images_of,
+)
+
+GEOMETRIES = [(1, 0), (1, 2), (2, 0), (2, 1), (3, 2)]
+"""Strides and paddings; with images of 6 by 5 most strides leave pixels over."""
+
+
+def arguments(stride, padding, dtype=np.float64, seed=0, B=5):
+    """Return (x, mean, variance, bias, noise, grad) for images of 6 by 5, kernels of 3 by 2."""
+    rng = np.random.default_rng(seed)
+    x, mean, bias = (rng.normal(size=shape) for shape in ((B, 3, 6, 5), (4, 3, 3, 2), (4,)))
+    variance = np.exp(rng.uniform(-3, 0, mean.shape))
+    shape = local_reparam.correlate(x, mean, stride, padding).shape
+    noise, grad = rng.normal(size=(2, *shape))
+    return tuple(a.astype(dtype) for a in (x, mean, variance, bias, noise, grad))
+
+
+def fast_and_readable(stride, padding, dtype=np.float64, seed=0, B=5):
+    """Return two lists with the results of every fast function and of its twin."""
+    x, mean, variance, bias, noise, grad = arguments(stride, padding, dtype, seed, B)
+    how = stride, padding
+    z, sd = fast_local_reparam_conv(x, mean, variance, bias, noise, *how)
+    fast = [fast_correlate(x, mean, *how), *fast_correlate_backward(x, mean, grad, *how), z, sd]
+    fast += fast_local_reparam_conv_backward(x, mean, variance, noise, grad, sd, *how)
+    readable = [local_reparam.correlate(x, mean, *how)]
+    readable += local_reparam.correlate_backward(x, mean, grad, *how)
+    readable += [local_reparam.local_reparam_conv(x, mean, variance, bias, noise, *how)]
+    readable += [local_reparam.conv_deviation(x, variance, *how)]
+    readable += local_reparam.local_reparam_conv_backward(x, mean, variance, noise, grad, *how)
+    return fast, readable
+
+
+@pytest.mark.parametrize("group", [1, 2, 100], ids=lambda n: f"{n} at a time")
+@pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float32, 2e-5)])
+def test_the_fast_convolution_is_the_readable_one(monkeypatch, stride, padding, dtype, rtol, group):
+    outputs = arguments(stride, padding)[-1][0, 0].size
+    size = group * 18 * outputs * np.dtype(dtype).itemsize
+    monkeypatch.setattr(convolution, "COLUMN_BYTES", size)
+    fast, readable = fast_and_readable(stride, padding, dtype)
+    assert len(fast) == len(readable) == 9
+    for ours, theirs in zip(fast, readable, strict=True):
+        assert ours.dtype == dtype
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * np.abs(theirs).max())
+
+
+@given(
+    st.tuples(*[st.integers(1, 3)] * 3),
+    st.tuples(*[st.integers(1, 3)] * 2),
+    st.tuples(*[st.integers(0, 3)] * 2),
+    st.integers(1, 4),
+    st.integers(0, 2),
+    st.integers(0, 2**31),
+)
+def test_the_fast_convolution_is_the_readable_one_for_every_geometry(
+    counts, kernel_size, more, stride, padding, seed
+):
+    (B, C, F), rng = counts, np.random.default_rng(seed)
+    sides = [max(1, k + m - 2 * padding) for k, m in zip(kernel_size, more, strict=True)]
+    x, kernel = rng.normal(size=(B, C, *sides)), rng.normal(size=(F, C, *kernel_size))
+    z = local_reparam.correlate(x, kernel, stride, padding)
+    np.testing.assert_allclose(fast_correlate(x, kernel, stride, padding), z, rtol=1e-9, atol=1e-12)
+    grad = rng.normal(size=z.shape)
+    pairs = zip(
+        fast_correlate_backward(x, kernel, grad, stride, padding),
+        local_reparam.correlate_backward(x, kernel, grad, stride, padding),
+        strict=True,
+    )
+    for ours, theirs in pairs:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
+def test_images_of_is_the_adjoint_of_columns_of(stride, padding):
+    x, mean, *_, grad = arguments(stride, padding)
+    columns = columns_of(x, mean.shape[2:], stride, padding)
+    other = np.random.default_rng(1).normal(size=columns.shape)
+    images = images_of(other, x.shape, mean.shape[2:], grad.shape[2:], stride, padding)
+    assert np.vdot(images, x) == pytest.approx(np.vdot(columns, other), rel=1e-12)
+
+
+def test_the_fast_functions_leave_their_arguments_alone():
+    given_arrays = arguments(2, 1)
+    kept = [array.copy() for array in given_arrays]
+    x, mean, variance, bias, noise, grad = given_arrays
+    _, sd = fast_local_reparam_conv(x, mean, variance, bias, noise, 2, 1)
+    fast_local_reparam_conv_backward(x, mean, variance, noise, grad, sd, 2, 1)
+    fast_correlate_backward(x, mean, grad, 2, 1)
+    x1, kernel = np.ones((2, 3, 1, 1)), np.full((4, 3, 1, 1), 2.0)  # its columns could be a view
+    fast_local_reparam_conv(x1, kernel, kernel, bias, np.ones((2, 4, 1, 1)))
+    np.testing.assert_array_equal(x1, 1)
+    for before, after in zip(kept, given_arrays, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_the_columns_of_a_large_batch_are_never_held_all_at_once():
+    """64 images of 3 x 32 x 32 under kernels of 5: the columns would take 78 MB."""
+    rng = np.random.default_rng(0)
+    layer = nets.Conv2D(3, 4, 5, rng, padding=2)
+    x = rng.normal(size=(64, 3, 32, 32)).astype(np.float32)
+    tracemalloc.start()
+    layer.backward(layer.forward(x, rng))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    outputs = 64 * 4 * 32 * 32 * 4
+    assert peak < 6 * outputs + x.nbytes + 6 * convolution.COLUMN_BYTES < 25e6
+
+
+# The layer
+
+
+def random_conv(seed=0, keep=None, **options):
+    """Return a float64 layer with visible variances and biases."""
+    rng = np.random.default_rng(seed)
+    layer = nets.Conv2D(2, 3, (3, 2), rng, dtype=np.float64, **options)
+    layer.log_variance.value[...] = rng.uniform(-3, 0, layer.mean.value.shape)
+    layer.bias.value[...] = rng.normal(size=3)
+    if keep is not None:
+        layer.prune(keep)
+    return layer
+
+
+KEEP = np.random.default_rng(9).random((3, 2, 3, 2)) < 0.5
+IMAGES = np.random.default_rng(8).normal(size=(3, 2, 6, 5))
+
+
+@pytest.mark.parametrize("noise_seed", [None, 5])
+@pytest.mark.parametrize("keep", [None, KEEP], ids=["whole", "pruned"])
+@pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
+def test_the_gradients_of_a_convolution_are_finite_differences(stride, padding, keep, noise_seed):
+    layer = random_conv(stride=stride, padding=padding)
+    if keep is not None:
+        layer.mask = keep  # and the means under it as they are: they must have no effect
+    report = check_gradients(layer, IMAGES, noise_seed=noise_seed)
+    assert report.passed, report
+    assert report.kinks == 0
+    assert report.worst < 1e-8
+
+
+def test_a_layer_is_the_readable_function_of_its_noise():
+    layer = random_conv(stride=2, padding=1)
+    z = layer.forward(IMAGES, np.random.default_rng(4))
+    noise = np.random.default_rng(4).standard_normal(z.shape)
+    expected = nets.local_reparam_conv(
+        IMAGES, layer.mean.value, layer.variance, layer.bias.value, noise, 2, 1
+    )
+    np.testing.assert_allclose(z, expected, rtol=1e-12)
+
+
+def test_without_a_generator_the_output_is_the_mean():
+    layer = random_conv(padding=1)
+    expected = local_reparam.correlate(IMAGES, layer.mean.value, 1, 1)
+    expected += layer.bias.value[:, None, None]
+    np.testing.assert_allclose(layer.forward(IMAGES), expected, rtol=1e-12)
+
+
+def test_the_initial_kernels_are_he_normal():
+    layer = nets.Conv2D(20, 30, 5, np.random.default_rng(0), dtype=np.float64)
+    normal = stats.norm(0, np.sqrt(2 / (20 * 5 * 5)))
+    assert stats.kstest(layer.mean.value.ravel(), normal.cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("with_noise", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_convolution_keeps_its_dtype(dtype, with_noise):
+    layer = nets.Conv2D(2, 3, 3, np.random.default_rng(0), padding=1, dtype=dtype)
+    rng = np.random.default_rng(0) if with_noise else None
+    z = layer.forward(IMAGES.astype(dtype), rng)
+    assert z.dtype == layer.backward(z).dtype == dtype
+    for p in layer.parameters():
+        assert p.value.dtype == p.grad.dtype == dtype
+
+
+def test_a_pruned_kernel_entry_has_neither_mean_nor_variance_nor_gradient():
+    layer = random_conv(keep=KEEP)
+    np.testing.assert_array_equal(layer.mean.value[~KEEP], 0)
+    np.testing.assert_array_equal(layer.variance[~KEEP], 0)
+    assert (layer.variance[KEEP] > 0).all()
+    layer.backward(layer.forward(IMAGES, np.random.default_rng(0)))
+    np.testing.assert_array_equal(layer.mean.grad[~KEEP], 0)
+    np.testing.assert_array_equal(layer.log_variance.grad[~KEEP], 0)
+    assert (layer.mean.grad[KEEP] != 0).all()
+
+
+def test_a_second_pruning_takes_away_and_gives_nothing_back():
+    layer = random_conv(keep=KEEP)
+    layer.prune(~KEEP)
+    assert not layer.mask.any()
+    z = layer.forward(IMAGES, np.random.default_rng(0))
+    for gradient in (layer.backward(z), *(p.grad for p in layer.parameters())):
+        assert np.isfinite(gradient).all()
+
+
+# As a matrix
+
+
+@pytest.mark.parametrize("layout", ["blocks", "filters"])
+def test_matrix_and_from_matrix_are_inverse_and_cover_every_weight(layout):
+    layer = random_conv(layout=layout)
+    numbers = np.arange(layer.mean.value.size).reshape(layer.mean.value.shape)
+    matrix = layer.matrix(numbers)
+    assert matrix.shape == layer.matrix_shape
+    assert sorted(matrix.ravel()) == list(range(numbers.size))
+    np.testing.assert_array_equal(layer.from_matrix(matrix), numbers)
+    assert layer.matrix(KEEP).dtype == layer.from_matrix(layer.matrix(KEEP)).dtype == bool
+    for array in (matrix, layer.from_matrix(matrix), layer.matrix(KEEP)):
+        assert array.flags.c_contiguous  # kernels ask for it
+
+
+def test_the_matrix_of_blocks_has_kernels_as_blocks():
+    layer = random_conv(layout="blocks")
+    M, K = layer.matrix(layer.mean.value), layer.mean.value
+    assert M.shape == (2 * 3, 3 * 2)
+    for f, c in np.ndindex(3, 2):
+        np.testing.assert_array_equal(M[3 * c : 3 * c + 3, 2 * f : 2 * f + 2], K[f, c])
+
+
+def test_the_matrix_of_filters_has_a_column_for_each():
+    layer = random_conv(layout="filters")
+    M, K = layer.matrix(layer.mean.value), layer.mean.value
+    np.testing.assert_array_equal(M, K.reshape(3, -1).T)
+
+
+def test_a_mask_that_is_a_matrix_prunes_the_kernels_that_it_stands_for():
+    layer = random_conv()
+    keep = np.random.default_rng(3).random(layer.matrix_shape) < 0.5
+    layer.prune(layer.from_matrix(keep))
+    np.testing.assert_array_equal(layer.matrix(layer.mean.value) != 0, keep)
+
+
+def test_a_dense_layer_is_its_own_matrix():
+    layer = nets.Dense(3, 2, np.random.default_rng(0))
+    assert layer.matrix_shape == layer.widths == (3, 2)
+    assert layer.matrix(layer.mean.value) is layer.mean.value
+    assert layer.from_matrix(layer.mean.value) is layer.mean.value
+
+
+# Wrong arguments
+
+
+def build(**changes):
+    rng = np.random.default_rng(0)
+    standard = {"n_channels": 2, "n_filters": 3, "kernel_size": 3, "rng": rng}
+    return nets.Conv2D(**standard | changes)
+
+
+BAD_LAYERS = {
+    "no channels": ({"n_channels": 0}, ValueError),
+    "half a filter": ({"n_filters": 1.5}, TypeError),
+    "no kernel": ({"kernel_size": 0}, ValueError),
+    "a kernel of three sides": ({"kernel_size": (3, 3, 3)}, ValueError),
+    "a kernel in words": ({"kernel_size": "three"}, TypeError),
+    "no stride": ({"stride": 0}, ValueError),
+    "two strides": ({"stride": (1, 2)}, TypeError),
+    "negative padding": ({"padding": -1}, ValueError),
+    "padding in words": ({"padding": "same"}, TypeError),
+    "an unknown layout": ({"layout": "rows"}, ValueError),
+}
+
+
+@pytest.mark.parametrize("what", BAD_LAYERS)
+def test_a_bad_argument_of_a_convolution_is_refused_by_name(what):
+    changes, error = BAD_LAYERS[what]
+    (name,) = changes
+    with pytest.raises(error, match=rf"\b{name}\b"):
+        build(**changes)
+
+
+BAD_IMAGES = {
+    "rows": (np.ones((4, 72)), "4 axes"),
+    "one image without its axis": (np.ones((2, 6, 6)), "4 axes"),
+    "three channels": (np.ones((4, 3, 6, 6)), "2 channels"),
+    "images smaller than the kernel": (np.ones((4, 2, 6, 2)), "at least as large"),
+}
+
+
+@pytest.mark.parametrize("noise_seed", [None, 0])
+@pytest.mark.parametrize("what", BAD_IMAGES)
+def test_bad_images_are_refused(what, noise_seed):
+    x, words = BAD_IMAGES[what]
+    rng = None if noise_seed is None else np.random.default_rng(noise_seed)
+    with pytest.raises(ValueError, match=rf"\bx\b.*{words}"):
+        build().forward(x, rng)
+
+
+def test_bad_masks_and_gradients_are_refused():
+    layer = build()
+    for keep in (np.ones((6, 9), bool), np.ones((3, 2, 3, 3))):
+        with pytest.raises(ValueError, match=r"\bkeep\b"):
+            layer.prune(keep)
+    for rng in (None, np.random.default_rng(0)):
+        layer.forward(np.ones((1, 2, 6, 6), np.float32), rng)
+        with pytest.raises(ValueError, match=r"\bgrad\b"):
+            layer.backward(np.ones((1, 3, 6, 6), np.float32))
+
+
+def test_a_double_image_and_a_single_layer_compute_in_double_as_a_dense_layer_does():
+    layer = build()
+    dense = nets.Dense(72, 3, np.random.default_rng(0))
+    for rng in (None, np.random.default_rng(0)):
+        for weights, x in ((layer, np.ones((2, 2, 6, 6))), (dense, np.ones((2, 72)))):
+            z = weights.forward(x, rng)
+            assert z.dtype == weights.backward(z).dtype == np.float64

@@ -1,0 +1,136 @@
+r"""Pooling: images made smaller by their maxima or means over square tiles.
+
+The tiles do not overlap and must cover the image: a side that is no multiple of the tile's is an
+error, where other libraries drop the rest of the pixels without a word. Entry (k, l) of every
+tile at once is the strided part x[:, :, k::size, l::size], so that a loop over the size^2 places
+in a tile is the whole computation, forward and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref.nets.local_reparam import _require_axes, _require_shape
+from tvbi_ref.nets.parameters import Parameter
+
+
+class MaxPool:
+    """The maximum of every tile. Of equal maxima the first, in reading order, is the one.
+
+    Only the one gets the gradient: a subgradient, and what the tests hold. Behind a ReLU ties
+    are frequent, all of them at 0, where the ReLU lets no gradient through anyway.
+
+    Parameters
+    ----------
+    size : int
+        Of a tile's side, and the stride.
+
+    Examples
+    --------
+    >>> pool, x = MaxPool(2), np.array([[[[3.0, 1.0, 5.0, 5.0], [0.0, 2.0, 5.0, 4.0]]]])
+    >>> pool.forward(x)
+    array([[[[3., 5.]]]])
+    >>> pool.backward(np.array([[[[10.0, 20.0]]]]))
+    array([[[[10.,  0., 20.,  0.],
+             [ 0.,  0.,  0.,  0.]]]])
+    """
+
+    def __init__(self, size: int = 2) -> None:
+        self.size = as_count(size, "size", at_least=1)
+
+    def parameters(self) -> list[Parameter]:
+        """Return nothing: there is nothing to train."""
+        return []
+
+    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
+        """Return the maxima, (B, C, H, W) to (B, C, H/size, W/size).
+
+        Raises
+        ------
+        ValueError
+            If `x` has not four axes, or a side is no multiple of `size`.
+        """
+        _require_tiles(x, self.size)
+        z = x[:, :, :: self.size, :: self.size].copy()
+        for part in _places(self.size):
+            np.maximum(z, x[part], out=z)  # NaN goes through, so that divergence is seen
+        self._x, self._z = x, z
+        return z
+
+    def backward(self, grad: FloatArray) -> FloatArray:
+        """Return g at the first maximum of every tile, 0 elsewhere."""
+        _require_shape(grad, "grad", self._z.shape)
+        d_x, free = np.empty_like(self._x), np.ones(grad.shape, bool)
+        for part in _places(self.size):
+            hit = free & (self._x[part] == self._z)
+            d_x[part] = grad * hit
+            free ^= hit
+        return d_x
+
+
+class AveragePool:
+    """The mean of every tile.
+
+    Parameters
+    ----------
+    size : int
+        Of a tile's side, and the stride.
+
+    Examples
+    --------
+    >>> pool = AveragePool(2)
+    >>> pool.forward(np.array([[[[3.0, 1.0], [0.0, 2.0]]]]))
+    array([[[[1.5]]]])
+    >>> pool.backward(np.array([[[[2.0]]]]))
+    array([[[[0.5, 0.5],
+             [0.5, 0.5]]]])
+    """
+
+    def __init__(self, size: int = 2) -> None:
+        self.size = as_count(size, "size", at_least=1)
+
+    def parameters(self) -> list[Parameter]:
+        """Return nothing: there is nothing to train."""
+        return []
+
+    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
+        """Return the means, (B, C, H, W) to (B, C, H/size, W/size).
+
+        Raises
+        ------
+        ValueError
+            If `x` has not four axes, or a side is no multiple of `size`.
+        """
+        _require_tiles(x, self.size)
+        self._shape = x.shape
+        total = np.zeros_like(x[:, :, :: self.size, :: self.size])
+        for part in _places(self.size):
+            total += x[part]
+        return total / self.size**2
+
+    def backward(self, grad: FloatArray) -> FloatArray:
+        """Return g / size^2 at every pixel of a tile."""
+        B, C, H, W = self._shape
+        _require_shape(grad, "grad", (B, C, H // self.size, W // self.size))
+        d_x = np.empty(self._shape, grad.dtype)
+        for part in _places(self.size):
+            d_x[part] = grad / self.size**2
+        return d_x
+
+
+def _places(size: int) -> Iterator[tuple[slice, ...]]:
+    """Yield, in reading order, the index of one place in every tile."""
+    for k, l in np.ndindex(size, size):
+        yield np.s_[:, :, k::size, l::size]
+
+
+def _require_tiles(x: FloatArray, size: int) -> None:
+    _require_axes(x, "x", "B, C, H, W")
+    if x.shape[2] % size or x.shape[3] % size:
+        raise ValueError(
+            f"x must hold images whose sides are multiples of {size}, the size of the pool; "
+            f"got {x.shape[2:]}"
+        )
