@@ -14,8 +14,8 @@ Two things keep them fast without being seen:
 * Numbers take the dtype of the arrays. One float64 among float32 arrays would turn a
   whole loop into float64 arithmetic.
 
-Random numbers are drawn outside, by a NumPy generator. Threads do not pay: two of them
-wait for the same memory.
+Random numbers are drawn outside, by a NumPy generator. One thread does it: two halves of the
+largest layer on two threads took as long as the whole on one.
 """
 
 from __future__ import annotations

@@ -18,14 +18,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
-from tvbi_ref.nets.local_reparam import (
-    _require_dense_shapes,
-    dense_deviation,
-    linear,
-    linear_backward,
-    local_reparam_dense,
-    local_reparam_dense_backward,
-)
+from tvbi_ref.nets.kernels import add_noise, add_product, flat, noise_gradient
+from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _require_dense_shapes, linear
 from tvbi_ref.nets.parameters import Parameter
 
 LOG_VARIANCE_BOUNDS = (-20.0, 2.0)
@@ -164,8 +158,15 @@ class WeightLayer:
         self.log_variance.grad[...] = 0 if d_variance is None else self._S * d_variance
         self.bias.grad[...] = d_bias
 
+    needs_dx = True
+    """False: `backward` may return nan for dL/dx, which training has no use for at the data."""
+
+    @property
+    def last_variance(self) -> FloatArray:
+        """The variances of the last noisy forward pass: `variance` without a second e^."""
+        return self._S
+
     _S: FloatArray
-    """The variances of the last noisy forward pass."""
 
 
 def he_normal(
@@ -240,13 +241,15 @@ class Dense(WeightLayer):
         """
         M = self._live_mean()
         _require_dense_shapes(x, M, M)
-        self._x, self._M, self._noise = x, M, None
-        if rng is None:
-            return linear(x, M) + self.bias.value
-        self._S = self.variance
-        self._sd = dense_deviation(x, self._S)
-        self._noise = rng.standard_normal(self._sd.shape, dtype=self._sd.dtype.type)
-        return local_reparam_dense(x, M, self._S, self.bias.value, self._noise, self._sd)
+        self._x, self._M, self._noise = np.ascontiguousarray(x), M, None
+        z = linear(x, M)
+        z += self.bias.value
+        if rng is not None:
+            self._S, self._x2 = self.variance, self._x * self._x
+            self._sd = linear(self._x2, self._S)  # the variance; add_noise leaves its root
+            self._noise = rng.standard_normal(z.shape, dtype=z.dtype.type)
+            add_noise(flat(z), flat(self._sd), flat(self._noise), VARIANCE_FLOOR)
+        return z
 
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx and fill the gradients of mean, bias and ln sigma2.
@@ -266,16 +269,29 @@ class Dense(WeightLayer):
         -----
         Source: [local-reparam-dense-backward].
         """
-        x, M = self._x, self._M
-        if self._noise is None:
-            d_mean, d_x = linear_backward(x, M, grad)
-            self._keep_gradients(d_mean, None, grad.sum(axis=0))
-            return d_x
-        d_mean, d_variance, d_bias, d_x = local_reparam_dense_backward(
-            x, M, self._S, self._noise, grad, self._sd
-        )
-        self._keep_gradients(d_mean, d_variance, d_bias)
+        self._fill_gradients(grad)
+        if not self.needs_dx:
+            return np.full_like(self._x, np.nan)
+        d_x = grad @ self._M.T
+        if self._noise is not None:
+            add_product(flat(d_x), flat(self._x), flat(self._v @ self._S.T), 2, 0)
         return d_x
+
+    def _fill_gradients(self, grad: FloatArray) -> None:
+        """Fill the parameters' gradients; the products go straight to their place."""
+        np.matmul(self._x.T, grad, out=self.mean.grad)
+        if self.mask is not None:
+            self.mean.grad *= self.mask
+        self.bias.grad[...] = grad.sum(axis=0)
+        if self._noise is None:
+            self.log_variance.grad[...] = 0
+            return
+        self._v = np.empty_like(self._noise)
+        noise_gradient(
+            flat(np.ascontiguousarray(grad)), flat(self._noise), flat(self._sd), flat(self._v)
+        )
+        np.matmul(self._x2.T, self._v, out=self.log_variance.grad)
+        self.log_variance.grad *= self._S  # by ln sigma2, the chain rule
 
 
 class ReLU:

@@ -135,6 +135,16 @@ class Network:
             grad = layer.backward(grad)
         return grad
 
+    def fill_gradients(self, grad: FloatArray) -> None:
+        """Do what `backward` does without dL/dx: what training needs, and no more."""
+        first = next(k for k, layer in enumerate(self.layers) if isinstance(layer, WeightLayer))
+        self.weight_layers[0].needs_dx = False
+        try:
+            for layer in reversed(self.layers[first:]):
+                grad = layer.backward(grad)
+        finally:
+            self.weight_layers[0].needs_dx = True
+
     def loss_and_gradient(
         self, x: FloatArray, y: NDArray[Any], rng: np.random.Generator | None = None
     ) -> float:
@@ -149,7 +159,7 @@ class Network:
             With it, one sample of the expectation over q(w), by local reparameterisation.
         """
         output = self.forward(x, rng)
-        self.backward(self.loss.gradient(output, y))
+        self.fill_gradients(self.loss.gradient(output, y))
         return self.loss.value(output, y)
 
     def as_inputs(self, x: ArrayLike, name: str = "x") -> FloatArray:

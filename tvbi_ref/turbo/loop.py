@@ -24,11 +24,12 @@ from tqdm.auto import tqdm
 
 from tvbi_ref._validation import FloatArray, as_choice, as_count, as_real
 from tvbi_ref.errors import DivergenceError, NonFiniteError
-from tvbi_ref.module_a import FORMS, LayerPosterior, second_moment, weight_penalty_gradient
+from tvbi_ref.module_a import FORMS, LayerPosterior, second_moment
 from tvbi_ref.module_a.steps import Form
 from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.module_b.em import LEARNABLE
 from tvbi_ref.nets import Adam, Network, Optimizer, minibatches
+from tvbi_ref.nets.kernels import add_product, flat
 from tvbi_ref.nets.layers import WeightLayer
 from tvbi_ref.nets.parameters import Parameter
 from tvbi_ref.prior import HierarchicalPrior, per_layer
@@ -396,7 +397,7 @@ class Run:
         for batch in minibatches(N, self.settings.batch_size, self.rng):
             x, y = self.x[batch], self.y[batch]
             output = self.network.forward(x, self.rng)
-            self.network.backward(self.network.loss.gradient(output, y))
+            self.network.fill_gradients(self.network.loss.gradient(output, y))
             self._add_prior_gradients(precisions, kappa / N)
             self.optimizer.step(rate)
             loss += len(batch) * self.network.loss.value(output, y)
@@ -410,15 +411,15 @@ class Run:
     def _precision_in_dtype(self, layer: LayerState) -> FloatArray:
         assert layer.posterior is not None  # set by the first estimate
         precision = layer.posterior.expected_precision.astype(self.network.dtype)
-        return layer.weights.from_matrix(precision)
+        return np.ascontiguousarray(layer.weights.from_matrix(precision))
 
     def _add_prior_gradients(self, precisions: list[FloatArray], weight: float) -> None:
-        """Add kappa/N times the gradient of the prior's part of F; the data part is a mean."""
+        """Add kappa/N times `weight_penalty_gradient`, in place; the data part is a mean."""
         for layer, precision in zip(self.layers, precisions, strict=True):
-            w = layer.weights
-            d_mean, d_log_variance = weight_penalty_gradient(w.mean.value, w.variance, precision)
-            w.mean.grad += weight * d_mean
-            w.log_variance.grad += weight * d_log_variance
+            w, rho = layer.weights, flat(precision)
+            mu, sigma2 = flat(w.mean.value), flat(w.last_variance)
+            add_product(flat(w.mean.grad), rho, mu, weight, 0)
+            add_product(flat(w.log_variance.grad), rho, sigma2, weight / 2, -weight / 2)
 
     def _turbo_step(self, epoch: int) -> float:
         """Exchange messages in every layer; return the largest change of a pi_tilde."""
