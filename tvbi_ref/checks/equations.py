@@ -279,10 +279,19 @@ def _fitting(check: Check, trials: list[_Trial], which: tuple[int, ...]) -> Muta
     # Where the function's own arithmetic broke down, the numbers tell nothing of the mistake.
     sound = [t for t in usable if not any(_broken(t, k) for k in which)]
     usable = sound if any(k in t.wrong for t in sound for k in which) else usable
-    for mutant in mutants_of(check.label):
-        if all(_same_numbers(check, mutant, trial, which) for trial in usable):
+    for mutant, results in _answers_of_mutants(check.label):
+        if all(_same_numbers(check, results[t.case.name], t, which) for t in usable):
             return mutant
     return None
+
+
+@cache
+def _answers_of_mutants(label: str) -> list[tuple[Mutant, dict[str, tuple[Array, ...] | None]]]:
+    """Return what every known mistake gives on every case, by the case's name, asked once."""
+    return [
+        (mutant, {c.name: observe(mutant.function, c.arguments).results for c in _cases(label)})
+        for mutant in mutants_of(label)
+    ]
 
 
 def _broken(trial: _Trial, k: int) -> bool:
@@ -290,8 +299,10 @@ def _broken(trial: _Trial, k: int) -> bool:
     return k in trial.wrong and _overflowed(got[k], expected[k])
 
 
-def _same_numbers(check: Check, mutant: Mutant, trial: _Trial, which: tuple[int, ...]) -> bool:
-    theirs, ours = trial.observation.results, observe(mutant.function, trial.case.arguments).results
+def _same_numbers(
+    check: Check, ours: tuple[Array, ...] | None, trial: _Trial, which: tuple[int, ...]
+) -> bool:
+    theirs = trial.observation.results
     if theirs is None or ours is None or len(theirs) != len(ours):
         return False
     return all(close(check, theirs[k], ours[k]) for k in which)
