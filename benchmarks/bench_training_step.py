@@ -58,6 +58,26 @@ def test_memory_pass(benchmark):
     benchmark(np.copyto, np.empty_like(source), source)
 
 
+@pytest.mark.parametrize("form", ["kernel", "twin"])
+@pytest.mark.parametrize("name", ["gather_columns", "scatter_columns"])
+def test_columns(benchmark, name, form):
+    """Windows of 5 by 5 on images 12 by 12, as in the second convolution of LeNet-5."""
+    rng = np.random.default_rng(0)
+    x, columns = (rng.random(s, dtype=np.float32) for s in ((2, 20, 12, 12), (20, 5, 5, 2, 8, 8)))
+    arguments = (x, 1, columns) if name == "gather_columns" else (columns, 1, x)
+    benchmark(getattr(TWINS[name], form), *arguments)
+    benchmark.extra_info["ns_per_number"] = round(benchmark.stats["median"] / columns.size * 1e9, 3)
+
+
+@pytest.mark.parametrize("form", ["kernel", "twin"])
+def test_gradient_of_maxima(benchmark, form):
+    """Behind the first convolution of LeNet-5."""
+    x = np.random.default_rng(0).random((BATCH, 20, 24, 24), dtype=np.float32)
+    z = nets.MaxPool(2).forward(x)
+    benchmark(getattr(TWINS["max_pool_gradient"], form), x, z, z, 2, np.empty_like(x))
+    benchmark.extra_info["ns_per_number"] = round(benchmark.stats["median"] / x.size * 1e9, 3)
+
+
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.SFC64], ids=lambda b: b.__name__)
 def test_noise(benchmark, bits):
     """The normal numbers of a step: one for each output of each row."""
@@ -65,12 +85,13 @@ def test_noise(benchmark, bits):
     benchmark(rng.standard_normal, (BATCH, 300 + 100 + 10), dtype=np.float32)
 
 
-def test_steps(benchmark):
+@pytest.mark.parametrize("network", ["lenet_300_100", "lenet5_caffe"])
+def test_steps(benchmark, network):
     """Some whole steps of the loop, and one forward pass."""
     rng, n = np.random.default_rng(0), STEPS * BATCH
     x, y = rng.random((n, 784), dtype=np.float32), rng.integers(0, 10, n)
     prior = HierarchicalPrior.spike_and_slab(IndependentSupport(-1.0))
     settings = TurboVBI(prior, batch_size=BATCH, kl_warmup=0)
-    run = loop.Run(settings, nets.lenet_300_100(seed=0), x, y, None)
+    run = loop.Run(settings, getattr(nets, network)(seed=0), x, y, None)
     benchmark(run._w_step, 0)
     benchmark.extra_info["steps_per_s"] = round(STEPS / benchmark.stats["median"], 1)

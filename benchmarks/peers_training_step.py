@@ -8,9 +8,10 @@ One pass over the data is the loop's w-step: 40 batches of 128 random rows, and 
 4.  Adam on all of it, ln sigma2 clipped to its bounds;
 5.  the accuracy of the batch (its value is read);
 
-and at the end one forward pass at the means. Both start at the same float32 numbers, have two
-threads, and draw their own noise. PyTorch runs eagerly with its fused Adam, once with 3. in
-the objective (what one would write), once with 3. added to the gradients in place (what we do).
+and at the end one forward pass at the means. Both start at the same float32 numbers, have as
+many threads (--threads, two if not said), and draw their own noise. PyTorch runs eagerly with its
+fused Adam, once with 3. in the objective (what one would write), once with 3. added to the
+gradients in place (what we do).
 
 Other work on the machine slows down each side, and not equally. So every side is a process of
 its own, they take turns, pass by pass, and the ratio of neighbours is what counts: the median,
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -37,10 +39,12 @@ from typing import Any
 import numpy as np
 
 from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
+from tvbi_ref.nets import convolution
 from tvbi_ref.turbo import loop
 
-BATCH, STEPS, THREADS = 128, 40, 2
+BATCH, STEPS = 128, 40
 PEAK_SIDE = 2048
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NETWORKS = {"LeNet-300-100": "lenet_300_100", "LeNet-5-Caffe": "lenet5_caffe"}
 SIDES = {
     "tvbi_ref": "tvbi_ref",
@@ -68,7 +72,7 @@ class TorchSide:
     def __init__(self, run: Any, penalty: str) -> None:
         import torch
 
-        torch.set_num_threads(THREADS)
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         self.torch, self.run, self.penalty = torch, run, penalty
         self.x, self.y = torch.from_numpy(run.x.copy()), torch.from_numpy(run.y.copy())
         self.weights, self.plan = [], []
@@ -166,7 +170,13 @@ def largest_difference(builder: str, penalty: str) -> float:
     run = new_run(getattr(nets, builder)(seed=0).astype(np.float64), steps=3)
     side, rng = TorchSide(run, penalty), np.random.default_rng(run.settings.seed)
     order = side.torch.from_numpy(rng.permutation(len(run.x)))
-    side.one_pass(order, lambda shape: side.torch.from_numpy(rng.standard_normal(tuple(shape))))
+
+    def draw(shape: tuple[int, ...]) -> Any:
+        images = len(shape) == 4  # only a convolution draws large noise in halves
+        noise = convolution.standard_normal if images else np.random.Generator.standard_normal
+        return side.torch.from_numpy(noise(rng, tuple(shape), np.float64))
+
+    side.one_pass(order, draw)
     run._w_step(0)
     gaps = [
         np.abs(p.value - theirs.detach().numpy()).max()
@@ -187,6 +197,7 @@ class OurSide:
         run.rng, network = Dice(0), run.network
         for thing, methods, phase in (
             (run.rng, ("standard_normal",), "noise"),
+            (convolution, ("standard_normal",), "noise"),
             (network, ("forward",), "forward"),
             (network, ("backward", "fill_gradients"), "backward"),
             (network.loss, ("value", "gradient", "value_and_gradient", "score"), "loss, accuracy"),
@@ -198,7 +209,7 @@ class OurSide:
                     self.watch(thing, method, phase)
 
     def watch(self, thing: Any, method: str, phase: str) -> None:
-        """Replace a method of one object by the same method with a clock."""
+        """Replace a method of one object, or a function of a module, by itself with a clock."""
         inner = getattr(thing, method)
 
         def timed(*arguments: Any, **named: Any) -> Any:
@@ -228,6 +239,7 @@ class Dice:
     def __init__(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.standard_normal, self.permutation = rng.standard_normal, rng.permutation
+        self.integers = rng.integers
 
 
 def dense_products(network: nets.Network) -> list[Callable[[], object]]:
@@ -247,8 +259,16 @@ def dense_products(network: nets.Network) -> list[Callable[[], object]]:
 
 
 def product_flops(network: nets.Network) -> int:
-    """Return the operations in the products of one step of a dense network."""
-    sizes = [layer.mean.value.size for layer in network.weight_layers]
+    """Return the operations in the products of one step.
+
+    Six products for a weight layer, two of them for dL/dx, which the first does not need; each
+    multiplies and adds once for every weight at every position of an output image.
+    """
+    x, sizes = np.zeros((1, *(network.input_shape or network.widths[:1])), network.dtype), []
+    for layer in network.layers:
+        x = layer.forward(x)
+        if layer in network.weight_layers:
+            sizes.append(layer.mean.value.size * math.prod(x.shape[2:]))
     return 2 * BATCH * (6 * sum(sizes) - 2 * sizes[0])
 
 
@@ -286,7 +306,8 @@ def worker(side: str, builder: str) -> None:
         answer = {"pass": time.perf_counter() - start}
         if isinstance(racer, OurSide):
             answer |= racer.phases(answer["pass"])
-            answer["products"] = median_seconds(lambda: [job() for job in products], 20)
+            alone = median_seconds(lambda: [job() for job in products], 20) if products else 0
+            answer["products"] = alone
             answer["large product"] = median_seconds(large, 3)
         print(json.dumps(answer), flush=True)
 
@@ -300,10 +321,8 @@ class Worker:
     """A side of the race in a process of its own."""
 
     def __init__(self, side: str, builder: str) -> None:
-        pools = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--worker", side, builder],
-            env=os.environ | dict.fromkeys(pools, str(THREADS)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -350,12 +369,17 @@ def report(builder: str, answers: list[dict[str, float]]) -> None:
     print(f"  where our {total / STEPS * 1e3:.2f} ms a step go:")
     for name, part in sorted(seconds.items(), key=lambda item: -item[1]):
         print(f"    {name:<24}{part / STEPS * 1e3:6.2f} ms{part / total:6.0%}")
-    network = getattr(nets, builder)(seed=0)
-    if is_dense(network):
-        speed, peak = product_flops(network) / products / 1e9, 2 * PEAK_SIDE**3 / large / 1e9
+    flops = product_flops(getattr(nets, builder)(seed=0))
+    speed, peak = flops * STEPS / total / 1e9, 2 * PEAK_SIDE**3 / large / 1e9
+    print(
+        f"  fraction of BLAS peak: {speed / peak:.0%}, products of {flops / 1e9:.2f} GFLOP a step,"
+        f" {speed:.0f} of the {peak:.0f} GFLOP/s of a large sgemm"
+    )
+    if products:
+        speed = flops / products / 1e9
         print(
             f"  its matrix products alone: {products * 1e3:.2f} ms, {products * STEPS / total:.0%};"
-            f" {speed:.0f} GFLOP/s, {speed / peak:.0%} of the {peak:.0f} of a large sgemm"
+            f" {speed:.0f} GFLOP/s, {speed / peak:.0%} of the peak"
         )
 
 
@@ -363,11 +387,14 @@ def main() -> None:
     """Race on every network that is there."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2, help="of either side")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         worker(*arguments.worker)
         return
+    # The workers inherit it; the numbers of this process are compared, not timed.
+    os.environ |= dict.fromkeys(POOLS, str(arguments.threads))
     if not find_spec("torch"):
         sys.exit("PyTorch is not installed; nothing to race against")
     for title, builder in NETWORKS.items():
@@ -376,7 +403,8 @@ def main() -> None:
             continue
         gap = max(largest_difference(builder, penalty) for penalty in list(SIDES)[1:])
         print(
-            f"{title}, batch {BATCH}, {THREADS} threads, {arguments.rounds} rounds of {STEPS} steps"
+            f"{title}, batch {BATCH}, {arguments.threads} threads, "
+            f"{arguments.rounds} rounds of {STEPS} steps"
         )
         print(
             f"  after 3 steps with the same noise the sides differ by {gap:.0e} of a step (float64)"

@@ -160,18 +160,56 @@ def noise_gradient_inputs(rng):
         yield grad, noise, np.abs(sd), np.full_like(grad, np.nan)
 
 
+def convolution_arrays(rng):
+    """Yield (x, stride, columns): images, and columns that fit to them, in both precisions."""
+    for dtype in (np.float64, np.float32):
+        for stride, (kh, kw), (Ho, Wo) in (
+            (1, (1, 1), (1, 1)),
+            (1, (5, 3), (4, 9)),
+            (2, (2, 3), (3, 4)),
+        ):
+            H, W = (stride * (n - 1) + k for n, k in ((Ho, kh), (Wo, kw)))
+            x = rng.normal(size=(2, 3, H, W + stride - 1)).astype(dtype)
+            yield x, stride, rng.normal(size=(3, kh, kw, 2, Ho, Wo)).astype(dtype)
+
+
+def gather_inputs(rng):
+    """Yield (x, stride, columns)."""
+    for x, stride, columns in convolution_arrays(rng):
+        yield x, stride, np.full_like(columns, np.nan)
+
+
+def scatter_inputs(rng):
+    """Yield (columns, stride, x); zeros in x and whole numbers, whose sums have no order."""
+    for x, stride, columns in convolution_arrays(rng):
+        yield np.round(10 * columns), stride, np.zeros_like(x)
+
+
+def max_pool_inputs(rng):
+    """Yield (x, z, grad, size, out), with ties and with a nan among the maxima."""
+    for dtype in (np.float64, np.float32):
+        for size in (1, 2, 3):
+            x = rng.integers(3, size=(2, 3, 2 * size, 5 * size)).astype(dtype)
+            x[0, 0, 0, 0] = np.nan
+            z = x.reshape(2, 3, 2, size, 5, size).max(axis=(3, 5))
+            yield x, z, rng.normal(size=z.shape).astype(dtype), size, np.full_like(x, np.nan)
+
+
 INPUTS = {
     "adam_step": adam_inputs,
     "add_noise": noise_inputs,
     "add_product": product_inputs,
     "chain_odds": chain_inputs,
+    "gather_columns": gather_inputs,
     "graph_gibbs": gibbs_inputs,
     "graph_sweep": graph_inputs,
     "grid_directional": grid_inputs,
     "grid_sweeps": grid_inputs,
+    "max_pool_gradient": max_pool_inputs,
     "noise_gradient": noise_gradient_inputs,
     "replace": replace_inputs,
     "row_messages": row_inputs,
+    "scatter_columns": scatter_inputs,
 }
 
 

@@ -12,12 +12,12 @@ from tvbi_ref import nets
 from tvbi_ref.checks import check_gradients
 from tvbi_ref.nets import convolution, local_reparam
 from tvbi_ref.nets.convolution import (
-    columns_of,
     fast_correlate,
     fast_correlate_backward,
     fast_local_reparam_conv,
     fast_local_reparam_conv_backward,
-    images_of,
+    gather_columns,
+    scatter_columns,
 )
 
 GEOMETRIES = [(1, 0), (1, 2), (2, 0), (2, 1), (3, 2)]
@@ -90,12 +90,15 @@ def test_the_fast_convolution_is_the_readable_one_for_every_geometry(
 
 
 @pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
-def test_images_of_is_the_adjoint_of_columns_of(stride, padding):
+def test_to_scatter_is_the_adjoint_of_to_gather(stride, padding):
     x, mean, *_, grad = arguments(stride, padding)
-    columns = columns_of(x, mean.shape[2:], stride, padding)
+    xp = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    columns = np.full((*mean.shape[1:], len(x), *grad.shape[2:]), np.nan)
+    gather_columns(xp, stride, columns)
     other = np.random.default_rng(1).normal(size=columns.shape)
-    images = images_of(other, x.shape, mean.shape[2:], grad.shape[2:], stride, padding)
-    assert np.vdot(images, x) == pytest.approx(np.vdot(columns, other), rel=1e-12)
+    images = np.zeros_like(xp)
+    scatter_columns(other, stride, images)
+    assert np.vdot(images, xp) == pytest.approx(np.vdot(columns, other), rel=1e-12)
 
 
 def test_the_fast_functions_leave_their_arguments_alone():

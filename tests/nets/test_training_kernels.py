@@ -3,15 +3,25 @@
 import numba
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tvbi_ref._kernels import TWINS
 from tvbi_ref.module_a import weight_penalty, weight_penalty_gradient
 from tvbi_ref.nets import Adam, Parameter, local_reparam_dense, local_reparam_dense_backward
+from tvbi_ref.nets.convolution import (
+    gather_columns,
+    gather_columns_numpy,
+    scatter_columns,
+    scatter_columns_numpy,
+)
 from tvbi_ref.nets.kernels import adam_step, add_noise, add_product, flat, noise_gradient
 from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR
+from tvbi_ref.nets.pooling import max_pool_gradient, max_pool_gradient_numpy
 
 KERNELS = ["adam_step", "add_noise", "add_product", "noise_gradient"]
+KERNELS += ["gather_columns", "scatter_columns", "max_pool_gradient"]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -105,12 +115,77 @@ def test_adam_refuses_arrays_in_which_its_writing_would_be_lost():
         Adam([every_other]).step(0.1)
 
 
+def float32_arguments(name, rng):
+    """Return what a kernel takes, arrays of float32 and Python's numbers."""
+    if name in ("gather_columns", "scatter_columns"):
+        x, columns = (rng.random(shape, dtype=np.float32) for shape in SHAPES_OF_A_CONVOLUTION)
+        return (x, 1, columns) if name == "gather_columns" else (columns, 1, x)
+    if name == "max_pool_gradient":
+        large, small = (rng.random((1, 1, n, n), dtype=np.float32) for n in (4, 2))
+        return large, small, small.copy(), 2, large.copy()
+    n_arrays = {"adam_step": 4, "add_noise": 3, "add_product": 3, "noise_gradient": 4}[name]
+    scalars = {"adam_step": 6, "add_noise": 1, "add_product": 2, "noise_gradient": 0}[name]
+    return *rng.random((n_arrays, 8), dtype=np.float32), *[0.5] * scalars
+
+
+SHAPES_OF_A_CONVOLUTION = (1, 1, 4, 4), (1, 2, 2, 1, 3, 3)
+
+
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="there is no machine code to look at")
 @pytest.mark.parametrize("name", KERNELS)
 def test_float32_is_nowhere_widened_to_float64(name, rng):
     """A literal may promote a loop to float64; it costs half the speed, and no result shows it."""
-    n_arrays = {"adam_step": 4, "add_noise": 3, "add_product": 3, "noise_gradient": 4}[name]
-    scalars = {"adam_step": 6, "add_noise": 1, "add_product": 2, "noise_gradient": 0}[name]
     fresh = numba.njit(error_model="numpy")(TWINS[name].kernel.py_func)  # a cached one hides it
-    fresh(*rng.random((n_arrays, 8), dtype=np.float32), *[0.5] * scalars)
+    fresh(*float32_arguments(name, rng))
     assert "fpext float" not in fresh.inspect_llvm(fresh.signatures[0])
+
+
+# Loops over windows and tiles
+
+GEOMETRIES = st.tuples(
+    st.tuples(st.integers(0, 3), st.integers(1, 3)),  # images, channels
+    st.tuples(st.integers(1, 3), st.integers(1, 4)),  # kernel
+    st.tuples(st.integers(1, 9), st.integers(1, 6)),  # positions: also more than a vector holds
+    st.tuples(st.integers(0, 2), st.integers(0, 2)),  # pixels that the last step leaves over
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=40)
+@given(GEOMETRIES, st.integers(1, 3), st.integers(0, 2**31))
+def test_gathering_and_scattering_are_their_twins(dtype, geometry, stride, seed):
+    (B, C), kernel, positions, left = geometry
+    # Pixels beyond the last step must be fewer than a step, or there would be one more position.
+    sides = [
+        stride * (n - 1) + k + min(extra, stride - 1)
+        for n, k, extra in zip(positions, kernel, left, strict=True)
+    ]
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(B, C, *sides)).astype(dtype)
+    ours, theirs = np.full((2, C, *kernel, B, *positions), np.nan, dtype)
+    gather_columns(x, stride, ours)
+    gather_columns_numpy(x, stride, theirs)
+    assert_array_equal(ours, theirs)
+    ours, theirs = x.copy(), x.copy()
+    columns = rng.normal(size=(C, *kernel, B, *positions)).astype(dtype)
+    scatter_columns(columns, stride, ours)
+    scatter_columns_numpy(columns, stride, theirs)
+    assert_allclose(ours, theirs, rtol=20 * np.finfo(dtype).eps, atol=20 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=40)
+@given(
+    st.tuples(*[st.integers(1, 3)] * 2, st.integers(1, 3), st.integers(1, 9)),
+    st.integers(1, 4),
+    st.integers(0, 2**31),
+)
+def test_the_gradient_of_maxima_is_its_twin(dtype, shape, size, seed):
+    rng = np.random.default_rng(seed)
+    B, C, rows, width = shape
+    x = rng.integers(3, size=(B, C, rows * size, width * size)).astype(dtype)  # with ties
+    z = x.reshape(B, C, rows, size, width, size).max(axis=(3, 5))
+    grad, out = rng.normal(size=shape).astype(dtype), np.full((2, *x.shape), np.nan, dtype)
+    max_pool_gradient(x, z, grad, size, out[0])
+    max_pool_gradient_numpy(x, z, grad, size, out[1])
+    assert_array_equal(*out)

@@ -14,8 +14,9 @@ Two things keep them fast without being seen:
 * Numbers take the dtype of the arrays. One float64 among float32 arrays would turn a
   whole loop into float64 arithmetic.
 
-Random numbers are drawn outside, by a NumPy generator. One thread does it: two halves of the
-largest layer on two threads took as long as the whole on one.
+Random numbers are drawn outside, by a NumPy generator: one thread does it for a dense layer, two
+for the ten times larger outputs of a convolution, see `halves`. Loops that belong to one kind of
+layer stand beside it, in `convolution` and `pooling`.
 """
 
 from __future__ import annotations

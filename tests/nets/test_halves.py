@@ -1,0 +1,90 @@
+"""Two halves on two threads: the same bits as one after the other, and noise that is normal."""
+
+import threading
+
+import numpy as np
+import pytest
+from scipy import stats
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from tvbi_ref import nets
+from tvbi_ref.nets.halves import LARGE, in_halves, standard_normal
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7])
+@pytest.mark.parametrize("numbers", [1, LARGE], ids=["one thread", "two threads"])
+def test_the_halves_cover_everything_once_and_come_in_order(n, numbers):
+    first, second = in_halves(n, lambda half: list(range(n))[half], numbers)
+    assert first + second == list(range(n))
+
+
+def test_large_work_is_done_on_two_threads_and_the_blas_has_one_meanwhile():
+    with threadpool_limits(2):
+        before = blas_threads()
+        seen = in_halves(2, lambda _: (threading.get_ident(), set(blas_threads())), LARGE)
+        assert seen[0][0] == threading.get_ident() != seen[1][0]
+        assert [threads for _, threads in seen] == [{1}, {1}]
+        assert blas_threads() == before
+
+
+def test_who_allows_the_blas_one_thread_gets_one():
+    with threadpool_limits(1):
+        first, second = in_halves(2, lambda _: threading.get_ident(), LARGE)
+    assert first == second == threading.get_ident()
+
+
+def test_an_error_of_either_half_arrives_and_the_next_call_works():
+    for bad in (0, 1):
+
+        def work(half, bad=bad):
+            if half.start == bad:
+                raise ValueError(f"half {bad}")
+
+        with threadpool_limits(2), pytest.raises(ValueError, match=f"half {bad}"):
+            in_halves(2, work, LARGE)
+    assert in_halves(2, lambda half: half.start, LARGE) == [0, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_noise_is_normal_and_its_halves_are_unlike(dtype):
+    noise = standard_normal(np.random.default_rng(0), (2, LARGE), dtype)
+    assert noise.dtype == dtype
+    for half in noise:
+        assert stats.kstest(half, "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(noise)[0, 1]) < 5 / np.sqrt(LARGE)
+
+
+def test_small_noise_is_the_generators_own():
+    drawn = standard_normal(np.random.default_rng(3), (5, 7), np.float32)
+    expected = np.random.default_rng(3).standard_normal((5, 7), dtype=np.float32)
+    np.testing.assert_array_equal(drawn, expected)
+
+
+def test_the_state_of_the_generator_says_what_is_drawn_next():
+    rng, other = np.random.default_rng(0), np.random.default_rng(1)
+    first = standard_normal(rng, (LARGE,), np.float32)
+    other.bit_generator.state = rng.bit_generator.state
+    second = standard_normal(rng, (LARGE,), np.float32)
+    assert not np.isin(second[:100], first).any()
+    np.testing.assert_array_equal(standard_normal(other, (LARGE,), np.float32), second)
+
+
+@pytest.mark.parametrize("needs_dx", [True, False])
+def test_a_large_convolution_has_the_same_bits_on_one_thread_and_on_two(needs_dx):
+    x = np.random.default_rng(0).random((9, 3, 34, 34), dtype=np.float32)
+    results = []
+    for threads in (1, 2):
+        layer = nets.Conv2D(3, 8, 3, np.random.default_rng(1))
+        layer.needs_dx = needs_dx
+        with threadpool_limits(threads):
+            z = layer.forward(x, np.random.default_rng(2))
+            assert z.size >= LARGE
+            d_x = layer.backward(z)
+        assert np.isnan(d_x).all() != needs_dx
+        results.append([z, d_x, *(p.grad for p in layer.parameters())])
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
