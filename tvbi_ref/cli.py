@@ -8,10 +8,11 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from tvbi_ref import __version__
 from tvbi_ref._files import atomic_write
+from tvbi_ref.recipes import RECIPES, Supports
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -23,7 +24,7 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 PRIORS = ("independent", "chains", "grid")
 
-DEMO_SUPPORTS: dict[str, dict[str, Any]] = {
+DEMO_SUPPORTS: Supports = {
     "independent": {"field": -2.8},
     "chains": {"p01": 0.005, "p10": 0.65},
     "grid": {"field": -1.0, "coupling_row": 0.04, "coupling_col": 1.1},
@@ -57,10 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 if all went well, 1 if `check` found something wrong, 2 for a mistake in the
         arguments or the data.
     """
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    options = parse(arguments)
     if options.command is None:
-        parser.print_help()
+        build_parser().print_help()
         return 2
     # A user of the command line has no use for the source line that a warning comes from.
     shown, warnings.showwarning = warnings.showwarning, _print_warning
@@ -85,8 +85,30 @@ def _print_warning(message: Warning | str, *rest: Any, **more: Any) -> None:
     print(f"tvbi-ref: warning: {message}", file=sys.stderr)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of a command line; ``--net`` brings its recipe as their defaults.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; by default those of the process.
+
+    Examples
+    --------
+    >>> parse(["train", "mnist"]).batch_size
+    32
+    >>> parse(["train", "mnist", "--net", "lenet_300_100"]).batch_size
+    128
+    >>> parse(["train", "mnist", "--net", "lenet_300_100", "--batch-size", "64"]).batch_size
+    64
+    """
+    options = build_parser().parse_args(arguments)
+    recipe = RECIPES.get(getattr(options, "net", None) or "")
+    return build_parser(recipe.options).parse_args(arguments) if recipe else options
+
+
+def build_parser(train_defaults: dict[str, Any] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with other defaults of ``train`` if they are given."""
     parser = argparse.ArgumentParser(
         prog="tvbi-ref",
         description="Turbo-VBI: structured Bayesian compression of neural networks, for teaching.",
@@ -95,7 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands")
     _add_demo(commands)
-    _add_train(commands)
+    _add_train(commands, train_defaults or {})
     _add_check(commands)
     _add_equations(commands)
     return parser
@@ -115,7 +137,7 @@ def _add_demo(commands: Any) -> None:
     demo.set_defaults(command=run_demo)
 
 
-def _add_train(commands: Any) -> None:
+def _add_train(commands: Any, defaults: dict[str, Any]) -> None:
     train = commands.add_parser(
         "train",
         formatter_class=_HelpFormatter,
@@ -136,7 +158,7 @@ def _add_train(commands: Any) -> None:
         "kill, to the same bits; with other settings or data it is refused. The dense baseline and "
         "the fine-tuning are not kept: they start afresh",
     )
-    train.set_defaults(command=run_train)
+    train.set_defaults(command=run_train, **defaults)
 
 
 def _add_check(commands: Any) -> None:
@@ -193,7 +215,13 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         "default: " + ", ".join(f"{v or 'none'} for {k}" for k, v in HIDDEN.items()),
     )
     group.add_argument("--activation", choices=("relu", "leaky_relu"), default="relu")
-    group.add_argument("--net", choices=NETS, help="a known one for mnist, in place of --hidden")
+    group.add_argument(
+        "--net",
+        choices=NETS,
+        help="a known one for mnist, in place of --hidden; " + " and ".join(RECIPES) + " bring "
+        "the recipe that did best on a validation split (tvbi_ref/recipes.py): budget, prior and "
+        "schedule where no option says otherwise",
+    )
 
 
 def _add_prior(parser: argparse.ArgumentParser) -> None:
@@ -266,12 +294,14 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_support(kind: str, **numbers: float | None) -> Any:
-    """Build a support prior by name; numbers that are None are the demo's.
+def make_support(kind: str, known: Supports = DEMO_SUPPORTS, **numbers: float | None) -> Any:
+    """Build a support prior by name; numbers that are None are the known ones.
 
     Parameters
     ----------
     kind : {"independent", "chains", "grid"}
+    known : dict of dict
+        Name of a prior -> its numbers; by default the demo's.
     numbers : float or None
         field, coupling_row, coupling_col, p01, p10; those that the prior has no use for must
         be None.
@@ -291,7 +321,7 @@ def make_support(kind: str, **numbers: float | None) -> Any:
     """
     from tvbi_ref import module_b
 
-    defaults = DEMO_SUPPORTS[kind]
+    defaults = known[kind]
     given = {name: number for name, number in numbers.items() if number is not None}
     for name in given.keys() - defaults.keys():
         takes = ", ".join(f"--{known.replace('_', '-')}" for known in defaults)
@@ -327,13 +357,44 @@ def run_demo(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_train(options: argparse.Namespace) -> int:
-    """Run ``tvbi-ref train``."""
-    from tvbi_ref import experiment
+class Task(NamedTuple):
+    """What ``train`` is asked to do: the arguments of `experiment.run`, a dense baseline's too."""
+
+    name: str
+    network: Any
+    data: Any
+    prior: Any
+    budget: Any
+
+
+def train_task(options: argparse.Namespace) -> Task:
+    """Return what the options of ``train`` ask for.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        From `parse`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a number makes no sense; before any data are loaded.
+
+    Examples
+    --------
+    >>> task = train_task(parse(["train", "digits", "--prior", "independent", "--epochs", "9"]))
+    >>> task.network, task.prior.support, task.budget.epochs
+    (Network(64 -> 128 -> 64 -> 10, 17024 weights, float32), IndependentSupport(log_odds=-2.8), 9)
+    """
     from tvbi_ref.prior import HierarchicalPrior
 
+    if options.net is not None and (options.dataset != "mnist" or options.hidden is not None):
+        raise ValueError(
+            "--net is for mnist, and says the hidden layers itself: leave out --hidden"
+        )
+    known = RECIPES[options.net].supports if options.net in RECIPES else DEMO_SUPPORTS
     numbers = {n: getattr(options, n) for n in ("field", "coupling_row", "coupling_col")}
-    support = make_support(options.prior, **numbers, p01=options.p01, p10=options.p10)
+    support = make_support(options.prior, known, **numbers, p01=options.p01, p10=options.p10)
     prior = HierarchicalPrior.spike_and_slab(
         support, variance=options.variance, contrast=options.contrast
     )
@@ -342,28 +403,25 @@ def run_train(options: argparse.Namespace) -> int:
     flags = {"learn": bool(options.learn), "train_variance": not options.fixed_variance}
     budget = _budget(options, turbo_options | flags)
     budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after
-    if options.net is not None and (options.dataset != "mnist" or options.hidden is not None):
-        raise ValueError(
-            "--net is for mnist, and says the hidden layers itself: leave out --hidden"
-        )
-    experiment.make_folder(options.out)
     data, network = _data_and_network(options)
-    shape = network.weight_layers[0].matrix_shape
+    return Task(options.prior, network, data, prior, budget)
+
+
+def run_train(options: argparse.Namespace) -> int:
+    """Run ``tvbi-ref train``."""
+    from tvbi_ref import experiment
+
+    task = train_task(options)
+    experiment.make_folder(options.out)
+    support = task.prior.support
+    shape = task.network.weight_layers[0].matrix_shape
     expected = f"expects {support.density(shape):.1%} of the first layer to live"
-    print(f"{data}\n{network}\n{support}: {expected}\n", flush=True)
+    print(f"{task.data}\n{task.network}\n{support}: {expected}\n", flush=True)
     # The baseline comes last: a checkpoint of another run is refused before the long work.
-    outcome = experiment.run(
-        options.prior,
-        network,
-        data,
-        prior,
-        budget,
-        seed=options.seed,
-        checkpoint=options.checkpoint,
-    )
-    dense = experiment.dense_baseline(network, data, budget, seed=options.seed)
+    outcome = experiment.run(*task, seed=options.seed, checkpoint=options.checkpoint)
+    dense = experiment.dense_baseline(task.network, task.data, task.budget, seed=options.seed)
     text = experiment.table(dense, [outcome]) + "\n\n" + experiment.layer_table([outcome])
-    if supports := getattr(data, "supports", None):
+    if supports := getattr(task.data, "supports", None):
         text += "\n\n" + experiment.recovery(outcome, supports)
     _report(experiment, [outcome], text, options.out)
     return 0
