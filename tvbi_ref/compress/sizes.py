@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref.compress.coding import entropy
+
 
 class Runs(NamedTuple):
     """The runs of a mask in reading order."""
@@ -77,13 +79,6 @@ def mean_run(masks: list[Any]) -> float:
     return float(lengths.mean()) if lengths.size else 0.0
 
 
-def _entropy(values: NDArray[np.int64]) -> float:
-    """Return the empirical entropy in bits of a list of symbols."""
-    _, counts = np.unique(values, return_counts=True)
-    p = counts / counts.sum()
-    return float(-(p * np.log2(p)).sum())
-
-
 def index_bits(masks: list[Any]) -> float:
     """Return the bits a kept weight that an ideal code of gaps and run lengths needs.
 
@@ -106,7 +101,7 @@ def index_bits(masks: list[Any]) -> float:
     for mask in masks:
         gaps, lengths = find_runs(mask)
         if lengths.size:
-            bits += lengths.size * (_entropy(gaps) + _entropy(lengths))
+            bits += lengths.size * (entropy(gaps) + entropy(lengths))
             kept += int(lengths.sum())
     return bits / kept if kept else 0.0
 

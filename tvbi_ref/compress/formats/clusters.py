@@ -1,0 +1,123 @@
+"""The paper's format: whole runs of kept weights, each with its start and its length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tvbi_ref._validation import FloatArray
+from tvbi_ref.compress.formats.base import (
+    Format,
+    IntArray,
+    as_integers,
+    as_weights,
+    count_pointers,
+    count_up,
+    owners,
+    require,
+    require_length,
+    require_pointers,
+)
+from tvbi_ref.compress.forward import cluster_forward
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters(Format):
+    """Of every run of kept weights down a column its start and its length.
+
+    It is `CSR` with one entry a run instead of one a weight: the longer the runs, the less of it.
+
+    Parameters
+    ----------
+    shape : (I, J)
+    values : ndarray (number of kept weights,)
+        Run after run.
+    pointers : ndarray of int (J+1,)
+        Neuron j owns the runs ``pointers[j] : pointers[j+1]``.
+    starts, lengths : ndarray of int (number of runs,)
+        Run k covers the inputs ``starts[k] : starts[k] + lengths[k]``. Add them as Python ints
+        or as int64: the small unsigned types in which they are stored wrap around.
+
+    Examples
+    --------
+    >>> clusters = Clusters.from_dense([[0.0, 2.0], [1.0, 3.0]])
+    >>> clusters.pointers, clusters.starts, clusters.lengths
+    (array([0, 1, 2], dtype=uint8), array([1, 0], dtype=uint8), array([1, 2], dtype=uint8))
+    """
+
+    pointers: IntArray
+    starts: IntArray
+    lengths: IntArray
+
+    @classmethod
+    def from_dense(cls, weights: ArrayLike) -> Self:
+        """Return the matrix as its runs."""
+        array = as_weights(weights)
+        kept = array.T != 0
+        columns, starts, lengths = column_runs(kept)
+        return cls(
+            array.shape,
+            array.T[kept],
+            count_pointers(columns, array.shape[1]),
+            as_integers(starts, "starts"),
+            as_integers(lengths, "lengths"),
+        )
+
+    def to_dense(self) -> FloatArray:
+        """Return the matrix (I, J)."""
+        dense = np.zeros(self.shape, dtype=self.dtype)
+        lengths = self.lengths.astype(np.int64)
+        rows = np.repeat(self.starts, lengths) + count_up(lengths)
+        dense[rows, np.repeat(owners(self.pointers), lengths)] = self.values
+        return dense
+
+    def streams(self) -> dict[str, NDArray[np.int64]]:
+        """Return gaps and lengths as `tvbi_ref.compress.find_runs` does."""
+        return {"gaps": self._gaps(), "lengths": self.lengths.astype(np.int64)}
+
+    def _gaps(self) -> NDArray[np.int64]:
+        """Return the zeros before each run in reading order."""
+        first = owners(self.pointers) * self.shape[0] + self.starts
+        end = first + self.lengths
+        return first - np.concatenate([[0], end[:-1]])[: first.size]
+
+    def _validate(self) -> None:
+        I, J = self.shape
+        require_length(self.starts, self.lengths.size, "starts")
+        require_pointers(self.pointers, J, self.lengths.size)
+        require(self.lengths > 0, self.lengths, "lengths", "be positive")
+        ends = self.starts.astype(np.int64) + self.lengths
+        require(ends <= I, ends, "starts + lengths", f"be at most {I}")
+        apart = (self._gaps() > 0) | (np.diff(owners(self.pointers), prepend=-1) > 0)
+        require(apart, self.starts, "starts", "lie beyond the end of the run before")
+        require_length(self.values, int(self.lengths.sum(dtype=np.int64)), "values")
+        require(self.values != 0, self.values, "values", "not be zero")
+
+    def _product(self, x: FloatArray) -> FloatArray:
+        no_bias = np.zeros(self.shape[1], dtype=self.dtype)
+        pointers, starts, lengths = (
+            array.astype(np.int64) for array in (self.pointers, self.starts, self.lengths)
+        )
+        return cluster_forward(x, no_bias, pointers, starts, lengths, self.values)
+
+
+def column_runs(kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return neuron, start and length of every run.
+
+    Parameters
+    ----------
+    kept : ndarray of bool (J, I)
+        A row for each neuron.
+
+    Examples
+    --------
+    >>> column_runs(np.array([[False, True, True, False, True], [False] * 5]))
+    (array([0, 0]), array([1, 4]), array([2, 1]))
+    """
+    edges = np.diff(np.pad(kept, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    columns, starts = np.nonzero(edges == 1)
+    _, ends = np.nonzero(edges == -1)
+    return columns, starts, ends - starts
