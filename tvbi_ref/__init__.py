@@ -21,6 +21,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ChainSupport": "module_b",
     "Columns": "module_b",
+    "CompressedNetwork": "compress",
     "DataUnavailableError": "errors",
     "DivergenceError": "errors",
     "Gamma": "gamma",
@@ -63,7 +64,6 @@ __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 if TYPE_CHECKING:
     from tvbi_ref import checkpoint as checkpoint
     from tvbi_ref import checks as checks
-    from tvbi_ref import compress as compress
     from tvbi_ref import datasets as datasets
     from tvbi_ref import equations as equations
     from tvbi_ref import experiment as experiment
@@ -74,7 +74,13 @@ if TYPE_CHECKING:
     from tvbi_ref import prior as prior
     from tvbi_ref import turbo as turbo
     from tvbi_ref.checkpoint import load_network, save_network  # noqa: F401
-    from tvbi_ref.compress import prune, sparsity, support_masks  # noqa: F401
+    from tvbi_ref.compress import (  # noqa: F401
+        CallablePackage,
+        CompressedNetwork,
+        prune,
+        sparsity,
+        support_masks,
+    )
     from tvbi_ref.errors import (  # noqa: F401
         DataUnavailableError,
         DivergenceError,
@@ -96,6 +102,8 @@ if TYPE_CHECKING:
     )
     from tvbi_ref.prior import HierarchicalPrior  # noqa: F401
     from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401
+
+    compress: CallablePackage  # a module that type checkers, too, know to be a function
 
 
 def __getattr__(name: str) -> Any:
