@@ -4,10 +4,22 @@ Two of the three make the problem easy first and true later.
 
 * KL warm-up: kappa rises from 0 to 1, so that the weights find the data before the prior
   presses on them.
-* Spike annealing: the contrast, the squared scale of dead weights over that of live ones,
-  falls geometrically to its final value. The evidence of one weight is bounded by its log,
-  so it starts weak and hardens, as in deterministic annealing (Rose, 1998): supports
-  settle one by one instead of being decided by the first epochs' noise.
+* Spike annealing: the contrast r, the squared scale of dead weights over that of live ones,
+  falls geometrically from 0.1 to its final value, as the temperature does in deterministic
+  annealing (Rose, 1998).
+
+Why the second matters. The evidence of one weight lies between -1/2 ln(1/r) and a ln(1/r): r says
+how much one weight's data can ever count against the field and the couplings. With a narrow
+spike from the start, the noise that every weight starts with is by itself too large for a dead
+weight, so the evidence of all is "alive", and a coupled field holds on to that. With r = 0.1 and
+a = 1 the evidence is at most 2.3, less than a sparse field asks for: at the start next to
+nothing lives, and the dead still compute, for their spike is wide. As it narrows, a weight has to shrink or to
+leave it, and those leave that the data need most, one by one. The share of living weights rises
+from nothing instead of falling from everything.
+
+figures/annealing.png shows both. On digits, three seeds, the grid keeps 3 percent of the weights
+with annealing (accuracy 0.966) and 90 percent without (0.971); independent weights 3 percent
+(0.964) and 8 percent (0.967). The cost: half of the run is over before the supports are final.
 """
 
 from __future__ import annotations
