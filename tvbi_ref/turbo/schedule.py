@@ -13,9 +13,9 @@ how much one weight's data can ever count against the field and the couplings. W
 spike from the start, the noise that every weight starts with is by itself too large for a dead
 weight, so the evidence of all is "alive", and a coupled field holds on to that. With r = 0.1 and
 a = 1 the evidence is at most 2.3, less than a sparse field asks for: at the start next to
-nothing lives, and the dead still compute, for their spike is wide. As it narrows, a weight has to shrink or to
-leave it, and those leave that the data need most, one by one. The share of living weights rises
-from nothing instead of falling from everything.
+nothing lives, and the dead still compute, for their spike is wide. As it narrows, a weight has
+to shrink or to leave it, and those leave that the data need most, one by one. The share of living
+weights rises from nothing instead of falling from everything.
 
 figures/annealing.png shows both. On digits, three seeds, the grid keeps 3 percent of the weights
 with annealing (accuracy 0.966) and 90 percent without (0.971); independent weights 3 percent
