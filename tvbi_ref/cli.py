@@ -392,7 +392,8 @@ def train_task(options: argparse.Namespace) -> Task:
         raise ValueError(
             "--net is for mnist, and says the hidden layers itself: leave out --hidden"
         )
-    known = RECIPES[options.net].supports if options.net in RECIPES else DEMO_SUPPORTS
+    recipe = RECIPES.get(options.net)
+    known = DEMO_SUPPORTS | (recipe.supports if recipe else {})
     numbers = {n: getattr(options, n) for n in ("field", "coupling_row", "coupling_col")}
     support = make_support(options.prior, known, **numbers, p01=options.p01, p10=options.p10)
     prior = HierarchicalPrior.spike_and_slab(
