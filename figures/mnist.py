@@ -158,7 +158,7 @@ def draw_front(axes: Axes, net: str, rows: list[dict[str, Any]]) -> None:
         axes.axhline(
             np.mean(dense), color="0.3", ls="--", label=f"dense, mean {np.mean(dense):.2f}"
         )
-    axes.set(xscale="log", xlabel="times fewer weights", ylabel="test error, %", title=NETS[net])
+    axes.set(xlabel="times fewer weights", ylabel="test error, %", title=NETS[net])
     axes.legend()
 
 
