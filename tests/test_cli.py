@@ -1,5 +1,6 @@
 import contextlib
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def test_the_demo_prints_one_table_and_writes_everything_it_names(demo):
     for prior in cli.PRIORS:
         assert f"\n{prior}" in text
     written = [Path(line.strip()) for line in text.split("written:")[1].strip().splitlines()]
-    assert len(written) == 2 + 5 * 3
+    assert len(written) == 2 + 6 * 3
     assert set(written) == set(folder.iterdir())
     assert all(path.stat().st_size > 100 for path in written)
     assert (folder / "table.txt").read_text().strip() in text
@@ -43,6 +44,37 @@ def test_the_models_that_the_demo_writes_can_be_used(demo, digits):
     network = checkpoint.load_network(demo[0] / "model_grid.npz")
     assert all(layer.mask is not None for layer in network.weight_layers)
     assert network.predict(digits.x_test).shape == (360, 10)
+
+
+def test_a_report_reads_what_the_demo_wrote(demo, tmp_path, capsys):
+    folder, out = demo[0], tmp_path / "out"
+    arguments = ["report", str(folder / "small_grid.npz"), "--data", "digits"]
+    control = ["--control", str(folder / "model_independent.npz")]
+    files = ["--json", str(tmp_path / "numbers.json"), "--out", str(out)]
+    assert cli.main([*arguments, *control, *files]) == 0
+    text = capsys.readouterr().out
+    assert (out / "report.txt").read_text().strip() == text.split("\n\nwritten:")[0].strip()
+    assert {path.name for path in out.iterdir()} == {"report.txt", "report.json", "report.png"}
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert numbers == json.loads((out / "report.json").read_text())
+    assert numbers["scores"]["n_rows"] == 360
+    assert numbers["control"]
+
+
+def test_a_report_of_the_whole_model_knows_what_was_pruned(demo, capsys):
+    assert cli.main(["report", str(demo[0] / "model_grid.npz")]) == 0
+    text = capsys.readouterr().out
+    assert " of 17024, " in text
+    assert "will it be faster here?" in text
+    assert "\nwritten:" not in text
+
+
+@pytest.mark.parametrize("name", ["trace_grid.csv", "model_none.npz"])
+def test_a_report_of_something_else_is_one_line(demo, name, capsys):
+    assert cli.main(["report", str(demo[0] / name)]) == 2
+    error = capsys.readouterr().err
+    assert name in error
+    assert error.count("\n") == 1
 
 
 def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
@@ -95,7 +127,7 @@ def test_missing_data_offline_says_both_ways_out(capsys, tmp_path, monkeypatch):
     assert "download" in error
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["train"]])
+@pytest.mark.parametrize("command", [[], ["demo"], ["train"], ["report"]])
 def test_help_names_every_option_with_its_meaning(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([*command, "--help"])

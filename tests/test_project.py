@@ -44,6 +44,7 @@ def imports_of(folder: str) -> set[str]:
         ("module_a", ("module_b", "turbo", "nets", "compress")),
         ("module_b", ("module_a", "turbo", "nets", "compress", "prior")),
         ("nets", ("module_a", "module_b", "turbo", "compress", "prior")),
+        ("baselines", ("module_a", "module_b", "turbo", "compress", "prior")),
         ("turbo", ("compress", "plots", "experiment", "cli")),
     ],
 )

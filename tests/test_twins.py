@@ -195,11 +195,65 @@ def max_pool_inputs(rng):
             yield x, z, rng.normal(size=z.shape).astype(dtype), size, np.full_like(x, np.nan)
 
 
+def small_numbers(rng, shape, dtype):
+    """Return whole numbers, whose sums have no order, among them a zero and perhaps a nan."""
+    numbers = rng.integers(-9, 10, size=shape).astype(dtype)
+    if rng.random() < 0.3:
+        numbers.flat[:1] = np.nan
+    return numbers
+
+
+def neurons_in_order(rng, counts, dtype):
+    """Return pointers and values of neurons with so many weights."""
+    pointers = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+    return pointers, small_numbers(rng, pointers[-1], dtype)
+
+
+def segment_inputs(rng):
+    """Yield (x, bias, neurons, fresh, pointers, rows, values, places, y)."""
+    for dtype in (np.float64, np.float32):
+        # A matrix with batches of any size; images whose rows are 3 pixels of B numbers each.
+        for B, pixels in ((0, 1), (1, 1), (7, 1), (16, 1), (200, 1), (1, 3), (16, 3), (5, 30)):
+            x = small_numbers(rng, (40 + pixels, B), dtype)
+            places = np.arange(0, 8, 4) if pixels > 1 else np.zeros(1, np.int64)
+            pointers, values = neurons_in_order(rng, [3, 0, 17, 1, 2], dtype)
+            rows = rng.integers(0, 36, values.size)
+            neurons, fresh = np.array([2, 0, 1, 2, 2]), np.array([1, 1, 1, 0, 0], bool)
+            y = small_numbers(rng, (3, places.size, pixels * B), dtype)
+            bias = small_numbers(rng, 3, dtype)
+            yield x, bias, neurons, fresh, pointers, rows, values, places, y
+
+
+def dot_rows_inputs(rng):
+    """Yield (x, bias, pointers, rows, values, y)."""
+    for dtype in (np.float64, np.float32):
+        for counts in ([], [0], [1], [2, 0, 7], [40, 3]):
+            pointers, values = neurons_in_order(rng, counts, dtype)
+            x, bias = (small_numbers(rng, n, dtype) for n in (9, len(counts)))
+            rows = rng.integers(0, 9, values.size)
+            yield x, bias, pointers, rows, values, np.full_like(bias, np.nan)
+
+
+def dot_runs_inputs(rng):
+    """Yield (x, bias, pointers, starts, offsets, values, y)."""
+    for dtype in (np.float64, np.float32):
+        for counts in ([], [0], [1], [2, 0, 7], [9, 3]):
+            pointers = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+            lengths = rng.integers(1, 50, pointers[-1])
+            offsets, values = neurons_in_order(rng, lengths, dtype)
+            x, bias = (small_numbers(rng, n, dtype) for n in (60, len(counts)))
+            starts = rng.integers(0, 61 - lengths)
+            yield x, bias, pointers, starts, offsets, values, np.full_like(bias, np.nan)
+
+
 INPUTS = {
     "adam_step": adam_inputs,
     "add_noise": noise_inputs,
     "add_product": product_inputs,
+    "add_segments": segment_inputs,
     "chain_odds": chain_inputs,
+    "dot_rows": dot_rows_inputs,
+    "dot_runs": dot_runs_inputs,
     "gather_columns": gather_inputs,
     "graph_gibbs": gibbs_inputs,
     "graph_sweep": graph_inputs,

@@ -1,4 +1,4 @@
-"""The command line: ``tvbi-ref demo``, ``train``, ``check`` and ``equations``."""
+"""The command line: ``tvbi-ref demo``, ``train``, ``report``, ``check`` and ``equations``."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ the same; the grid's couplings stay below the uniqueness bound.
 
 HIDDEN = {"digits": "128,64", "synthetic": "", "mnist": "300,100", "boston": "50"}
 """Hidden layers of each data set's network where the user names none."""
+
+
+DATASETS = ("digits", "synthetic", "mnist", "boston")
 
 
 NETS = ("lenet_300_100", "lenet5", "lenet5_caffe")
@@ -118,6 +121,7 @@ def build_parser(train_defaults: dict[str, Any] | None = None) -> argparse.Argum
     commands = parser.add_subparsers(title="commands")
     _add_demo(commands)
     _add_train(commands, train_defaults or {})
+    _add_report(commands)
     _add_check(commands)
     _add_equations(commands)
     return parser
@@ -146,7 +150,7 @@ def _add_train(commands: Any, defaults: dict[str, Any]) -> None:
         "probability of being alive is below 1/2, fine-tune what is left, compare it with a dense "
         "baseline and write the same files as the demo.",
     )
-    train.add_argument("dataset", choices=("digits", "synthetic", "mnist", "boston"))
+    train.add_argument("dataset", choices=DATASETS)
     _add_common(train, epochs=150, out="run")
     _add_network(train)
     _add_prior(train)
@@ -159,6 +163,29 @@ def _add_train(commands: Any, defaults: dict[str, Any]) -> None:
         "the fine-tuning are not kept: they start afresh",
     )
     train.set_defaults(command=run_train, **defaults)
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        formatter_class=_HelpFormatter,
+        help="size, regularity, precision and speed of a small model",
+        description="Measure a model that the demo or train wrote: bytes in every format, bits to "
+        "say where the weights are beside the bound, bits that a weight needs, and whether "
+        "its predictions are faster on this machine than those of a dense network.",
+    )
+    model = "small_*.npz, or model_*.npz, which also knows the network before pruning"
+    report.add_argument("model", metavar="MODEL", help=model)
+    report.add_argument("--data", choices=DATASETS, help="score the model on this test set")
+    report.add_argument("--seed", type=int, default=0, help="of the data's split, as in training")
+    report.add_argument(
+        "--control", metavar="MODEL", help="to compare with: a run without couplings, J = 0"
+    )
+    report.add_argument("--json", metavar="FILE", help="write the numbers there")
+    report.add_argument(
+        "--out", metavar="FOLDER", help="write report.txt, report.json and report.png there"
+    )
+    report.set_defaults(command=run_report)
 
 
 def _add_check(commands: Any) -> None:
@@ -428,6 +455,45 @@ def run_train(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_report(options: argparse.Namespace) -> int:
+    """Run ``tvbi-ref report``."""
+    from tvbi_ref import experiment, plots
+
+    folder = experiment.make_folder(options.out) if options.out else None
+    small, whole = _load_model(options.model)
+    control = _load_model(options.control)[0] if options.control else None
+    data = _data(options.data, options.seed) if options.data else None
+    rows = (data.x_test, data.y_test) if data else ()
+    report = small.report(*rows, whole=whole, control=control)
+    print(report)
+    numbers = json.dumps(report.to_dict(), indent=2).encode()
+    files: dict[Any, bytes] = {options.json: numbers} if options.json else {}
+    if folder:
+        files |= {folder / "report.txt": f"{report}\n".encode(), folder / "report.json": numbers}
+    for path, content in files.items():
+        with atomic_write(path) as file:
+            file.write(content)
+    pictures = [plots.save(report.plot(), folder / "report.png")] if folder else []
+    if written := [*files, *pictures]:
+        print("\nwritten:", *written, sep="\n  ")
+    return 0
+
+
+def _load_model(path: str) -> tuple[Any, Any]:
+    """Return a compressed network, and the network it was made from if the file holds that."""
+    from tvbi_ref import CompressedNetwork, compress, load_network
+    from tvbi_ref.errors import DataCorruptedError
+
+    try:
+        return CompressedNetwork.load(path), None
+    except DataCorruptedError as error:
+        try:
+            whole = load_network(path)
+        except DataCorruptedError:
+            raise error from None
+        return compress(whole), whole
+
+
 def run_check(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref check``."""
     from tvbi_ref.checks.grading import existing, grade
@@ -480,18 +546,23 @@ def _budget(options: argparse.Namespace, turbo: dict[str, Any] | None = None) ->
     )
 
 
-def _data_and_network(options: argparse.Namespace) -> tuple[Any, Any]:
-    from tvbi_ref import datasets, nets
-    from tvbi_ref.prior import Gamma
+def _data(name: str, seed: int) -> Any:
+    """Return a data set as networks here are trained on it."""
+    from tvbi_ref import datasets
 
     # MNIST comes with its own split; every other data set is split by the seed.
-    seed = {} if options.dataset == "mnist" else {"seed": options.seed}
-    data = datasets.load(options.dataset, **seed)
+    data = datasets.load(name, **({} if name == "mnist" else {"seed": seed}))
+    return data.standardised() if data.n_classes is None else data
+
+
+def _data_and_network(options: argparse.Namespace) -> tuple[Any, Any]:
+    from tvbi_ref import nets
+    from tvbi_ref.prior import Gamma
+
+    data = _data(options.dataset, options.seed)
     if options.net is not None:
         return data, getattr(nets, options.net)(seed=options.seed)
     regression = data.n_classes is None
-    if regression:
-        data = data.standardised()
     outputs = data.n_classes or data.y_train.shape[1]
     network = nets.mlp(
         [

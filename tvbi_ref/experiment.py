@@ -19,7 +19,7 @@ from sklearn.metrics import average_precision_score
 from tvbi_ref import plots
 from tvbi_ref._files import atomic_write
 from tvbi_ref.checkpoint import save_network
-from tvbi_ref.compress import Sparsity, prune, sparsity, support_masks
+from tvbi_ref.compress import Sparsity, compress, prune, sparsity, support_masks
 from tvbi_ref.datasets import Dataset
 from tvbi_ref.nets import Network, train
 from tvbi_ref.prior import HierarchicalPrior
@@ -271,7 +271,7 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write the table, the pictures and the small models; return what was written.
+    """Write the table, the pictures, and the models with their zeros and without.
 
     Parameters
     ----------
@@ -280,6 +280,11 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
         The table.
     folder : path-like
         Made if missing. Each file appears only when it is whole.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written.
     """
     target = make_folder(folder)
     notes = {
@@ -297,9 +302,11 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
             plots.save(plots.messages(o.result), target / f"messages_{stem}.png"),
             target / f"trace_{stem}.csv",
             target / f"model_{stem}.npz",
+            target / f"small_{stem}.npz",
         ]
         o.result.trace.to_csv(target / f"trace_{stem}.csv")
         save_network(target / f"model_{stem}.npz", o.network)
+        compress(o.network).save(target / f"small_{stem}.npz")
     with atomic_write(target / "table.txt") as file:
         file.write(f"{text}\n".encode())
     return [target / "table.txt", *written]

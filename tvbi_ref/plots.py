@@ -1,4 +1,4 @@
-"""Pictures of a run: its trace, its supports, its weights, its messages.
+"""Pictures of a run: its trace, its supports, its weights, its messages; of a small network.
 
 Every function returns a `matplotlib.figure.Figure` and touches no global state, so that
 it works the same in a notebook, in a script and without a screen. Colours are those of
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 from tvbi_ref._files import atomic_write
@@ -23,6 +24,7 @@ from tvbi_ref._validation import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from tvbi_ref.compress.report import CompressionReport
     from tvbi_ref.turbo import TurboResult
 
 BLUE, ORANGE, GREEN, PURPLE, RED, SKY = (
@@ -275,3 +277,126 @@ def messages(result: TurboResult, *, layer: int = 0, columns: int = 32) -> Figur
             axes.set_xticks(places, busiest[places])
             figure.colorbar(image, ax=axes, label="log-odds: positive means alive")
     return figure
+
+
+def compression(report: CompressionReport) -> Figure:
+    """Draw what a compressed network takes in every format, and how long it takes to predict.
+
+    Parameters
+    ----------
+    report : CompressionReport
+        What `CompressedNetwork.report` returned.
+
+    Examples
+    --------
+    >>> from tvbi_ref import compress, nets
+    >>> len(compression(compress(nets.mlp([4, 2], seed=0)).report(seconds=0)).axes)
+    2
+    """
+    n_panels = 3 if report.races else 2
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.2 * n_panels, 4.4), layout="constrained")
+        figure.suptitle(_headline(report), fontsize=11, x=0.01, ha="left")
+        panels = figure.subplots(1, n_panels)
+        _draw_bytes(panels[0], report)
+        _draw_index_bits(panels[1], report)
+        if report.races:
+            _draw_latency(panels[2], report)
+    return figure
+
+
+def _headline(report: CompressionReport) -> str:
+    units = " - ".join(map(str, report.widths))
+    score = f", {report.scores.name} {report.scores.small:.3f}" if report.scores else ""
+    return f"{units}, {report.n_weights} weights, mean run {report.kept.mean_run:.2f}{score}"
+
+
+def _draw_bytes(axes: Axes, report: CompressionReport) -> None:
+    columns = {
+        "memory": ("o", BLUE),
+        "file": ("s", ORANGE),
+        "coded": ("^", GREEN),
+        "shared": ("D", PURPLE),
+    }
+    for name, (mark, colour) in columns.items():
+        sizes = [getattr(size, name) for size in report.formats]
+        if sizes[0] is not None:
+            kilobytes = np.array(sizes) / 1000
+            axes.plot(kilobytes, np.arange(len(sizes)), mark, color=colour, label=name)
+    any_format = report.formats[0]
+    saved_bits = report.n_weights * (any_format.coded_bits - report.kept.entropy_bound)
+    bound = (any_format.coded - saved_bits / 8) / 1000
+    axes.axvline(bound, color="0.3", ls="--", label="coded, with H(p)/p")
+    _name_rows(axes, [size.name for size in report.formats])
+    axes.set(title="kilobytes")
+    use_plain_logs(axes)
+    _legend_below(axes)
+
+
+def _draw_index_bits(axes: Axes, report: CompressionReport) -> None:
+    """Draw all formats but the dense one, whose zeros would leave no room for the others."""
+    columns = {
+        "coded_bits": ("kept", "o", BLUE),
+        "shuffled_bits": ("shuffled", "s", ORANGE),
+        "control_bits": ("J = 0", "^", GREEN),
+    }
+    sizes = [size for size in report.formats if size.name != "dense"]
+    for column, (name, mark, colour) in columns.items():
+        bits = [getattr(size, column) for size in sizes]
+        if bits[0] is not None:
+            axes.plot(bits, np.arange(len(bits)), mark, color=colour, label=name)
+    axes.axvline(report.kept.index_bits, color=BLUE, ls=":", label="ideal run code")
+    axes.axvline(report.kept.entropy_bound, color="0.3", ls="--", label="H(p)/p")
+    _name_rows(axes, [size.name for size in sizes])
+    axes.set(title="index bits a weight, coded", xlim=(0, None))
+    _legend_below(axes)
+
+
+def _draw_latency(axes: Axes, report: CompressionReport) -> None:
+    names = list(report.races[0].timings)
+    height = 0.8 / len(report.races)
+    for k, each in enumerate(report.races):
+        quartiles = [(t.low, t.median, t.high) for t in each.timings.values()]
+        low, median, high = 1000 * np.transpose(quartiles)
+        rows = np.arange(len(names)) + (k - (len(report.races) - 1) / 2) * height
+        look: Any = {"color": LAYER_COLOURS[k], "hatch": ("", "//")[k], "ecolor": "0.3"}
+        label = f"batch {each.batch}: {each.fastest} wins"
+        axes.barh(rows, median, height, xerr=(median - low, high - median), label=label, **look)
+    _name_rows(axes, names)
+    axes.set(title="predict, ms: median and quartiles")
+    use_plain_logs(axes)
+    _legend_below(axes)
+
+
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """Give every row of a panel its name, the first at the top."""
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def use_plain_logs(axes: Axes) -> None:
+    """Make a horizontal axis logarithmic, with 1, 2, 5, 10 written as such.
+
+    Parameters
+    ----------
+    axes : Axes
+        What it shows must be drawn already.
+
+    Examples
+    --------
+    >>> axes = Figure().subplots()
+    >>> _ = axes.plot([3, 30], [0, 0])
+    >>> use_plain_logs(axes)
+    >>> [label.get_text() for label in axes.get_xticklabels()][1:-1]
+    ['2', '5', '10', '20']
+    """
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    steps = (1, 2, 5) if high < 1000 * low else (1,)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _legend_below(axes: Axes) -> None:
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=2)

@@ -7,21 +7,24 @@ one of the `formats`. Every weight that is left keeps its posterior variance, in
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from functools import cached_property
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice, as_float_array
+from tvbi_ref.compress.columns import by_columns
 from tvbi_ref.compress.formats import FORMATS, Dense, Format
+from tvbi_ref.compress.kernels import Places, add_segments, aligned
 from tvbi_ref.nets import AveragePool, Flatten, Layer, LeakyReLU, MaxPool, ReLU, Tanh
-from tvbi_ref.nets.convolution import columns_of
 from tvbi_ref.nets.kernel_matrix import to_kernel
-from tvbi_ref.nets.local_reparam import _conv_output_shape, _pad
+from tvbi_ref.nets.local_reparam import _conv_output_shape
+from tvbi_ref.nets.pooling import _require_tiles
 
 STEPS: dict[str, tuple[Callable[..., Layer], tuple[str, ...]]] = {
     "relu": (ReLU, ()),
@@ -32,9 +35,6 @@ STEPS: dict[str, tuple[Callable[..., Layer], tuple[str, ...]]] = {
     "flatten": (Flatten, ()),
 }
 """The layers without weights by name, and what each is built with."""
-
-WORK_BYTES = 2**24
-"""A convolution takes so many images at once that what it holds of them has about this size."""
 
 
 def describe_step(layer: Layer) -> dict[str, Any]:
@@ -177,6 +177,10 @@ class SparseLayer(ABC):
     def forward(self, x: FloatArray) -> FloatArray:
         """Return the layer's output at the posterior means."""
 
+    @abstractmethod
+    def columns(self, x: FloatArray) -> FloatArray:
+        """Return the same with the inputs' axis last: activations features first."""
+
     def dense_weights(self) -> FloatArray:
         """Return the weights in the layer's own shape, zeros and all."""
         return self.weights.to_dense()
@@ -268,6 +272,10 @@ class SparseDense(SparseLayer):
         """Return x W + b, (B, I) to (B, J)."""
         return self.weights.forward(x, self.bias)
 
+    def columns(self, x: FloatArray) -> FloatArray:
+        """Return W^T x + b, (I, B) to (J, B)."""
+        return self.weights.columns(x, self.bias)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SparseConv(SparseLayer):
@@ -313,35 +321,147 @@ class SparseConv(SparseLayer):
 
     def forward(self, x: FloatArray) -> FloatArray:
         """Return z = x * W + b, (B, C, H, W) to (B, F, Ho, Wo)."""
-        kernels = np.broadcast_to(np.float32(0), self.shape)
-        shape = _conv_output_shape(x, kernels, kernels, self.stride, self.padding)
-        z = np.empty(shape, np.result_type(x, self.bias))
-        apply = self._by_strips if self.layout == "blocks" else self._by_windows
-        _, C, kh, kw = self.shape
-        numbers = shape[2] * (x.shape[3] + 2 * self.padding) * kw * max(C * kh, shape[1])
-        size = max(1, WORK_BYTES // (numbers * z.itemsize))
-        for start in range(0, len(x), size):
-            apply(x[start : start + size], z[start : start + size])
-        return z
+        _, _, Ho, Wo = self._output_shape(x)
+        work = self.weights.kept * len(x) * Ho * Wo
+        return by_columns(x, self.columns, np.result_type(x, self.bias), work)
 
-    def _by_windows(self, x: FloatArray, z: FloatArray) -> None:
-        """Fill z: one row of the product is one window, C kh kw pixels; layout "filters"."""
-        B, F, Ho, Wo = z.shape
-        windows = columns_of(x, self.shape[2:], self.stride, self.padding).T
-        rows = self.weights.forward(np.ascontiguousarray(windows), self.bias)
-        z[...] = rows.reshape(B, Ho, Wo, F).transpose(0, 3, 1, 2)
+    def columns(self, x: FloatArray) -> FloatArray:
+        """Return the same images first to last, (C, H, W, B) to (F, Ho, Wo, B).
 
-    def _by_strips(self, x: FloatArray, z: FloatArray) -> None:
-        """Fill z: one row of the product is one strip, C kh pixels, one wide; layout "blocks".
-
-        A strip meets all kw columns of a kernel, and each of these belongs to another place of
-        the output: z[j] = b + sum_v strip[j stride + v] W_v.
+        A weight of a kernel meets every row of the image: it takes Wo pixels side by side, with
+        B numbers each, and adds them to a row of the output. Where it steps over pixels, it takes
+        them one by one.
         """
-        B, F, Ho, Wo = z.shape
-        _, C, kh, kw = self.shape
-        strips = sliding_window_view(_pad(x, self.padding), kh, axis=2)[:, :, :: self.stride]
-        rows = strips.transpose(0, 2, 3, 1, 4).reshape(-1, C * kh)
-        parts = self.weights.forward(rows).reshape(B, Ho, -1, F, kw).transpose(0, 3, 1, 2, 4)
-        z[...] = self.bias[:, None, None]
-        for v in range(kw):
-            z += parts[:, :, :, v : v + self.stride * (Wo - 1) + 1 : self.stride, v]
+        _, F, Ho, Wo = self._output_shape(np.moveaxis(x, -1, 0))
+        x = _with_border(x, self.padding)
+        C, H, W, B = x.shape
+        weights = self._kept_weights
+        rows = (weights.channels * H + weights.rows) * W + weights.columns
+        places = self.stride * np.arange(Ho)[:, None] * W
+        if self.stride > 1:
+            places = places + self.stride * np.arange(Wo)
+        z = aligned((F, places.size, Ho * Wo // max(places.size, 1) * B), x.dtype)
+        each, values = np.arange(F), weights.values.astype(x.dtype, copy=False)
+        bias = self.bias.astype(x.dtype, copy=False)
+        segments = each, np.ones(F, bool), weights.pointers, rows, values
+        add_segments(x.reshape(C * H * W, B), bias, *segments, places.ravel(), z)
+        return z.reshape(F, Ho, Wo, B)
+
+    @cached_property
+    def _kept_weights(self) -> KernelWeights:
+        return KernelWeights.of(self.dense_weights())
+
+    def _output_shape(self, x: FloatArray) -> tuple[int, int, int, int]:
+        kernels = np.broadcast_to(np.float32(0), self.shape)
+        return _conv_output_shape(x, kernels, kernels, self.stride, self.padding)
+
+
+class KernelWeights(NamedTuple):
+    """The kept weights of a convolution, filter after filter.
+
+    Parameters
+    ----------
+    pointers : ndarray (F+1,)
+        Filter f has the weights ``pointers[f] : pointers[f+1]``.
+    channels, rows, columns : ndarray (K,)
+        Where in its filter each weight stands.
+    values : ndarray (K,)
+    """
+
+    pointers: Places
+    channels: Places
+    rows: Places
+    columns: Places
+    values: FloatArray
+
+    @classmethod
+    def of(cls, kernels: FloatArray) -> Self:
+        """Return those of kernels (F, C, kh, kw).
+
+        Examples
+        --------
+        >>> KernelWeights.of(np.array([[[[0.0, 2.0]]], [[[3.0, 0.0]]]])).columns
+        array([1, 0])
+        """
+        filters, channels, rows, columns = np.nonzero(kernels)
+        pointers = np.searchsorted(filters, np.arange(len(kernels) + 1))
+        return cls(pointers, channels, rows, columns, kernels[filters, channels, rows, columns])
+
+
+def products(layers: Iterable[SparseLayer | Layer], shape: tuple[int, ...]) -> int:
+    """Return how many products of a stored weight and a number one input takes.
+
+    Parameters
+    ----------
+    layers : iterable of SparseLayer or Layer
+    shape : (I,) or (C, H, W)
+        Of the input.
+
+    Examples
+    --------
+    >>> weights, zero = Dense.from_dense(np.array([[-1.0, 1.0]])), np.zeros(1)
+    >>> layer = SparseConv(weights=weights, bias=zero, bias_variance=zero,
+    ...                    shape=(1, 1, 1, 2), stride=1, padding=0, layout="blocks")
+    >>> products([layer, MaxPool(2)], (1, 4, 5))
+    32
+    """
+    total = 0
+    for layer in layers:
+        if isinstance(layer, SparseConv):
+            _, *sides = layer._output_shape(np.broadcast_to(np.float32(0), (1, *shape)))
+            shape = tuple(sides)
+        elif isinstance(layer, MaxPool | AveragePool):
+            shape = (shape[0], *(side // layer.size for side in shape[1:]))
+        if isinstance(layer, SparseLayer):
+            places = math.prod(shape[1:]) if isinstance(layer, SparseConv) else 1
+            total += layer.weights.values.size * places
+    return total
+
+
+def columns_of_step(layer: Layer, x: FloatArray) -> FloatArray:
+    """Return what a layer without weights makes of activations features first.
+
+    Parameters
+    ----------
+    layer : Layer
+        One of `STEPS`.
+    x : ndarray (I, B) or (C, H, W, B)
+        Is overwritten if that saves memory.
+
+    Examples
+    --------
+    >>> columns_of_step(MaxPool(2), np.arange(8.0).reshape(1, 2, 2, 2))
+    array([[[[6., 7.]]]])
+    """
+    if isinstance(layer, ReLU):
+        return np.maximum(x, 0, out=x)
+    if isinstance(layer, MaxPool):
+        return _pooled(x, layer.size, np.maximum)
+    if isinstance(layer, AveragePool):
+        total = _pooled(x, layer.size, np.add)
+        return np.divide(total, layer.size**2, out=total)
+    if isinstance(layer, Flatten):
+        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return layer.forward(x)
+
+
+def _pooled(x: FloatArray, size: int, combine: np.ufunc) -> FloatArray:
+    """Return one number for every tile of size^2 pixels, (C, H, W, B) to (C, H/size, W/size, B)."""
+    _require_tiles(np.moveaxis(x, -1, 0), size)
+    C, H, W, B = x.shape
+    z = aligned((C, H // size, W // size, B), x.dtype)
+    np.copyto(z, x[:, ::size, ::size])
+    for k, l in list(np.ndindex(size, size))[1:]:
+        combine(z, x[:, k::size, l::size], out=z)
+    return z
+
+
+def _with_border(x: FloatArray, padding: int) -> FloatArray:
+    """Return images (C, H, W, B) with a border of zeros."""
+    if not padding:
+        return np.ascontiguousarray(x)
+    C, H, W, B = x.shape
+    wider = aligned((C, H + 2 * padding, W + 2 * padding, B), x.dtype)
+    wider[...] = 0
+    wider[:, padding:-padding, padding:-padding] = x
+    return wider

@@ -7,13 +7,14 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
 from tvbi_ref._validation import FloatArray, as_choice, as_count, as_float_array, as_real
+from tvbi_ref.compress.columns import by_columns
 from tvbi_ref.compress.formats import FORMATS, Format
 from tvbi_ref.compress.layers import (
     ByteVariances,
@@ -21,7 +22,9 @@ from tvbi_ref.compress.layers import (
     SparseDense,
     SparseLayer,
     build_step,
+    columns_of_step,
     describe_step,
+    products,
 )
 from tvbi_ref.compress.prune import prune
 from tvbi_ref.compress.shrink import UnitWeights, from_units, shrink
@@ -34,8 +37,10 @@ from tvbi_ref.nets import (
     SoftmaxCrossEntropy,
     WeightLayer,
 )
-from tvbi_ref.nets.network import PREDICT_IMAGES, PREDICT_ROWS
 from tvbi_ref.turbo import TurboResult
+
+if TYPE_CHECKING:
+    from tvbi_ref.compress.report import CompressionReport
 
 SHARE = 50
 """So many errors a drawn network gets to show where its targets lie."""
@@ -219,8 +224,13 @@ class CompressedNetwork:
 
     def forward(self, x: FloatArray) -> FloatArray:
         """Return the outputs (B, n_outputs) for inputs as `as_inputs` returns them."""
+        work = len(x) * products(self.layers, x.shape[1:])
+        return by_columns(x, self._columns, self.dtype, work)
+
+    def _columns(self, x: FloatArray) -> FloatArray:
+        """Return the outputs (n_outputs, B): between layers activations stand features first."""
         for layer in self.layers:
-            x = layer.forward(x)
+            x = layer.columns(x) if isinstance(layer, SparseLayer) else columns_of_step(layer, x)
         return x
 
     def predict(self, x: ArrayLike) -> FloatArray:
@@ -235,11 +245,7 @@ class CompressedNetwork:
         -------
         ndarray (n, n_outputs)
         """
-        rows = self.as_inputs(x)
-        size = PREDICT_ROWS if rows.ndim == 2 else PREDICT_IMAGES
-        return np.concatenate(
-            [self.forward(rows[start : start + size]) for start in range(0, len(rows), size)]
-        )
+        return self.forward(self.as_inputs(x))
 
     def predict_proba(self, x: ArrayLike, *, draws: int = 0, seed: int = 0) -> FloatArray:
         """Return class probabilities (n, C), rows summing to 1.
@@ -482,6 +488,42 @@ class CompressedNetwork:
         from tvbi_ref.compress import files
 
         return files.load(path)
+
+    def report(
+        self,
+        x: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        whole: Network | None = None,
+        control: CompressedNetwork | None = None,
+        seed: int = 0,
+        seconds: float = 0.5,
+    ) -> CompressionReport:
+        """Measure size, regularity, precision and speed; see `tvbi_ref.compress.report.report`.
+
+        Parameters
+        ----------
+        x, y : array_like, optional
+            Inputs, and their targets for scores.
+        whole : Network, optional
+            The pruned network that this one was made from.
+        control : CompressedNetwork, optional
+            Of a run without couplings, J = 0.
+        seed : int
+            Of the shuffled masks.
+        seconds : float
+            For the measurement of each batch size; 0: latency is not measured.
+
+        Examples
+        --------
+        >>> from tvbi_ref import nets
+        >>> print(compress(nets.mlp([4, 2], seed=0)).report(seconds=0))
+        CompressedNetwork(4 -> 2, 8 weights, 2 biases, clusters, ... bytes)
+        ...
+        """
+        from tvbi_ref.compress.report import report
+
+        return report(self, x, y, whole=whole, control=control, seed=seed, seconds=seconds)
 
 
 def compress(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array
 from tvbi_ref.compress.coding import total_size
+from tvbi_ref.compress.columns import by_columns
+from tvbi_ref.compress.formats.plan import Plan, Runs
 
 IntArray = NDArray[np.integer[Any]]
 Shape = tuple[int, int]
@@ -98,8 +101,8 @@ class Format(ABC):
         """Raise ValueError unless the arrays are what `from_dense` could have made."""
 
     @abstractmethod
-    def _product(self, x: FloatArray) -> FloatArray:
-        """Return x @ W."""
+    def runs(self) -> Runs:
+        """Return the stored weights as runs, those without a run of their own one by one."""
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], shape: Iterable[int]) -> Self:
@@ -198,13 +201,54 @@ class Format(ABC):
         x = np.asarray(x)
         if x.ndim != 2 or x.shape[1] != I:
             raise ValueError(f"x must have shape (B, {I}); got {x.shape}")
-        y = self._product(x)
-        if bias is None:
-            return y
-        bias = np.asarray(bias)
+        bias = np.zeros(J, self.dtype) if bias is None else np.asarray(bias)
         if bias.shape != (J,):
             raise ValueError(f"bias must have shape ({J},); got {bias.shape}")
-        return y + bias
+        return self._product(x, bias, np.result_type(x, bias, self.dtype))
+
+    def _product(self, x: FloatArray, bias: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+        """Return x @ W + bias."""
+        work = self.values.size * len(x)
+        return by_columns(x, lambda part: self.columns(part, bias.astype(dtype)), dtype, work)
+
+    def columns(self, x: FloatArray, bias: FloatArray) -> FloatArray:
+        """Return W^T x + b, features first: the layout in which a network keeps activations.
+
+        Parameters
+        ----------
+        x : ndarray (I, B)
+        bias : ndarray (J,)
+            Of the same type.
+
+        Returns
+        -------
+        ndarray (J, B)
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+
+        Examples
+        --------
+        >>> from tvbi_ref.compress.formats import Clusters
+        >>> x = np.array([[3.0, 4.0], [5.0, 6.0]])
+        >>> Clusters.from_dense([[2.0], [0.0]]).columns(x, np.ones(1))
+        array([[7., 9.]])
+        """
+        I, J = self.shape
+        if x.ndim != 2 or len(x) != I:  # the kernels do not look
+            raise ValueError(f"x must have shape ({I}, B); got {x.shape}")
+        if bias.shape != (J,):
+            raise ValueError(f"bias must have shape ({J},); got {bias.shape}")
+        return self._columns(x, bias)
+
+    def _columns(self, x: FloatArray, bias: FloatArray) -> FloatArray:
+        return self._plan.astype(bias.dtype).product(x, bias)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan(self.runs())
 
 
 def as_weights(weights: ArrayLike) -> FloatArray:
@@ -365,28 +409,13 @@ def count_up(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-def gather_product(
-    x: FloatArray, shape: Shape, pointers: IntArray, rows: IntArray, values: FloatArray
-) -> FloatArray:
-    """Return x @ W for weights that have a row each: the inputs are gathered one by one.
-
-    Parameters
-    ----------
-    x : ndarray (B, I)
-    shape : (I, J)
-    pointers : ndarray of int (J+1,)
-        Neuron j owns the weights ``pointers[j] : pointers[j+1]``.
-    rows : ndarray of int (n,)
-    values : ndarray (n,)
+def single_runs(pointers: IntArray, rows: IntArray, values: FloatArray) -> Runs:
+    """Return weights that have a row each as runs of one.
 
     Examples
     --------
-    >>> x = np.array([[1.0, 2.0, 4.0]])
-    >>> gather_product(x, (3, 2), [0, 2, 2], np.array([0, 2]), np.array([1.0, 10.0]))
-    array([[41.,  0.]])
+    >>> single_runs(np.array([0, 2]), np.array([0, 2]), np.array([1.0, 10.0])).lengths
+    array([1, 1])
     """
-    y = np.zeros((len(x), shape[1]), dtype=np.result_type(x, values))
-    for j in range(shape[1]):
-        weights = slice(pointers[j], pointers[j + 1])
-        y[:, j] = x[:, rows[weights]] @ values[weights]
-    return y
+    starts = rows.astype(np.int64)
+    return Runs(pointers.astype(np.int64), starts, np.ones_like(starts), values)

@@ -13,10 +13,11 @@ from tvbi_ref.compress.formats.base import (
     Format,
     as_weights,
     count_pointers,
-    gather_product,
     require,
     require_length,
+    single_runs,
 )
+from tvbi_ref.compress.formats.plan import Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +73,7 @@ class Bitmask(Format):
         require_length(self.values, int(bits.sum()), "values")
         require(self.values != 0, self.values, "values", "not be zero")
 
-    def _product(self, x: FloatArray) -> FloatArray:
+    def runs(self) -> Runs:
+        """Return every weight as a run of its own."""
         columns, rows = np.nonzero(self._kept_by_neuron())
-        return gather_product(
-            x, self.shape, count_pointers(columns, self.shape[1]), rows, self.values
-        )
+        return single_runs(count_pointers(columns, self.shape[1]), rows, self.values)

@@ -22,6 +22,7 @@ from tvbi_ref.compress.formats.base import (
     require_pointers,
 )
 from tvbi_ref.compress.formats.clusters import column_runs
+from tvbi_ref.compress.formats.plan import Runs
 
 
 class Tile(NamedTuple):
@@ -138,17 +139,19 @@ class Blocks(Format):
                 f"tiles must not overlap; two hold the weight of input {i}, neuron {j}"
             )
 
-    def _product(self, x: FloatArray) -> FloatArray:
-        y = np.zeros((len(x), self.shape[1]), dtype=np.result_type(x, self.values))
-        numbers = (a.tolist() for a in (self.starts, self.lengths, self.widths))
-        end = 0
-        for column, *sizes in zip(owners(self.pointers).tolist(), *numbers, strict=True):
-            tile = Tile(column, *sizes)
-            inputs, neurons = tile.cells
-            begin, end = end, end + tile.length * tile.width
-            weights = self.values[begin:end].reshape(tile.width, tile.length)
-            y[:, neurons] += x[:, inputs] @ weights.T
-        return y
+    def runs(self) -> Runs:
+        """Return a run for each neuron of each tile, with the zeros inside of it."""
+        widths = self.widths.astype(np.int64)
+        columns = np.repeat(owners(self.pointers), widths) + count_up(widths)
+        lengths = np.repeat(self.lengths.astype(np.int64), widths)
+        order = np.argsort(columns, kind="stable")  # within a tile they are neuron after neuron
+        begins = np.repeat((np.cumsum(lengths) - lengths)[order], lengths[order])
+        return Runs(
+            count_pointers(columns, self.shape[1]).astype(np.int64),
+            np.repeat(self.starts.astype(np.int64), widths)[order],
+            lengths[order],
+            self.values[begins + count_up(lengths[order])],
+        )
 
 
 def cover(kept: NDArray[np.bool_], value_bits: int) -> list[Tile]:

@@ -21,7 +21,7 @@ from tvbi_ref.compress.formats.base import (
     require_length,
     require_pointers,
 )
-from tvbi_ref.compress.forward import cluster_forward
+from tvbi_ref.compress.formats.plan import Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +96,12 @@ class Clusters(Format):
         require_length(self.values, int(self.lengths.sum(dtype=np.int64)), "values")
         require(self.values != 0, self.values, "values", "not be zero")
 
-    def _product(self, x: FloatArray) -> FloatArray:
-        no_bias = np.zeros(self.shape[1], dtype=self.dtype)
+    def runs(self) -> Runs:
+        """Return the runs."""
         pointers, starts, lengths = (
             array.astype(np.int64) for array in (self.pointers, self.starts, self.lengths)
         )
-        return cluster_forward(x, no_bias, pointers, starts, lengths, self.values)
+        return Runs(pointers, starts, lengths, self.values)
 
 
 def column_runs(kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray, IntArray]:

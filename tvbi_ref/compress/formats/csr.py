@@ -15,12 +15,13 @@ from tvbi_ref.compress.formats.base import (
     as_integers,
     as_weights,
     count_pointers,
-    gather_product,
     owners,
     require,
     require_length,
     require_pointers,
+    single_runs,
 )
+from tvbi_ref.compress.formats.plan import Runs
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,5 +84,6 @@ class CSR(Format):
         require(ahead, self.rows, "rows", "increase within a neuron")
         require(self.values != 0, self.values, "values", "not be zero")
 
-    def _product(self, x: FloatArray) -> FloatArray:
-        return gather_product(x, self.shape, self.pointers, self.rows, self.values)
+    def runs(self) -> Runs:
+        """Return every weight as a run of its own: the format knows of no longer ones."""
+        return single_runs(self.pointers, self.rows, self.values)

@@ -15,10 +15,11 @@ from tvbi_ref.compress.formats.base import (
     IntArray,
     as_weights,
     count_pointers,
-    gather_product,
     require,
     require_length,
+    single_runs,
 )
+from tvbi_ref.compress.formats.plan import Runs
 
 WIDTHS = range(1, 17)
 """How many bits a gap may have. Deep Compression takes 5 for dense layers, 8 for convolutions."""
@@ -108,10 +109,11 @@ class Gap(Format):
         may_fill[-1:] = False
         require(~filler | may_fill, self.values, "values", "be zero only in a filler")
 
-    def _product(self, x: FloatArray) -> FloatArray:
+    def runs(self) -> Runs:
+        """Return every weight as a run of its own, fillers too."""
         I, J = self.shape
         columns, rows = np.divmod(self._positions(), max(I, 1))
-        return gather_product(x, self.shape, count_pointers(columns, J), rows, self.values)
+        return single_runs(count_pointers(columns, J), rows, self.values)
 
 
 def cheapest_width(gaps: IntArray, value_bits: int) -> int:

@@ -1,0 +1,194 @@
+"""One pruned layer, forward: our kernels against BLAS, SciPy's CSR, PyTorch's CSR and BSR.
+
+All sides multiply the same float32 weights by the same inputs, on the same number of threads and
+in turns, each in the layout that suits it best: BLAS gets x (B, I), the sparse ones get the
+matrix of W.T and x features first. PyTorch (extra ``peers``) is left out if not installed.
+
+    python benchmarks/peers_sparse_forward.py [--quick]
+
+The tables have the microseconds of BLAS, and the times of all as multiples of our `Clusters`:
+5.0 means that ours is five times as fast. "rows" is ours with inputs and outputs as rows, turned
+twice on the way; "csr" is our loop without knowledge of runs. Below stand what the machine can
+do, and how much of it our loop does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numba
+import numpy as np
+import scipy.sparse
+from _timing import in_turns
+
+from tvbi_ref.compress.columns import as_columns
+from tvbi_ref.compress.formats import FORMATS
+
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+LAYERS = ((784, 300), (2048, 2048))
+DENSITIES, RUNS, BATCHES = (0.02, 0.05, 0.1), (1, 4, 16), (1, 128)
+BSR_BLOCK = (1, 16)
+SQUARE = 2048
+
+Call = Callable[[], Any]
+
+
+def clustered(shape: tuple[int, int], density: float, run: float, seed: int = 0) -> np.ndarray:
+    """Return random weights (I, J), kept in runs down the columns: a Markov chain each.
+
+    `run` is the mean length; with 1 the weights are independent.
+    """
+    rng, (I, J) = np.random.default_rng(seed), shape
+    stop = min(1 / run, 1 - density)
+    start, kept = density * stop / (1 - density), np.empty(shape, bool)
+    state = rng.random(J) < density
+    for i in range(I):
+        kept[i] = state
+        state = rng.random(J) < np.where(state, 1 - stop, start)
+    return np.where(kept, rng.standard_normal(shape, dtype=np.float32), np.float32(0))
+
+
+def torch_calls(weights: np.ndarray, x: np.ndarray) -> dict[str, Call]:
+    """Return the calls of PyTorch that run here."""
+    if not find_spec("torch"):
+        return {}
+    import torch
+
+    torch.set_num_threads(int(os.environ[POOLS[0]]))
+    warnings.filterwarnings("ignore", "Sparse .* support is in beta")
+    columns, calls = torch.from_numpy(np.ascontiguousarray(x.T)), {}
+    matrix = torch.from_numpy(np.ascontiguousarray(weights.T))
+    for name, convert in (
+        ("torch CSR", lambda: matrix.to_sparse_csr()),
+        ("torch BSR", lambda: matrix.to_sparse_bsr(BSR_BLOCK)),
+    ):
+        try:
+            stored = convert()
+            stored @ columns
+        except RuntimeError:  # not every build has every product
+            continue
+        calls[name] = lambda stored=stored: stored @ columns
+    return calls
+
+
+def sides(weights: np.ndarray, x: np.ndarray) -> dict[str, Call]:
+    """Return what is raced, by name, ours first."""
+    columns, bias = as_columns(x, np.float32), np.zeros(weights.shape[1], np.float32)
+    clusters, csr = (FORMATS[name].from_dense(weights) for name in ("clusters", "csr"))
+    theirs, turned = scipy.sparse.csr_array(weights.T), np.ascontiguousarray(x.T)
+    calls: dict[str, Call] = {
+        "clusters": lambda: clusters.columns(columns, bias),
+        "rows": lambda: clusters.forward(x, bias),
+        "csr": lambda: csr.columns(columns, bias),
+        "BLAS": lambda: x @ weights,
+        "SciPy CSR": lambda: theirs @ (turned if len(x) > 1 else turned[:, 0]),
+    }
+    return calls | torch_calls(weights, x)
+
+
+def race(shape: tuple[int, int], batch: int, rounds: int, peak: float) -> None:
+    """Print the table of a layer and a batch."""
+    x = np.random.default_rng(1).random((batch, shape[0]), dtype=np.float32)
+    head: list[str] = []
+    for density in DENSITIES:
+        for run in RUNS:
+            weights = clustered(shape, density, run)
+            calls = sides(weights, x)
+            agree(calls, x @ weights)
+            times = in_turns(calls, rounds)
+            if not head:
+                head = list(calls)
+                others = "".join(f"{name:>11}" for name in head[1:])
+                print(f"\n{shape[0]} x {shape[1]}, batch {batch}; shortest times (and medians)")
+                print(f"  density run  ours, us   BLAS, us{others}   GFLOP/s of peak")
+            report(density, run, times, 2 * np.count_nonzero(weights) * batch, peak)
+
+
+def report(density: float, run: int, times: dict[str, Any], flops: int, peak: float) -> None:
+    """Print a line of the table."""
+    ours = times["clusters"]
+    ratios = "".join(
+        f"{times[name].best / ours.best:5.1f}({times[name].median / ours.median:4.1f})"
+        for name in list(times)[1:]
+    )
+    speed = flops / ours.best / 1e9
+    print(
+        f"  {density:7.0%}{run:4d}{ours.best * 1e6:10.1f}{times['BLAS'].best * 1e6:11.1f}{ratios}"
+        f"{speed:10.1f}{speed * 1e9 / peak:8.0%}",
+        flush=True,
+    )
+
+
+def agree(calls: dict[str, Call], expected: np.ndarray) -> None:
+    """Stop unless all sides compute the same."""
+    for name, call in calls.items():
+        y = np.asarray(call())
+        if name not in ("rows", "BLAS"):
+            y = y.reshape(expected.shape[1], -1).T[: len(expected)]
+        np.testing.assert_allclose(y, expected, rtol=0, atol=1e-3, err_msg=name)
+
+
+@numba.njit(nogil=True)
+def triad(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
+    """Do a = b + 3 c, as McCalpin's STREAM does."""
+    for k in range(a.size):
+        a[k] = b[k] + np.float32(3) * c[k]
+
+
+def roofline() -> float:
+    """Print what the machine can do, and return its operations a second."""
+    square = np.random.default_rng(0).random((2, SQUARE, SQUARE), dtype=np.float32)
+    out, far, near = (
+        np.empty_like(square[0]),
+        *(np.ones((3, n), np.float32) for n in (2**24, 2**16)),
+    )
+    times = in_turns(
+        {
+            "sgemm": lambda: np.matmul(*square, out=out),
+            "far": lambda: triad(*far),
+            "near": lambda: triad(*near),
+        }
+    )
+    peak = 2 * SQUARE**3 / times["sgemm"].best
+    print(f"  a large sgemm: {peak / 1e9:.0f} GFLOP/s")
+    for name, arrays, where in (("far", far, "memory"), ("near", near, "the caches, 768 kB")):
+        print(f"  triad in {where}: {arrays.nbytes / times[name].best / 1e9:.0f} GB/s, one thread")
+    return peak
+
+
+def worker(quick: bool) -> None:
+    """Run all races on the threads that the environment allows."""
+    print(f"\n=== threads: {os.environ[POOLS[0]]}")
+    peak = roofline()
+    for shape in LAYERS[: 1 if quick else None]:
+        for batch in BATCHES:
+            race(shape, batch, 5 if quick else 15, peak)
+
+
+def main() -> None:
+    """Race on one and on two threads, each in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="small layer only, fewer rounds")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        worker(arguments.quick)
+        return
+    if not find_spec("torch"):
+        print("PyTorch is not installed, left out")
+    for threads in arguments.threads:
+        command = [sys.executable, __file__, "--worker", *["--quick"] * arguments.quick]
+        environment = os.environ | dict.fromkeys(POOLS, str(threads))
+        subprocess.run(command, env=environment, check=True)
+
+
+if __name__ == "__main__":
+    main()
