@@ -45,6 +45,7 @@ _HOME = {
     "support_masks": "compress",
 }
 _MODULES = (
+    "baselines",
     "checkpoint",
     "checks",
     "compress",
@@ -62,6 +63,7 @@ _MODULES = (
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
 if TYPE_CHECKING:
+    from tvbi_ref import baselines as baselines
     from tvbi_ref import checkpoint as checkpoint
     from tvbi_ref import checks as checks
     from tvbi_ref import datasets as datasets
