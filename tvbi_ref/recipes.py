@@ -2,8 +2,8 @@
 
 A recipe was chosen on a validation split of 10,000 training pictures; the results in
 figures/mnist.csv are of networks trained on all 60,000 with it. The spike takes five sixths of the
-run to narrow, not the usual half: at the same error that left a quarter fewer weights. Whoever asks
-for fewer epochs must shorten KL warm-up and annealing, too.
+run to narrow, not the usual half: at about the same validation error that left a quarter fewer
+weights. Whoever asks for fewer epochs must shorten KL warm-up and annealing, too.
 
 This module is light: the command line reads it before anything of the package is loaded.
 """
