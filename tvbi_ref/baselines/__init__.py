@@ -10,13 +10,14 @@ Nothing here knows of Turbo-VBI. Polarization (Zhuang et al., NeurIPS 2020) is l
 on the scales of batch normalisation, which these networks do not have.
 """
 
-from tvbi_ref.baselines.base import Budget, Hooks, Method, Run, Step, descend, largest
+from tvbi_ref.baselines.base import Budget, Method, Run, descend, largest
 from tvbi_ref.baselines.group_lasso import GroupLasso
 from tvbi_ref.baselines.group_nj import GroupNormalJeffreys
 from tvbi_ref.baselines.l0 import HardConcreteL0
 from tvbi_ref.baselines.magnitude import GradualMagnitude, OneShotMagnitude
 from tvbi_ref.baselines.snip import SNIP
 from tvbi_ref.baselines.sparse_vd import SparseVD
+from tvbi_ref.nets.training import Hooks, Step
 
 METHODS: dict[str, type[Method]] = {
     "magnitude": OneShotMagnitude,

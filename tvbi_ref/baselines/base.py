@@ -10,8 +10,8 @@ three acts,
     return      a `Network` whose layers carry masks, as `tvbi_ref.prune` does
 
 so that they differ in nothing but the equations of their files. Adam with a learning rate that
-falls linearly to zero trains all of them: `descend` is `tvbi_ref.nets.train` with room for what
-a method does before, during and after a step (`Hooks`).
+falls linearly to zero trains all of them: `descend` is `tvbi_ref.nets.train` with the `Hooks` of
+a method, what it does before, during and after a step.
 
 Methods that prune units see a GROUP as one slice w[g] along the first axis of a layer's weights:
 all weights out of one input of a dense layer (I, J), all weights of one filter of a convolution
@@ -21,15 +21,14 @@ all weights out of one input of a dense layer (I, J), all weights of one filter 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from tqdm.auto import tqdm
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
-from tvbi_ref.errors import DivergenceError
-from tvbi_ref.nets import Adam, Network, Parameter, WeightLayer, minibatches, train
+from tvbi_ref.nets import Network, WeightLayer, train
+from tvbi_ref.nets.training import Hooks
 
 Mask = NDArray[np.bool_]
 
@@ -94,14 +93,22 @@ class Run:
 
     def train(self, network: Network) -> None:
         """Train `network` in place without a penalty, for the epochs of the method."""
-        self._train(network, self.budget.epochs, self.budget.learning_rate, "train")
+        self.minimise(network, self.budget.epochs, self.budget.learning_rate, "train")
 
     def fine_tune(self, network: Network) -> None:
         """Train the survivors in place; what is pruned stays zero."""
         rate = self.budget.learning_rate / 2
-        self._train(network, self.budget.fine_tune_epochs, rate, "fine-tuning")
+        self.minimise(network, self.budget.fine_tune_epochs, rate, "fine-tuning")
 
-    def _train(self, network: Network, epochs: int, rate: float, description: str) -> None:
+    def minimise(
+        self,
+        network: Network,
+        epochs: int,
+        rate: float,
+        description: str,
+        hooks: Hooks | None = None,
+    ) -> None:
+        """Call `tvbi_ref.nets.train` with the data, the seed and the minibatches of the run."""
         train(
             network,
             self.x,
@@ -112,6 +119,7 @@ class Run:
             learning_rate=rate,
             progress=self.progress,
             description=description,
+            hooks=hooks,
         )
 
 
@@ -173,50 +181,6 @@ class Method:
 # Gradient descent
 
 
-class Step(NamedTuple):
-    """Where `descend` stands.
-
-    Parameters
-    ----------
-    number : int
-        Steps made before this one.
-    share : float
-        The same as a share of all steps, in [0, 1).
-    rate : float
-        The learning rate of this step.
-    optimizer : Adam
-        For its moments.
-    n_rows : int
-        N: the data term is a mean over rows, so that a KL divergence enters divided by N.
-    """
-
-    number: int
-    share: float
-    rate: float
-    optimizer: Adam
-    n_rows: int
-
-
-class Hooks:
-    """What a method adds to a step of `descend`: nothing, unless it overrides something."""
-
-    noisy = False
-    """Whether the weights are drawn from q(w) in the forward pass."""
-
-    def parameters(self, network: Network) -> list[Parameter]:
-        """Return what the optimizer moves."""
-        return network.parameters()
-
-    def before(self, step: Step, rng: np.random.Generator) -> None:
-        """Prepare the forward pass."""
-
-    def add_gradients(self, step: Step) -> None:
-        """Add the gradients of the penalty to those of the data."""
-
-    def after(self, step: Step) -> None:
-        """Change the parameters when the optimizer has moved them."""
-
-
 def descend(network: Network, run: Run, hooks: Hooks) -> None:
     """Minimise the mean negative log-likelihood plus what the hooks add, in place.
 
@@ -245,30 +209,8 @@ def descend(network: Network, run: Run, hooks: Hooks) -> None:
     >>> net.score(x, y) > 0.95
     True
     """
-    x = network.as_inputs(run.x)
-    y = network.as_targets(run.y, len(x))
-    epochs, N = run.budget.epochs, len(x)
-    rng = np.random.default_rng(run.seed)
-    optimizer = Adam(hooks.parameters(network))
-    n_steps = epochs * -(-N // run.budget.batch_size)
-    disable = None if run.progress is None else not run.progress
-    number = 0
-    for epoch in tqdm(range(epochs), desc="prune", disable=disable, leave=False):
-        rate, total = run.budget.learning_rate * (1 - epoch / epochs), 0.0
-        for batch in minibatches(N, run.budget.batch_size, rng):
-            step = Step(number, number / n_steps, rate, optimizer, N)
-            hooks.before(step, rng)
-            noise = rng if hooks.noisy else None
-            total += len(batch) * network.loss_and_gradient(x[batch], y[batch], noise)
-            hooks.add_gradients(step)
-            optimizer.step(rate)
-            hooks.after(step)
-            number += 1
-        # The last step may have broken what the sum has not seen: look once more.
-        total += network.loss.value(network.forward(x[batch]), y[batch])
-        if not np.isfinite(total):
-            raise DivergenceError(f"the loss is {total}", epoch=epoch, layer=None)
-        network.refit_likelihood(x, y, rng if hooks.noisy else None)
+    budget = run.budget
+    run.minimise(network, budget.epochs, budget.learning_rate, "prune", hooks)
 
 
 def warm_up(share: float, length: float) -> float:

@@ -27,8 +27,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tvbi_ref._validation import FloatArray, as_real
-from tvbi_ref.baselines.base import Hooks, Method, Run, Step, by_group, descend, prune_groups
+from tvbi_ref.baselines.base import Method, Run, by_group, descend, prune_groups
 from tvbi_ref.nets import Adam, Network, Parameter, WeightLayer
+from tvbi_ref.nets.training import Hooks, Step
 
 
 def group_norms(weight: FloatArray) -> FloatArray:

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from tvbi_ref._validation import FloatArray, as_count, as_real
-from tvbi_ref.baselines.base import Mask, Method, Run, Step, by_group, descend, prune_groups
-from tvbi_ref.baselines.sparse_vd import LogUniformKL, log_alpha
+from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref.baselines.base import Mask, Run, by_group, descend, prune_groups
+from tvbi_ref.baselines.sparse_vd import LogUniformKL, LogUniformMethod, log_alpha
 from tvbi_ref.nets import Conv2D, Layer, Network, Parameter, WeightLayer
 from tvbi_ref.nets.layers import LOG_VARIANCE_BOUNDS
+from tvbi_ref.nets.training import Step
 
 # The noise
 
@@ -193,27 +194,17 @@ class NormalJeffreysKL(LogUniformKL):
     def add_gradients(self, step: Step) -> None:
         """Add kappa/N (dKL(z) + dKL(w|z))."""
         super().add_gradients(step)
-        for layer in self.weight_layers:
-            d_mean, d_log_variance = standard_normal_kl_gradient(
-                layer.mean.value, layer.log_variance.value
-            )
-            layer.mean.grad += self.weight(step) * d_mean
-            layer.log_variance.grad += self.weight(step) * d_log_variance
+        self.add(step, self.weight_layers, standard_normal_kl_gradient)
 
 
 @dataclass(frozen=True)
-class GroupNormalJeffreys(Method):
+class GroupNormalJeffreys(LogUniformMethod):
     """Train q(z) q(w|z), drop groups by ln alpha, fold the scales in, fine-tune.
 
     Parameters
     ----------
-    strength : float >= 0
-        A factor for the KL divergence. 1 is the paper's objective; more prunes more.
-    threshold : float
-        A group is dropped if its ln alpha is at least so large. The paper reads it off a
-        histogram, layer by layer.
-    warmup : float in [0, 1]
-        The share of the steps over which the KL weight rises to its full value.
+    strength, threshold, warmup
+        As of `LogUniformMethod`; the paper reads the threshold off a histogram, layer by layer.
 
     Examples
     --------
@@ -226,15 +217,6 @@ class GroupNormalJeffreys(Method):
     >>> bool((mask.all(axis=1) | ~mask.any(axis=1)).all())  # whole inputs
     True
     """
-
-    strength: float = 1.0
-    threshold: float = 3.0
-    warmup: float = 0.5
-
-    def __post_init__(self) -> None:
-        as_real(self.strength, "strength", at_least=0)
-        as_real(self.threshold, "threshold")
-        as_real(self.warmup, "warmup", at_least=0, at_most=1)
 
     def prune(self, network: Network, run: Run) -> Network:
         """Train with noise on the groups, then drop those where ln alpha_g >= threshold."""

@@ -24,8 +24,9 @@ import numpy as np
 from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_choice, as_real
-from tvbi_ref.baselines.base import Hooks, Method, Run, Step, descend
+from tvbi_ref.baselines.base import Method, Run, descend
 from tvbi_ref.nets import Network, Parameter, WeightLayer
+from tvbi_ref.nets.training import Hooks, Step
 
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 

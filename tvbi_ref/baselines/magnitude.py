@@ -23,15 +23,14 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
 from tvbi_ref.baselines.base import (
-    Hooks,
     Method,
     Run,
-    Step,
     as_sparsity,
     descend,
     prune_largest,
 )
 from tvbi_ref.nets import Network
+from tvbi_ref.nets.training import Hooks, Step
 
 
 def magnitudes(network: Network) -> list[FloatArray]:

@@ -18,7 +18,7 @@ prunes where ln alpha >= 3: there the noise is 4.5 times the weight.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,14 @@ import numpy as np
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_real
-from tvbi_ref.baselines.base import Hooks, Method, Run, Step, descend, warm_up
+from tvbi_ref.baselines.base import Method, Run, descend, warm_up
 from tvbi_ref.nets import Network
+from tvbi_ref.nets.training import Hooks, Step
 
 K1, K2, K3 = 0.63576, 1.87320, 1.48695
+
+Gradient = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+"""Of (mu, ln sigma2), by each of the two."""
 
 TINY = 1e-16
 """Added to mu^2, so that ln alpha of a weight that is zero is a number."""
@@ -117,24 +121,54 @@ class LogUniformKL(Hooks):
 
     def add_gradients(self, step: Step) -> None:
         """Add kappa/N dKL."""
-        for layer in self.layers:
-            d_mean, d_log_variance = kl_gradient(layer.mean.value, layer.log_variance.value)
-            layer.mean.grad += self.weight(step) * d_mean
-            layer.log_variance.grad += self.weight(step) * d_log_variance
+        self.add(step, self.layers, kl_gradient)
+
+    def add(self, step: Step, layers: Sequence[Any], gradient: Gradient) -> None:
+        """Add kappa/N times a gradient by mu and ln sigma2 to those of some layers."""
+        kappa = self.weight(step)
+        for layer in layers:
+            d_mean, d_log_variance = gradient(layer.mean.value, layer.log_variance.value)
+            layer.mean.grad += kappa * d_mean
+            layer.log_variance.grad += kappa * d_log_variance
 
 
 @dataclass(frozen=True)
-class SparseVD(Method):
-    """Train q(w) under the log-uniform prior, prune by ln alpha, fine-tune the means.
+class LogUniformMethod(Method):
+    """What the methods with noise under a log-uniform prior ask for.
 
     Parameters
     ----------
     strength : float >= 0
         A factor for the KL divergence. 1 is the paper's objective; more prunes more.
     threshold : float
-        A weight is pruned if ln alpha is at least so large.
+        What has the noise, a weight or a group, is dropped if its ln alpha is at least so large.
     warmup : float in [0, 1]
         The share of the steps over which the KL weight rises to its full value.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is none, or out of range.
+    """
+
+    strength: float = 1.0
+    threshold: float = 3.0
+    warmup: float = 0.5
+
+    def __post_init__(self) -> None:
+        as_real(self.strength, "strength", at_least=0)
+        as_real(self.threshold, "threshold")
+        as_real(self.warmup, "warmup", at_least=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class SparseVD(LogUniformMethod):
+    """Train q(w) under the log-uniform prior, prune by ln alpha, fine-tune the means.
+
+    Parameters
+    ----------
+    strength, threshold, warmup
+        As of `LogUniformMethod`.
 
     Examples
     --------
@@ -146,15 +180,6 @@ class SparseVD(Method):
     >>> small.n_kept < small.n_weights
     True
     """
-
-    strength: float = 1.0
-    threshold: float = 3.0
-    warmup: float = 0.5
-
-    def __post_init__(self) -> None:
-        as_real(self.strength, "strength", at_least=0)
-        as_real(self.threshold, "threshold")
-        as_real(self.warmup, "warmup", at_least=0, at_most=1)
 
     def prune(self, network: Network, run: Run) -> Network:
         """Train q(w), then prune where ln alpha >= threshold."""

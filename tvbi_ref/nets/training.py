@@ -1,6 +1,12 @@
-"""Plain training at the posterior means: the dense baseline, and fine-tuning after pruning."""
+"""Plain training at the posterior means: the dense baseline, and fine-tuning after pruning.
+
+`Hooks` is the room for what a pruning method does before, during and after a step; the methods of
+`tvbi_ref.baselines` train by the same loop.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +16,51 @@ from tvbi_ref._validation import as_count, as_real
 from tvbi_ref.errors import DivergenceError
 from tvbi_ref.nets.network import Network, minibatches
 from tvbi_ref.nets.optimizers import Adam
+from tvbi_ref.nets.parameters import Parameter
+
+
+class Step(NamedTuple):
+    """Where `train` stands.
+
+    Parameters
+    ----------
+    number : int
+        Steps made before this one.
+    share : float
+        The same as a share of all steps, in [0, 1).
+    rate : float
+        The learning rate of this step.
+    optimizer : Adam
+        For its moments.
+    n_rows : int
+        N: the data term is a mean over rows, so that a KL divergence enters divided by N.
+    """
+
+    number: int
+    share: float
+    rate: float
+    optimizer: Adam
+    n_rows: int
+
+
+class Hooks:
+    """What a method adds to a step of `train`: nothing, unless it overrides something."""
+
+    noisy = False
+    """Whether the weights are drawn from q(w) in the forward pass."""
+
+    def parameters(self, network: Network) -> list[Parameter]:
+        """Return what the optimizer moves."""
+        return network.parameters()
+
+    def before(self, step: Step, rng: np.random.Generator) -> None:
+        """Prepare the forward pass."""
+
+    def add_gradients(self, step: Step) -> None:
+        """Add the gradients of the penalty to those of the data."""
+
+    def after(self, step: Step) -> None:
+        """Change the parameters when the optimizer has moved them."""
 
 
 def train(
@@ -23,11 +74,13 @@ def train(
     learning_rate: float = 1e-3,
     progress: bool | None = None,
     description: str = "train",
+    hooks: Hooks | None = None,
 ) -> list[float]:
     """Minimise the mean negative log-likelihood of the posterior MEANS, in place.
 
-    No prior and no noise; pruned weights stay zero. The learning rate falls linearly to
-    zero. For regression with a learned noise precision, that is refitted every epoch.
+    No prior and no noise, unless the hooks bring them; pruned weights stay zero. The learning
+    rate falls linearly to zero. For regression with a learned noise precision, that is refitted
+    every epoch.
 
     Parameters
     ----------
@@ -44,6 +97,8 @@ def train(
         Show a progress bar; by default only on a terminal.
     description : str
         The bar's label.
+    hooks : Hooks, optional
+        What is added to each step.
 
     Returns
     -------
@@ -71,9 +126,12 @@ def train(
     batch_size = as_count(batch_size, "batch_size", at_least=1)
     learning_rate = as_real(learning_rate, "learning_rate", above=0)
     rng = np.random.default_rng(as_count(seed, "seed"))
-    optimizer = Adam(network.parameters())
+    hooks = Hooks() if hooks is None else hooks
+    noise = rng if hooks.noisy else None
+    optimizer = Adam(hooks.parameters(network))
     losses: list[float] = []
     epoch_numbers = range(as_count(epochs, "epochs"))
+    n_steps, number = epochs * -(-len(rows) // batch_size), 0
     disable = None if progress is None else not progress
     for epoch in tqdm(epoch_numbers, desc=description, disable=disable, leave=False):
         good = network.state()
@@ -81,8 +139,13 @@ def train(
         total = 0.0
         with np.errstate(all="ignore"):  # overflow on the way to what is reported below
             for batch in minibatches(len(rows), batch_size, rng):
-                total += len(batch) * network.loss_and_gradient(rows[batch], targets[batch])
+                step = Step(number, number / n_steps, rate, optimizer, len(rows))
+                hooks.before(step, rng)
+                total += len(batch) * network.loss_and_gradient(rows[batch], targets[batch], noise)
+                hooks.add_gradients(step)
                 optimizer.step(rate)
+                hooks.after(step)
+                number += 1
             losses.append(total / len(rows))
             # The last step may have broken what the sum has not seen: look once more.
             after = network.loss.value(network.forward(rows[batch]), targets[batch])
@@ -91,5 +154,5 @@ def train(
             raise DivergenceError(
                 f"the loss is {losses[-1] + after}", epoch=epoch, layer=None, last_good=network
             )
-        network.refit_likelihood(rows, targets)
+        network.refit_likelihood(rows, targets, noise)
     return losses
