@@ -1,4 +1,4 @@
-"""What the benchmark scripts share: calls timed in turns, so that they can be compared."""
+"""What the benchmark scripts share: a call timed alone, and several in turns to be compared."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ def seconds(call: Callable[[], object]) -> float:
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
+
+
+def median_seconds(call: Callable[[], object], repeats: int = 5) -> float:
+    """Return the median time of a call after one that is not counted."""
+    call()
+    return statistics.median(seconds(call) for _ in range(repeats))
 
 
 def in_turns(calls: Mapping[str, Callable[[], object]], rounds: int = 15) -> dict[str, Times]:

@@ -9,12 +9,12 @@ installed is left out and said so.
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 
 import numpy as np
+from _timing import median_seconds
 
 from tvbi_ref.module_b import GridSupport
 from tvbi_ref.module_b.grid import grid_sweeps, grid_sweeps_numpy
@@ -23,17 +23,6 @@ LAYER = (784, 300)
 SMALL = (24, 12)
 FIELD, J_ROW, J_COL = -4.0, 0.1, 0.5
 SWEEPS = 20
-
-
-def median_seconds(function: Callable[[], object], repeats: int = 5) -> float:
-    """Return the median time of a call after one call that is not counted."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def evidence(shape: tuple[int, int]) -> np.ndarray:

@@ -37,6 +37,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from _timing import median_seconds
 
 from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
 from tvbi_ref.nets import convolution
@@ -270,17 +271,6 @@ def product_flops(network: nets.Network) -> int:
         if layer in network.weight_layers:
             sizes.append(layer.mean.value.size * math.prod(x.shape[2:]))
     return 2 * BATCH * (6 * sum(sizes) - 2 * sizes[0])
-
-
-def median_seconds(function: Callable[[], object], repeats: int) -> float:
-    """Return the median time of a call after one that is not counted."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
 
 
 def large_product() -> Callable[[], object]:

@@ -22,15 +22,20 @@ def write_rows(name: str, rows: Sequence[dict[str, Any]], settings: str) -> None
     """Write rows as figures/NAME.csv, with the settings and the versions in comment lines."""
     text = io.StringIO()
     text.write(f"# {settings}\n")
-    text.write(
-        f"# tvbi_ref {tvbi_ref.__version__}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}\n"
-    )
+    text.write(f"# {versions()}\n")
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     with atomic_write(HERE / f"{name}.csv") as file:
         file.write(text.getvalue().encode())
+
+
+def versions() -> str:
+    """Return what a result was made with."""
+    return (
+        f"tvbi_ref {tvbi_ref.__version__}, Python {platform.python_version()}, "
+        f"NumPy {np.__version__}, Numba {numba.__version__}"
+    )
 
 
 def mean_and_range(values: Sequence[float]) -> str:

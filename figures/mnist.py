@@ -18,19 +18,16 @@ from __future__ import annotations
 
 import datetime
 import json
-import platform
 import sys
 import time
 from typing import Any
 
 import matplotlib as mpl
-import numba
 import numpy as np
-from _common import HERE, write_rows
+from _common import HERE, versions, write_rows
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-import tvbi_ref
 from tvbi_ref import cli, experiment, plots
 from tvbi_ref._files import atomic_write
 from tvbi_ref.compress import compress, index_bits, support_masks
@@ -101,14 +98,6 @@ def measured(outcome: experiment.Outcome) -> dict[str, Any]:
 def shuffled(mask: Any) -> Any:
     """Return as many kept weights in random places."""
     return np.random.default_rng(0).permutation(mask.ravel()).reshape(mask.shape)
-
-
-def versions() -> str:
-    """Return what the run was made with."""
-    return (
-        f"tvbi_ref {tvbi_ref.__version__}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}"
-    )
 
 
 def save(name: str, row: dict[str, Any], network: Any) -> None:

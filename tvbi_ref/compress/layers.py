@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -388,12 +388,12 @@ class KernelWeights(NamedTuple):
         return cls(pointers, channels, rows, columns, kernels[filters, channels, rows, columns])
 
 
-def products(layers: Iterable[SparseLayer | Layer], shape: tuple[int, ...]) -> int:
+def products(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> int:
     """Return how many products of a stored weight and a number one input takes.
 
     Parameters
     ----------
-    layers : iterable of SparseLayer or Layer
+    layers : sequence of SparseLayer or Layer
     shape : (I,) or (C, H, W)
         Of the input.
 
@@ -405,7 +405,28 @@ def products(layers: Iterable[SparseLayer | Layer], shape: tuple[int, ...]) -> i
     >>> products([layer, MaxPool(2)], (1, 4, 5))
     32
     """
-    total = 0
+    stored = [layer.weights.values.size for layer in layers if isinstance(layer, SparseLayer)]
+    return sum(n * places for n, places in zip(stored, positions(layers, shape), strict=True))
+
+
+def positions(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> list[int]:
+    """Return of each weight layer at how many places of one input its weights are used.
+
+    Parameters
+    ----------
+    layers : sequence of SparseLayer or Layer
+    shape : (I,) or (C, H, W)
+        Of the input.
+
+    Examples
+    --------
+    >>> weights, zero = Dense.from_dense(np.array([[-1.0, 1.0]])), np.zeros(1)
+    >>> layer = SparseConv(weights=weights, bias=zero, bias_variance=zero,
+    ...                    shape=(1, 1, 1, 2), stride=1, padding=0, layout="blocks")
+    >>> positions([layer], (1, 4, 5))  # a pixel that comes out is a place
+    [16]
+    """
+    places = []
     for layer in layers:
         if isinstance(layer, SparseConv):
             _, *sides = layer._output_shape(np.broadcast_to(np.float32(0), (1, *shape)))
@@ -413,9 +434,8 @@ def products(layers: Iterable[SparseLayer | Layer], shape: tuple[int, ...]) -> i
         elif isinstance(layer, MaxPool | AveragePool):
             shape = (shape[0], *(side // layer.size for side in shape[1:]))
         if isinstance(layer, SparseLayer):
-            places = math.prod(shape[1:]) if isinstance(layer, SparseConv) else 1
-            total += layer.weights.values.size * places
-    return total
+            places.append(math.prod(shape[1:]) if isinstance(layer, SparseConv) else 1)
+    return places
 
 
 def columns_of_step(layer: Layer, x: FloatArray) -> FloatArray:

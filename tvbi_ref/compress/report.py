@@ -8,7 +8,6 @@ a run of the same method without couplings, which the caller brings.
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from tvbi_ref._validation import FloatArray, as_count, as_real
 from tvbi_ref.compress.coding import MAX_NAME_BITS, codebook, deep_compression_size, stream_size
 from tvbi_ref.compress.formats import FORMATS, Coded, Format
 from tvbi_ref.compress.latency import Machine, Timing, machine, race
-from tvbi_ref.compress.layers import SparseLayer
+from tvbi_ref.compress.layers import positions
 from tvbi_ref.compress.network import CompressedNetwork
 from tvbi_ref.compress.precision import Precision, accuracy_by_bits, choose_bits, quantise
 from tvbi_ref.compress.report_text import as_text
@@ -350,7 +349,7 @@ def report(
     as_count(seed, "seed")
     as_real(seconds, "seconds", at_least=0)
     inputs = _some_inputs(network, x, seed)
-    positions = _positions(network, inputs[:1])
+    places = positions(network.layers, network.as_inputs(inputs[:1]).shape[1:])
     matrices = _matrices(network)
     shuffled = _shuffle(matrices, seed)
     others = None if control is None else _matrices(control)
@@ -364,12 +363,12 @@ def report(
         n_inputs=network.kept_inputs.size,
         whole=None if whole is None else _counts(whole),
         uncertainty_bytes=network.uncertainty_nbytes,
-        layers=_layer_sizes(network, positions, grids),
+        layers=_layer_sizes(network, places, grids),
         formats=[_format_size(name, network, shared, shuffled, others) for name in FORMATS],
         kept=_regularity(matrices),
         shuffled=_regularity(shuffled),
         control=None if others is None else _regularity(others),
-        work=_work(network, whole, positions),
+        work=_work(network, whole, places),
         scores=None
         if y is None
         else Scores(
@@ -443,18 +442,18 @@ def _regularity(matrices: Sequence[FloatArray]) -> Regularity:
 
 
 def _layer_sizes(
-    network: CompressedNetwork, positions: Sequence[int], grids: Sequence[Precision] | None
+    network: CompressedNetwork, places: Sequence[int], grids: Sequence[Precision] | None
 ) -> list[LayerSize]:
-    bits = [None] * len(positions) if grids is None else [grid.bits for grid in grids]
+    bits = [None] * len(places) if grids is None else [grid.bits for grid in grids]
     return [
         LayerSize(
             shape=layer.weights.shape,
             kept=layer.weights.kept,
-            positions=places,
+            positions=each,
             bits=width,
             **asdict(_regularity([layer.weights.to_dense()])),
         )
-        for layer, places, width in zip(network.weight_layers, positions, bits, strict=True)
+        for layer, each, width in zip(network.weight_layers, places, bits, strict=True)
     ]
 
 
@@ -519,9 +518,9 @@ def _bits_a_weight(weights: Sequence[Format], coded: Sequence[Coded] | None = No
     return (sum(sizes) - values) / kept if kept else 0.0
 
 
-def _work(network: CompressedNetwork, whole: Network | None, positions: Sequence[int]) -> Work:
+def _work(network: CompressedNetwork, whole: Network | None, places: Sequence[int]) -> Work:
     def total(weights: list[int]) -> int:
-        return sum(n * places for n, places in zip(weights, positions, strict=True))
+        return sum(n * times for n, times in zip(weights, places, strict=True))
 
     matrices = [layer.weights for layer in network.weight_layers]
     before = [] if whole is None else [layer.mean.value.size for layer in whole.weight_layers]
@@ -530,16 +529,6 @@ def _work(network: CompressedNetwork, whole: Network | None, positions: Sequence
         dense=total([each.shape[0] * each.shape[1] for each in matrices]),
         whole=total(before) if before else None,
     )
-
-
-def _positions(network: CompressedNetwork, x: FloatArray) -> list[int]:
-    """Return of each weight layer at how many places of an input its weights are used."""
-    positions, x = [], network.as_inputs(x)
-    for layer in network.with_format("dense").layers:
-        x = layer.forward(x)
-        if isinstance(layer, SparseLayer):
-            positions.append(math.prod(x.shape[2:]))  # the pixels that come out; of a row, 1
-    return positions
 
 
 # Precision and scores

@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref.compress.coding import entropy
 
+IntArray = NDArray[np.int64]
+
 
 class Runs(NamedTuple):
     """The runs of a mask in reading order."""
@@ -55,16 +57,46 @@ def find_runs(mask: ArrayLike) -> Runs:
     >>> find_runs(np.array([[True, False], [True, True], [False, True]]))
     Runs(gaps=array([0, 2]), lengths=array([2, 2]))
     """
-    columns = as_mask(mask).T
-    # One zero after each column keeps a run from going on in the next one.
-    padded = np.pad(columns, ((0, 0), (0, 1))).ravel().astype(np.int8)
-    edges = np.diff(padded, prepend=0)
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    columns_before = starts // (columns.shape[1] + 1)
-    previous = np.concatenate([[0], ends[:-1]])
-    previous_columns = np.concatenate([[0], columns_before[:-1]])
-    gaps = starts - previous - (columns_before - previous_columns)
-    return Runs(gaps, ends - starts)
+    kept = as_mask(mask).T
+    columns, starts, lengths = column_runs(kept)
+    return Runs(gaps_before(columns * kept.shape[1] + starts, lengths), lengths)
+
+
+def column_runs(kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return neuron, start and length of every run.
+
+    Parameters
+    ----------
+    kept : ndarray of bool (J, I)
+        A row for each neuron.
+
+    Examples
+    --------
+    >>> column_runs(np.array([[False, True, True, False, True], [False] * 5]))
+    (array([0, 0]), array([1, 4]), array([2, 1]))
+    """
+    edges = np.diff(np.pad(kept, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    columns, starts = np.nonzero(edges == 1)
+    _, ends = np.nonzero(edges == -1)
+    return columns, starts, ends - starts
+
+
+def gaps_before(first: IntArray, lengths: NDArray[np.integer[Any]]) -> IntArray:
+    """Return how many places lie between the end of each run and the next one's beginning.
+
+    Parameters
+    ----------
+    first : ndarray of int (N,)
+        Where each run begins in reading order; in a type that holds sums of them.
+    lengths : ndarray of int (N,)
+
+    Examples
+    --------
+    >>> gaps_before(np.array([1, 4]), np.array([2, 1]))
+    array([1, 1])
+    """
+    ends = first + lengths
+    return first - np.concatenate([[0], ends[:-1]])[: first.size]
 
 
 def mean_run(masks: list[Any]) -> float:

@@ -294,7 +294,15 @@ class Dense(WeightLayer):
         self.log_variance.grad *= self._S  # by ln sigma2, the chain rule
 
 
-class ReLU:
+class PlainLayer:
+    """A layer without parameters."""
+
+    def parameters(self) -> list[Parameter]:
+        """Return nothing: there is nothing to train."""
+        return []
+
+
+class ReLU(PlainLayer):
     """max(x, 0), elementwise; the derivative at 0 is taken as 0.
 
     Examples
@@ -302,10 +310,6 @@ class ReLU:
     >>> ReLU().forward(np.array([[-1.0, 2.0]]))
     array([[0., 2.]])
     """
-
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return max(x, 0)."""
@@ -317,7 +321,7 @@ class ReLU:
         return grad * self._positive
 
 
-class LeakyReLU:
+class LeakyReLU(PlainLayer):
     """x where x > 0, else leak * x.
 
     Parameters
@@ -333,10 +337,6 @@ class LeakyReLU:
     def __init__(self, leak: float = 0.01) -> None:
         self.leak = as_real(leak, "leak", above=0, below=1)
 
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
-
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return x or leak * x."""
         self._slope = np.where(x > 0, 1.0, self.leak).astype(x.dtype)
@@ -347,7 +347,7 @@ class LeakyReLU:
         return grad * self._slope
 
 
-class Tanh:
+class Tanh(PlainLayer):
     """tanh(x), elementwise: the squashing of the first LeNets, and smooth.
 
     Examples
@@ -355,10 +355,6 @@ class Tanh:
     >>> Tanh().forward(np.array([[0.0, 100.0]]))
     array([[0., 1.]])
     """
-
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return tanh(x)."""
@@ -370,7 +366,7 @@ class Tanh:
         return grad * (1 - self._output * self._output)
 
 
-class Flatten:
+class Flatten(PlainLayer):
     """Images to rows, (B, C, H, W) to (B, C H W): channel by channel, each row by row.
 
     Examples
@@ -381,10 +377,6 @@ class Flatten:
     >>> flatten.backward(np.ones((5, 24))).shape
     (5, 2, 3, 4)
     """
-
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return x with one axis for all but the first."""

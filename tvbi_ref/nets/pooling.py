@@ -15,11 +15,18 @@ import numpy as np
 
 from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref.nets.layers import PlainLayer
 from tvbi_ref.nets.local_reparam import _require_axes, _require_shape
-from tvbi_ref.nets.parameters import Parameter
 
 
-class MaxPool:
+class _Tiles(PlainLayer):
+    """What is asked of tiles: the length of a side."""
+
+    def __init__(self, size: int = 2) -> None:
+        self.size = as_count(size, "size", at_least=1)
+
+
+class MaxPool(_Tiles):
     """The maximum of every tile. Of equal maxima the first, in reading order, is the one.
 
     Only the one gets the gradient: a subgradient, and what the tests hold. Behind a ReLU ties
@@ -39,13 +46,6 @@ class MaxPool:
     array([[[[10.,  0., 20.,  0.],
              [ 0.,  0.,  0.,  0.]]]])
     """
-
-    def __init__(self, size: int = 2) -> None:
-        self.size = as_count(size, "size", at_least=1)
-
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return the maxima, (B, C, H, W) to (B, C, H/size, W/size).
@@ -71,7 +71,7 @@ class MaxPool:
         return d_x
 
 
-class AveragePool:
+class AveragePool(_Tiles):
     """The mean of every tile.
 
     Parameters
@@ -88,13 +88,6 @@ class AveragePool:
     array([[[[0.5, 0.5],
              [0.5, 0.5]]]])
     """
-
-    def __init__(self, size: int = 2) -> None:
-        self.size = as_count(size, "size", at_least=1)
-
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
 
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return the means, (B, C, H, W) to (B, C, H/size, W/size).

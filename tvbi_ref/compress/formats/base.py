@@ -208,8 +208,8 @@ class Format(ABC):
 
     def _product(self, x: FloatArray, bias: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
         """Return x @ W + bias."""
-        work = self.values.size * len(x)
-        return by_columns(x, lambda part: self.columns(part, bias.astype(dtype)), dtype, work)
+        work, bias = self.values.size * len(x), bias.astype(dtype)
+        return by_columns(x, lambda part: self._columns(part, bias), dtype, work)
 
     def columns(self, x: FloatArray, bias: FloatArray) -> FloatArray:
         """Return W^T x + b, features first: the layout in which a network keeps activations.

@@ -21,8 +21,8 @@ from tvbi_ref.compress.formats.base import (
     require_length,
     require_pointers,
 )
-from tvbi_ref.compress.formats.clusters import column_runs
 from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.sizes import column_runs
 
 
 class Tile(NamedTuple):

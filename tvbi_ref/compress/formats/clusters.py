@@ -22,6 +22,7 @@ from tvbi_ref.compress.formats.base import (
     require_pointers,
 )
 from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.sizes import column_runs, gaps_before
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +81,7 @@ class Clusters(Format):
 
     def _gaps(self) -> NDArray[np.int64]:
         """Return the zeros before each run in reading order."""
-        first = owners(self.pointers) * self.shape[0] + self.starts
-        end = first + self.lengths
-        return first - np.concatenate([[0], end[:-1]])[: first.size]
+        return gaps_before(owners(self.pointers) * self.shape[0] + self.starts, self.lengths)
 
     def _validate(self) -> None:
         I, J = self.shape
@@ -102,22 +101,3 @@ class Clusters(Format):
             array.astype(np.int64) for array in (self.pointers, self.starts, self.lengths)
         )
         return Runs(pointers, starts, lengths, self.values)
-
-
-def column_runs(kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray, IntArray]:
-    """Return neuron, start and length of every run.
-
-    Parameters
-    ----------
-    kept : ndarray of bool (J, I)
-        A row for each neuron.
-
-    Examples
-    --------
-    >>> column_runs(np.array([[False, True, True, False, True], [False] * 5]))
-    (array([0, 0]), array([1, 4]), array([2, 1]))
-    """
-    edges = np.diff(np.pad(kept, ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    columns, starts = np.nonzero(edges == 1)
-    _, ends = np.nonzero(edges == -1)
-    return columns, starts, ends - starts
