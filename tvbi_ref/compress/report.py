@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
-from tvbi_ref.compress.coding import MAX_NAME_BITS, codebook, deep_compression_size, stream_size
+from tvbi_ref.compress.coding import MAX_NAME_BITS, stream_size
 from tvbi_ref.compress.formats import FORMATS, Coded, Format
 from tvbi_ref.compress.latency import Machine, Timing, machine, race
 from tvbi_ref.compress.layers import positions
 from tvbi_ref.compress.network import CompressedNetwork
 from tvbi_ref.compress.precision import Precision, accuracy_by_bits, choose_bits, quantise
 from tvbi_ref.compress.report_text import as_text
+from tvbi_ref.compress.sharing import Shared, share_values
 from tvbi_ref.compress.sizes import entropy_bound, find_runs, index_bits, mean_run
 from tvbi_ref.nets import Network
 
@@ -354,7 +355,7 @@ def report(
     shuffled = _shuffle(matrices, seed)
     others = None if control is None else _matrices(control)
     grids = _choose(network)
-    shared = None if grids is None else _share(network, grids)
+    shared = None if grids is None else share_values(network, _name_bits(grids))
     return CompressionReport(
         network=repr(network),
         n_weights=network.n_weights,
@@ -468,7 +469,7 @@ def _counts(whole: Network) -> dict[str, Any]:
 def _format_size(
     name: str,
     network: CompressedNetwork,
-    shared: _Shared | None,
+    shared: Shared | None,
     shuffled: Sequence[FloatArray],
     control: Sequence[FloatArray] | None,
 ) -> FormatSize:
@@ -534,24 +535,6 @@ def _work(network: CompressedNetwork, whole: Network | None, places: Sequence[in
 # Precision and scores
 
 
-class _Shared(NamedTuple):
-    """A network with few values in each layer, and the bits of their names."""
-
-    network: CompressedNetwork
-    bits: list[int]
-
-    def nbytes_as(self, format: str) -> int:
-        """Return its size as in Deep Compression, everything charged."""
-        small = self.network.with_format(format)
-        inputs = None if small.kept_inputs.all() else small.inputs
-        sizes = [
-            deep_compression_size([layer.weights], [layer.bias], bits)
-            for layer, bits in zip(small.weight_layers, self.bits, strict=True)
-        ]
-        sizes.append(deep_compression_size([], [], 1, inputs))
-        return -(-sum(size.total for size in sizes) // 8)
-
-
 def _choose(network: CompressedNetwork) -> list[Precision] | None:
     """Return the precision that each layer's posterior asks for, None if it is not known."""
     if any(layer.variances is None for layer in network.weight_layers):
@@ -562,14 +545,9 @@ def _choose(network: CompressedNetwork) -> list[Precision] | None:
     ]
 
 
-def _share(network: CompressedNetwork, grids: Sequence[Precision]) -> _Shared:
-    """Return the network with as many values in a layer as its grid has points."""
-    matrices, bits = _matrices(network), [min(grid.bits, MAX_NAME_BITS) for grid in grids]
-    for matrix, width in zip(matrices, bits, strict=True):
-        kept = matrix != 0
-        if kept.any():
-            matrix[kept] = codebook(matrix[kept], width).values
-    return _Shared(network.with_weights(matrices), bits)
+def _name_bits(grids: Sequence[Precision]) -> list[int]:
+    """Return so many bits that a layer shares as many values as its grid has points."""
+    return [min(grid.bits, MAX_NAME_BITS) for grid in grids]
 
 
 def _plain_scores(
