@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
-import tvbi_ref
 from tvbi_ref._files import atomic_write
+from tvbi_ref.study.jobs import versions
 
 HERE = Path(__file__).parent
 
@@ -28,14 +26,6 @@ def write_rows(name: str, rows: Sequence[dict[str, Any]], settings: str) -> None
     writer.writerows(rows)
     with atomic_write(HERE / f"{name}.csv") as file:
         file.write(text.getvalue().encode())
-
-
-def versions() -> str:
-    """Return what a result was made with."""
-    return (
-        f"tvbi_ref {tvbi_ref.__version__}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}"
-    )
 
 
 def mean_and_range(values: Sequence[float]) -> str:

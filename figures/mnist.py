@@ -24,13 +24,14 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from _common import HERE, versions, write_rows
+from _common import HERE, write_rows
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tvbi_ref import cli, experiment, plots
 from tvbi_ref._files import atomic_write
 from tvbi_ref.compress import compress, index_bits, support_masks
+from tvbi_ref.study.jobs import versions
 
 RUNS = HERE / "mnist"
 NETS = {"lenet_300_100": "LeNet-300-100", "lenet5_caffe": "LeNet-5-Caffe"}

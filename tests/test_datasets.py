@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import struct
 import threading
 from functools import partial
@@ -691,15 +690,8 @@ def test_damaged_boston_is_refused_and_named(places, small_boston, damage, messa
 # --- The real files, where they are -------------------------------------------------------
 
 
-def need(file):
-    folder = os.environ.get("TVBI_DATA")
-    if not folder or not (Path(folder) / file).is_file():
-        pytest.skip(f"needs {file} in $TVBI_DATA ({folder or 'not set'})")
-
-
 @pytest.mark.data("mnist")
 def test_mnist_is_the_known_one():
-    need("mnist/train-images-idx3-ubyte.gz")
     data = load_mnist(download=False)
     assert repr(data).startswith("Dataset('mnist': 60000 train, 10000 test; 784 features (28, 28)")
     np.testing.assert_array_equal(data.y_test[:10], [7, 2, 1, 0, 4, 1, 4, 9, 5, 9])
@@ -710,7 +702,6 @@ def test_mnist_is_the_known_one():
 
 @pytest.mark.data("boston")
 def test_boston_is_the_known_one():
-    need("boston.csv")
     data = load_boston(download=False)
     assert (len(data.x_train), len(data.x_test)) == (455, 51)
     medv = np.vstack([data.y_train, data.y_test])

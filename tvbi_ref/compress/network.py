@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import entr
+from scipy.special import entr, log_softmax, logsumexp
 
 from tvbi_ref._validation import FloatArray, as_choice, as_count, as_float_array, as_real
 from tvbi_ref.compress.columns import by_columns
@@ -362,6 +362,41 @@ class CompressedNetwork:
         return self.loss.score(
             output, self.loss.as_targets(y, len(output), self.widths[-1], self.dtype)
         )
+
+    def log_likelihood(self, x: ArrayLike, y: ArrayLike, *, draws: int = 0, seed: int = 0) -> float:
+        """Return the mean of ln p(y | x) over the rows, what a calibrated prediction maximises.
+
+        Parameters
+        ----------
+        x : array_like (n, n_inputs) or (n, C, H, W)
+        y : array_like
+            Labels (n,), or targets (n, n_outputs).
+        draws : int
+            p(y | x) is averaged over so many networks drawn from q(w); 0 for the one network at
+            the posterior means.
+        seed : int
+            Of the draws.
+
+        Examples
+        --------
+        >>> from tvbi_ref import nets
+        >>> small = compress(nets.mlp([4, 2], seed=0))
+        >>> round(small.log_likelihood(np.zeros((3, 4)), [0, 1, 1]), 3)  # ln 1/2
+        -0.693
+        """
+        means = [self.predict(x)]
+        if as_count(draws, "draws"):
+            means = list(self._outputs(x, draws, seed))
+        targets = self.loss.as_targets(y, len(means[0]), self.widths[-1], self.dtype)
+        densities = [self._log_density(mean.astype(np.float64), targets) for mean in means]
+        return float(np.mean(logsumexp(densities, axis=0) - math.log(len(densities))))
+
+    def _log_density(self, mean: FloatArray, y: NDArray[Any]) -> FloatArray:
+        """Return ln p(y | output) of every row."""
+        if isinstance(self.loss, SoftmaxCrossEntropy):
+            return log_softmax(mean, axis=1)[np.arange(len(y)), y]
+        density: FloatArray = self._noise("log_likelihood").logpdf(y - mean)
+        return density.sum(axis=1)
 
     def check_against(self, network: Network, x: ArrayLike) -> float:
         """Return the largest difference from another network's outputs on `x`.
