@@ -7,8 +7,7 @@ beside this file. About a minute. Times are this machine's; the flat lines are t
 
 from __future__ import annotations
 
-import statistics
-import time
+import sys
 from collections.abc import Callable
 
 import matplotlib as mpl
@@ -19,6 +18,9 @@ from matplotlib.figure import Figure
 from tvbi_ref import plots
 from tvbi_ref.module_b import ChainSupport, NeuronSupport
 from tvbi_ref.module_b.grid import grid_sweeps, grid_sweeps_numpy
+
+sys.path.append(str(HERE.parent / "benchmarks"))
+from _timing import median_seconds
 
 SHAPES = ((100, 100), (250, 160), (784, 300), (1000, 1000), (2500, 1600), (4000, 2500))
 SWEEPS = 4
@@ -31,17 +33,6 @@ LOOK = {
 }
 
 
-def seconds(function: Callable[[], object], repeats: int = 7) -> float:
-    """Return the median time of a call."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
 def costs(shape: tuple[int, int]) -> dict[str, float]:
     """Return nanoseconds a weight of each method on a layer of `shape`."""
     l = np.random.default_rng(0).normal(-1.0, 3.0, shape)
@@ -49,14 +40,18 @@ def costs(shape: tuple[int, int]) -> dict[str, float]:
     t_row, t_col = np.exp(0.2), np.exp(1.0)
 
     def sweeps(function: Callable[..., None]) -> float:
-        return seconds(lambda: function(odds, messages, t_row, t_col, 0.0, residuals)) / SWEEPS
+        return (
+            median_seconds(lambda: function(odds, messages, t_row, t_col, 0.0, residuals)) / SWEEPS
+        )
 
     copy = np.empty_like(l)
     times = {
         "grid, one sweep": sweeps(grid_sweeps),
-        "chains, exact pass": seconds(lambda: ChainSupport(0.05, 0.4).extrinsic(l)),
-        "neuron groups, exact pass": seconds(lambda: NeuronSupport(0.3, 0.4, 0.02).extrinsic(l)),
-        "copying one number": seconds(lambda: np.copyto(copy, l)),
+        "chains, exact pass": median_seconds(lambda: ChainSupport(0.05, 0.4).extrinsic(l)),
+        "neuron groups, exact pass": median_seconds(
+            lambda: NeuronSupport(0.3, 0.4, 0.02).extrinsic(l)
+        ),
+        "copying one number": median_seconds(lambda: np.copyto(copy, l)),
     }
     if l.size <= 1e6:  # beyond, the twin only waits for memory
         times["grid, one sweep, NumPy twin"] = sweeps(grid_sweeps_numpy)
