@@ -37,6 +37,8 @@ _HOME = {
     "Tiles": "module_b",
     "TurboResult": "turbo",
     "TurboVBI": "turbo",
+    "TurboVBIClassifier": "estimators",
+    "TurboVBIRegressor": "estimators",
     "UniquenessWarning": "errors",
     "load_network": "checkpoint",
     "prune": "compress",
@@ -51,12 +53,14 @@ _MODULES = (
     "compress",
     "datasets",
     "equations",
+    "estimators",
     "experiment",
     "module_a",
     "module_b",
     "nets",
     "plots",
     "prior",
+    "study",
     "turbo",
 )
 
@@ -68,12 +72,14 @@ if TYPE_CHECKING:
     from tvbi_ref import checks as checks
     from tvbi_ref import datasets as datasets
     from tvbi_ref import equations as equations
+    from tvbi_ref import estimators as estimators
     from tvbi_ref import experiment as experiment
     from tvbi_ref import module_a as module_a
     from tvbi_ref import module_b as module_b
     from tvbi_ref import nets as nets
     from tvbi_ref import plots as plots
     from tvbi_ref import prior as prior
+    from tvbi_ref import study as study
     from tvbi_ref import turbo as turbo
     from tvbi_ref.checkpoint import load_network, save_network  # noqa: F401
     from tvbi_ref.compress import (  # noqa: F401
@@ -89,6 +95,7 @@ if TYPE_CHECKING:
         NonFiniteError,
         UniquenessWarning,
     )
+    from tvbi_ref.estimators import TurboVBIClassifier, TurboVBIRegressor  # noqa: F401
     from tvbi_ref.gamma import Gamma  # noqa: F401
     from tvbi_ref.module_b import (  # noqa: F401
         ChainSupport,
