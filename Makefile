@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV   := .venv
 DEV    := .venv-dev
+BOOK   := .venv-book
 OUT    ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint figures exercises bench lock clean
+.PHONY: help demo test lab lint figures exercises lessons book bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -18,13 +19,20 @@ $(VENV)/.done: requirements.lock pyproject.toml
 $(DEV)/.done: requirements-dev.lock pyproject.toml
 	@$(call setup,$(DEV),requirements-dev.lock)
 
+$(BOOK)/.done: book/requirements.lock
+	@$(call packages,$(BOOK),book/requirements.lock) && touch $(BOOK)/.done
+
 define setup
+$(call packages,$(1),$(2)) \
+	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . \
+	&& touch $(1)/.done
+endef
+
+define packages
 $(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Try: make PYTHON=python3.12 ..." % v[:2])' \
 	&& echo "setting up $(1) from $(2) ..." \
 	&& $(PYTHON) -m venv --clear $(1) \
-	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2) \
-	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e . \
-	&& touch $(1)/.done
+	&& $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 endef
 
 demo: $(VENV)/.done  ## Turbo-VBI on digits: table, pictures and the small model in demo/
@@ -48,6 +56,15 @@ exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the t
 	$(DEV)/bin/python docs/make_coverage.py
 	$(DEV)/bin/python notebooks/make_exercises.py
 
+lessons: $(DEV)/.done  ## execute the lessons anew, in place
+	set -e; for lesson in notebooks/[0-9]*.ipynb; do echo $$lesson; \
+		$(DEV)/bin/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \
+		--ExecutePreprocessor.store_widget_state=False $$lesson; done
+
+book: $(BOOK)/.done  ## the lessons as web pages in book/_build/html, to be read without a network
+	$(BOOK)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
+		--path-output book --warningiserror --keep-going
+
 bench: $(DEV)/.done  ## benchmarks (speed and memory; compile time apart)
 	$(DEV)/bin/python -m pytest benchmarks -o python_files="bench_*.py" --benchmark-sort=name \
 		--benchmark-columns=median,iqr,rounds
@@ -58,6 +75,8 @@ LOCK = uv pip compile pyproject.toml requirements-build.in --universal --python-
 lock:
 	$(LOCK) -o requirements.lock
 	$(LOCK) --extra test --extra bench --extra lint --extra notebooks -o requirements-dev.lock
+	uv pip compile book/requirements.in --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --upgrade -o book/requirements.lock
 
 clean:  ## remove the environments and what the commands wrote
-	rm -rf $(VENV) $(DEV) $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEV) $(BOOK) $(OUT) book/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
+import yaml
 
 from tvbi_ref.equations import EQUATIONS
 
@@ -40,6 +41,14 @@ def prose(path: Path) -> str:
 
 def test_there_are_lessons():
     assert len(LESSONS) >= 1
+
+
+def test_the_book_has_every_lesson_in_its_order():
+    contents = yaml.safe_load((FOLDER.parent / "book" / "_toc.yml").read_text())
+    pages = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    lessons = [f"notebooks/{path.stem}" for path in LESSONS]
+    assert [page for page in pages if page.startswith("notebooks/")] == lessons
+    assert [page for page in pages if not any((FOLDER.parent).glob(f"{page}.*"))] == []
 
 
 @every_lesson

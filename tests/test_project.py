@@ -159,7 +159,9 @@ def test_environment_yml_and_pyproject_are_in_step():
     assert environment["dependencies"][-1] == {"pip": ["-e ."]}
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "requirements-dev.lock", "book/requirements.lock"]
+)
 def test_the_locks_are_hashed_and_name_no_host(lock):
     text = (ROOT / lock).read_text()
     assert "://" not in text
