@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tvbi_ref.compress import columns, layers
 from tvbi_ref.compress.formats import FORMATS, Clusters, Dense
 from tvbi_ref.compress.formats.plan import LONG_RUN, SLIDING_RUN, Plan, by_first_input
-from tvbi_ref.compress.kernels import ALIGNMENT, LANES, aligned
+from tvbi_ref.compress.kernels import ALIGNMENT, aligned
+from tvbi_ref.compress.vectors import LANES
 from tvbi_ref.nets import AveragePool, Flatten, LeakyReLU, MaxPool, ReLU, Tanh
 from tvbi_ref.nets.kernel_matrix import to_matrix
 from tvbi_ref.nets.local_reparam import correlate

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.compress.kernels import LANES, aligned
+from tvbi_ref.compress.kernels import aligned
+from tvbi_ref.compress.vectors import LANES
 from tvbi_ref.nets.halves import LARGE, in_halves
 
 ROWS, IMAGES = 128, 16

@@ -11,11 +11,11 @@ all of them. Three loops are all there is:
 * `dot_runs` for a single input and runs of weights: one lookup a run, and inside of it two
   streams side by side.
 
-What they do inside, `add_rows`, `rows_dot` and `runs_dot`, stands here twice: in NumPy, to be read
-and for runs without the compiler, and in the compiler's own language, by `Code`. Numba's loops
-over the same arrays take two to four times as long: they cannot know that sums and inputs are
-apart and write every sum to memory at once, they ask of every place whether it is negative, and
-an end of a run costs them a step a weight.
+What they do inside, `add_rows`, `rows_dot` and `runs_dot`, stands here in NumPy, to be read and for
+runs without the compiler. Compiled code takes the versions in `vectors`. Numba's loops over the
+same arrays take two to four times as long: they cannot know that sums and inputs are apart and
+write every sum to memory at once, they ask of every place whether it is negative, and an end of a
+run costs them a step a weight.
 
 The order of the segments decides what the processor's nearest memory holds. Long runs come in the
 order of their first input, so that a window of few inputs slides down the matrix and each of them
@@ -30,19 +30,14 @@ import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import overload, register_jitable
 from numpy.typing import NDArray
 
 from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.compress.vectors import compiled_add_rows, compiled_rows_dot, compiled_runs_dot
 
 Places = NDArray[np.int64]
-
-LANES = 16
-"""Rows of a batch are filled up with zeros to a multiple of so many numbers."""
 
 ALIGNMENT = 64
 """Bytes of a line of memory. A row that begins in the middle of one takes up to twice as long."""
@@ -65,90 +60,6 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> FloatArray:
     memory = np.empty(size + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
     return memory[begin : begin + size].view(dtype).reshape(shape)
-
-
-# The innermost loops, for the compiler
-
-BIT, WORD, INDEX = ir.IntType(1), ir.IntType(32), ir.IntType(64)
-ONE = INDEX(1)
-
-
-class Code:
-    """Writes instructions that work on vectors: `width` numbers at a time.
-
-    Product and sum may become one instruction, which rounds once ("contract"). No other rule of
-    IEEE 754 is touched: NaN and infinity go through, and the order of a sum stays as written.
-
-    Parameters
-    ----------
-    target, builder
-        Of Numba and of llvmlite: where the instructions go.
-    real
-        The numbers' type, as Numba has it.
-    width : int
-    """
-
-    def __init__(self, target: Any, builder: Any, real: Any, width: int) -> None:
-        self.target, self.builder, self.width = target, builder, width
-        self.real = target.get_data_type(real)
-        self.vector = ir.VectorType(self.real, width)
-        self.bytes = real.bitwidth // 8  # no more can be said of where a row begins
-        self.name = f"v{width}f{real.bitwidth}"
-
-    def arrays(self, signature: Any, arguments: Any, which: tuple[int, ...]) -> list[Any]:
-        """Return pointers to the first numbers of those arguments that are arrays."""
-        return [
-            self.target.make_array(signature.args[k])(self.target, self.builder, arguments[k]).data
-            for k in which
-        ]
-
-    def vector_at(self, pointer: Any, place: Any) -> Any:
-        """Return a pointer to a vector."""
-        return self.builder.bitcast(self.builder.gep(pointer, [place]), self.vector.as_pointer())
-
-    def load(self, pointer: Any, place: Any) -> Any:
-        """Return a vector from memory."""
-        return self.builder.load(self.vector_at(pointer, place), align=self.bytes)
-
-    def load_some(self, pointer: Any, place: Any, mask: Any) -> Any:
-        """Return a vector from memory, zero where the mask is; nothing is read there."""
-        parts = [self.vector.as_pointer(), WORD, mask.type, self.vector]
-        name = f"llvm.masked.load.{self.name}.p0{self.name}"
-        load = self.function(name, self.vector, parts)
-        zeros = ir.Constant(self.vector, None)
-        return self.builder.call(
-            load, [self.vector_at(pointer, place), WORD(self.bytes), mask, zeros]
-        )
-
-    def repeat(self, number: Any) -> Any:
-        """Return a vector of equal numbers."""
-        nothing = ir.Constant(ir.VectorType(number.type, self.width), ir.Undefined)
-        one = self.builder.insert_element(nothing, number, WORD(0))
-        every = ir.Constant(ir.VectorType(WORD, self.width), None)
-        return self.builder.shuffle_vector(one, nothing, every)
-
-    def first(self, count: Any) -> Any:
-        """Return a mask of so many ones, then zeros."""
-        places = ir.Constant(ir.VectorType(INDEX, self.width), list(range(self.width)))
-        return self.builder.icmp_signed("<", places, self.repeat(count))
-
-    def multiply_and_add(self, total: Any, a: Any, b: Any) -> None:
-        """Do total += a b."""
-        product = self.builder.fmul(a, b, flags=["contract"])
-        more = self.builder.fadd(self.builder.load(total), product, flags=["contract"])
-        self.builder.store(more, total)
-
-    def sum(self, vector: Any) -> Any:
-        """Return the sum of a vector, in whatever order is fast."""
-        add = self.function(
-            f"llvm.vector.reduce.fadd.{self.name}", self.real, [self.real, self.vector]
-        )
-        return self.builder.call(add, [self.real(-0.0), vector], fastmath=("reassoc",))
-
-    def function(self, name: str, returns: Any, takes: list[Any]) -> Any:
-        """Return one of the compiler's own functions."""
-        kind = ir.FunctionType(returns, takes)
-        return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
 
 def add_rows(
@@ -199,50 +110,9 @@ def add_rows(
 @overload(add_rows, prefer_literal=True)
 def _compiled(width, y, to, fresh, bias, x, at, step, rows, values, first, last):  # type: ignore[no-untyped-def]
     def call(width, y, to, fresh, bias, x, at, step, rows, values, first, last):  # type: ignore[no-untyped-def]
-        _add_rows(width, y, to, fresh, bias, x, at, step, rows, values, first, last)  # type: ignore[call-arg]
+        compiled_add_rows(width, y, to, fresh, bias, x, at, step, rows, values, first, last)  # type: ignore[call-arg]
 
     return call
-
-
-@intrinsic(prefer_literal=True)
-def _add_rows(
-    context: Any,
-    width: Any,
-    y: Any,
-    to: Any,
-    fresh: Any,
-    bias: Any,
-    x: Any,
-    at: Any,
-    step: Any,
-    rows: Any,
-    values: Any,
-    first: Any,
-    last: Any,
-) -> Any:
-    """Write `add_rows` in the compiler's own language, with a vector of `width` sums."""
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = Code(target, builder, y.dtype, width.literal_value)
-        to_, fresh_, bias_, at_, step_, first_, last_ = (
-            arguments[k] for k in (2, 3, 4, 6, 7, 10, 11)
-        )
-        y_, x_, rows_, values_ = code.arrays(signature, arguments, (1, 5, 8, 9))
-        was, start = code.load(y_, to_), code.repeat(bias_)
-        total = cgutils.alloca_once_value(
-            builder, builder.select(builder.trunc(fresh_, BIT), start, was)
-        )
-        with cgutils.for_range_slice(builder, first_, last_, ONE) as (k, _):
-            row = builder.load(builder.gep(rows_, [k]))
-            inputs = code.load(x_, builder.add(at_, builder.mul(step_, row)))
-            weight = code.repeat(builder.load(builder.gep(values_, [k])))
-            code.multiply_and_add(total, weight, inputs)
-        builder.store(builder.load(total), code.vector_at(y_, to_), align=code.bytes)
-        return target.get_dummy_value()
-
-    integer = types.int64
-    arguments = (width, y, integer, types.boolean, y.dtype, x, integer, integer)
-    return types.void(*arguments, rows, values, integer, integer), generate
 
 
 @register_jitable(forceinline=True)
@@ -398,37 +268,9 @@ def rows_dot(x: FloatArray, rows: Places, values: FloatArray, first: int, last: 
 @overload(rows_dot)
 def _compiled_rows_dot(x, rows, values, first, last):  # type: ignore[no-untyped-def]
     def call(x, rows, values, first, last):  # type: ignore[no-untyped-def]
-        return _rows_dot(x, rows, values, first, last)  # type: ignore[call-arg]
+        return compiled_rows_dot(x, rows, values, first, last)  # type: ignore[call-arg]
 
     return call
-
-
-@intrinsic
-def _rows_dot(context: Any, x: Any, rows: Any, values: Any, first: Any, last: Any) -> Any:
-    """Write `rows_dot` in the compiler's own language, with two sums.
-
-    The next product then need not wait for the sum before it.
-    """
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = Code(target, builder, x.dtype, 1)
-        x_, rows_, values_ = code.arrays(signature, arguments, (0, 1, 2))
-        sums = [cgutils.alloca_once_value(builder, code.real(0.0)) for _ in range(2)]
-
-        def add(total: Any, k: Any) -> None:
-            row, weight = (builder.load(builder.gep(array, [k])) for array in (rows_, values_))
-            code.multiply_and_add(total, weight, builder.load(builder.gep(x_, [row])))
-
-        first_, last_ = arguments[3:]
-        with cgutils.for_range_slice(builder, first_, builder.sub(last_, ONE), INDEX(2)) as (k, _):
-            add(sums[0], k)
-            add(sums[1], builder.add(k, ONE))
-        odd = builder.trunc(builder.sub(last_, first_), BIT)
-        with builder.if_then(odd):
-            add(sums[0], builder.sub(last_, ONE))
-        return builder.fadd(*(builder.load(total) for total in sums))
-
-    return x.dtype(x, rows, values, types.int64, types.int64), generate
 
 
 def dot_rows_numpy(
@@ -511,35 +353,9 @@ def runs_dot(
 @overload(runs_dot)
 def _compiled_runs_dot(x, starts, offsets, values, first, last):  # type: ignore[no-untyped-def]
     def call(x, starts, offsets, values, first, last):  # type: ignore[no-untyped-def]
-        return _runs_dot(x, starts, offsets, values, first, last)  # type: ignore[call-arg]
+        return compiled_runs_dot(x, starts, offsets, values, first, last)  # type: ignore[call-arg]
 
     return call
-
-
-@intrinsic
-def _runs_dot(
-    context: Any, x: Any, starts: Any, offsets: Any, values: Any, first: Any, last: Any
-) -> Any:
-    """Write `runs_dot` in the compiler's own language."""
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = Code(target, builder, x.dtype, LANES)
-        x_, starts_, offsets_, values_ = code.arrays(signature, arguments, (0, 1, 2, 3))
-        total = cgutils.alloca_once_value(builder, ir.Constant(code.vector, None))
-        first_, last_ = arguments[4:]
-        with cgutils.for_range_slice(builder, first_, last_, ONE) as (n, _):
-            begin = builder.load(builder.gep(offsets_, [n]))
-            end = builder.load(builder.gep(offsets_, [builder.add(n, ONE)]))
-            to_input = builder.sub(builder.load(builder.gep(starts_, [n])), begin)
-            with cgutils.for_range_slice(builder, begin, end, INDEX(LANES)) as (k, _):
-                mask = code.first(builder.sub(end, k))
-                weights = code.load_some(values_, k, mask)
-                inputs = code.load_some(x_, builder.add(to_input, k), mask)
-                code.multiply_and_add(total, weights, inputs)
-        return code.sum(builder.load(total))
-
-    signature = x.dtype(x, starts, offsets, values, types.int64, types.int64)
-    return signature, generate
 
 
 def dot_runs_numpy(
