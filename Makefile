@@ -38,8 +38,8 @@ endef
 demo: $(VENV)/.done  ## Turbo-VBI on digits: table, pictures and the small model in demo/
 	$(VENV)/bin/tvbi-ref demo --out $(OUT)
 
-test: $(DEV)/.done  ## the whole test suite
-	$(DEV)/bin/python -m pytest
+test: $(DEV)/.done  ## the whole test suite, on all cores
+	$(DEV)/bin/python -m pytest -n auto --dist worksteal
 
 lab: $(DEV)/.done  ## Jupyter on the lessons
 	$(DEV)/bin/jupyter lab notebooks
