@@ -168,8 +168,10 @@ def test_the_locks_are_hashed_and_name_no_host(lock):
     assert "--index-url" not in text
     pins = re.findall(r"^([a-z0-9][a-z0-9._-]*)==", text, flags=re.MULTILINE)
     assert text.count("--hash=sha256:") >= len(pins) > 10
-    wanted = {re.split(r"[><=]", name)[0] for name in pyproject()["project"]["dependencies"]}
-    assert wanted <= set(pins)
+    wanted = pyproject()["project"]["dependencies"]
+    if lock.startswith("book"):
+        wanted = (ROOT / "book" / "requirements.in").read_text().splitlines()
+    assert {re.split(r"[><=]", line)[0] for line in wanted if line[0] != "#"} <= set(pins)
 
 
 def test_the_demo_lock_has_the_runtime_packages_only():

@@ -118,7 +118,21 @@ def compiled_add_rows(
     first: Any,
     last: Any,
 ) -> Any:
-    """Write `add_rows` in the compiler's own language, with a vector of `width` sums."""
+    """Write `add_rows` in the compiler's own language, with a vector of `width` sums.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> from tvbi_ref.compress import kernels
+    >>> @njit
+    ... def compiled(y, x, rows, values):
+    ...     kernels.add_rows(2, y, 0, True, 0.5, x, 0, 2, rows, values, 0, 2)  # becomes this one
+    >>> y, x = np.zeros(2), np.array([1.0, 2.0, 10.0, 20.0])
+    >>> compiled(y, x, np.array([0, 1]), np.array([3.0, 1.0]))
+    >>> y
+    array([13.5, 26.5])
+    """
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(target, builder, y.dtype, width.literal_value)
@@ -148,6 +162,16 @@ def compiled_rows_dot(context: Any, x: Any, rows: Any, values: Any, first: Any, 
     """Write `rows_dot` in the compiler's own language, with two sums.
 
     The next product then need not wait for the sum before it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> from tvbi_ref.compress import kernels
+    >>> weights = np.array([2, 0]), np.array([1.0, 10.0])
+    >>> njit(lambda x, rows, values: kernels.rows_dot(x, rows, values, 0, 2))(
+    ...     np.array([1.0, 2.0, 4.0]), *weights)
+    14.0
     """
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -175,7 +199,18 @@ def compiled_rows_dot(context: Any, x: Any, rows: Any, values: Any, first: Any, 
 def compiled_runs_dot(
     context: Any, x: Any, starts: Any, offsets: Any, values: Any, first: Any, last: Any
 ) -> Any:
-    """Write `runs_dot` in the compiler's own language."""
+    """Write `runs_dot` in the compiler's own language.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> from tvbi_ref.compress import kernels
+    >>> runs = np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
+    >>> njit(lambda x, starts, offsets, w: kernels.runs_dot(x, starts, offsets, w, 0, 1))(
+    ...     np.array([1.0, 2.0, 4.0]), *runs)
+    42.0
+    """
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         code = Code(target, builder, x.dtype, LANES)
