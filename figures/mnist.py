@@ -30,13 +30,15 @@ from matplotlib.figure import Figure
 
 from tvbi_ref import cli, experiment, plots
 from tvbi_ref._files import atomic_write
-from tvbi_ref.compress import compress, index_bits, support_masks
+from tvbi_ref.compress import compress, index_bits, mean_run, support_masks
 from tvbi_ref.study.jobs import versions
 
 RUNS = HERE / "mnist"
 NETS = {"lenet_300_100": "LeNet-300-100", "lenet5_caffe": "LeNet-5-Caffe"}
 PRIORS = ("dense", "independent", "grid")
 SEEDS = range(3)
+MIDDLE, LIVE = slice(9 * 28, 19 * 28), 60
+"""Pixels and live neurons whose weights are drawn one by one."""
 KERNELS = 25_000
 """Layers with fewer weights have their dense weights stored, too."""
 LOOK = {"independent": (plots.BLUE, "o"), "grid": (plots.GREEN, "^")}
@@ -153,13 +155,15 @@ def draw_front(axes: Axes, net: str, rows: list[dict[str, Any]]) -> None:
 
 
 def draw_supports(masks: dict[str, Any]) -> Figure:
-    """Draw the first layer's masks as they are read, and how often each pixel is used."""
+    """Draw a part of the first layer's masks as they are read, and how often a pixel is used."""
     with mpl.rc_context(plots.STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(11, 8), layout="constrained")
         above, below = figure.subplots(2, len(masks), height_ratios=[2, 1])
         for axes, pixels, (name, mask) in zip(above, below, masks.items(), strict=True):
-            axes.imshow(mask, cmap="Greys", aspect="auto", interpolation="nearest")
-            axes.set(title=f"{name}: {mask.sum()} kept", xlabel="neuron j", ylabel="pixel i")
+            shown = mask[MIDDLE][:, mask.any(axis=0)][:, :LIVE]
+            axes.imshow(shown, cmap="Greys", aspect="auto", interpolation="nearest")
+            axes.set(title=f"{name}: {mask.sum()} kept, mean run {mean_run([mask]):.2f}")
+            axes.set(xlabel=f"the first {LIVE} live neurons", ylabel="pixels, ten rows", yticks=[])
             counts = mask.sum(axis=1).reshape(28, 28)
             image = pixels.imshow(counts, cmap="viridis", interpolation="nearest")
             pixels.set(xticks=[], yticks=[], xlabel="weights kept at each pixel")

@@ -21,6 +21,9 @@ LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 LARGEST_OUTPUT = 300_000
 """Characters, as stored."""
 
+PLANNED = {"05_module_a", "09_mlp_on_digits", "10_cnn_on_mnist", "11_small_and_fast"}
+"""Still to be written; others may name them already."""
+
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
 
@@ -95,7 +98,12 @@ def test_every_label_that_a_lesson_names_is_an_equation(path):
 def test_the_links_of_a_lesson_lead_somewhere(path):
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose(path))
     local = [target for target in targets if not target.startswith(("http", "mailto"))]
-    assert [target for target in local if not (FOLDER / target).exists()] == []
+    missing = [target for target in local if not (FOLDER / target).exists()]
+    assert {target.removesuffix(".ipynb") for target in missing} <= PLANNED
+
+
+def test_what_is_planned_is_not_there_yet():
+    assert PLANNED.isdisjoint(path.stem for path in LESSONS)
 
 
 @every_lesson
