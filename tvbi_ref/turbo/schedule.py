@@ -10,8 +10,8 @@ Two of the three make the problem easy first and true later.
 
 Why the second matters. The evidence of one weight lies between -1/2 ln(1/r) and a ln(1/r): r says
 how much one weight's data can ever count against the field and the couplings. With a narrow
-spike from the start, the noise that every weight starts with is by itself too large for a dead
-weight, so the evidence of all is "alive", and a coupled field holds on to that. With r = 0.1 and
+spike from the start, the random weights that training starts with are by themselves too large to
+be dead, so the evidence of all is "alive", and a coupled field holds on to that. With r = 0.1 and
 a = 1 the evidence is at most 2.3, less than a sparse field asks for: at the start next to
 nothing lives, and the dead still compute, for their spike is wide. As it narrows, a weight has
 to shrink or to leave it, and those leave that the data need most, one by one. The share of living
