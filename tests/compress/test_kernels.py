@@ -188,7 +188,9 @@ def test_there_and_back_is_nothing(B):
 
 
 @pytest.mark.parametrize(
-    "step", [ReLU(), LeakyReLU(0.1), Tanh(), MaxPool(2), AveragePool(3), Flatten()], ids=repr
+    "step",
+    [ReLU(), LeakyReLU(0.1), Tanh(), MaxPool(2), AveragePool(3), Flatten()],
+    ids=lambda step: type(step).__name__,
 )
 def test_steps_do_the_same_features_first(step):
     x = np.random.default_rng(0).normal(size=(5, 2, 6, 12))

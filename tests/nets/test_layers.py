@@ -69,7 +69,9 @@ def test_the_parameter_gradients_of_dense_are_their_finite_differences(seed, noi
         np.testing.assert_allclose(p.grad, expected, rtol=1e-6, atol=1e-7, err_msg=p.name)
 
 
-@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU(), LeakyReLU(0.3)], ids=repr)
+@pytest.mark.parametrize(
+    "layer", [ReLU(), LeakyReLU(), LeakyReLU(0.3)], ids=lambda layer: type(layer).__name__
+)
 def test_the_input_gradient_of_an_activation_is_its_finite_difference(layer):
     rng = np.random.default_rng(0)
     x, g = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
