@@ -384,7 +384,7 @@ PICTURES = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 )
 def test_reading_inverts_writing(array, packed):
     content = idx(array)
-    found = read_idx(gzip.compress(content) if packed else content)
+    found = read_idx(gzip.compress(content, mtime=0) if packed else content)
     assert found.dtype == array.dtype
     assert found.dtype.isnative
     assert found.flags.writeable
@@ -395,7 +395,9 @@ def test_reading_inverts_writing(array, packed):
 @pytest.mark.parametrize("kind", [str, Path])
 def test_a_file_is_read_like_its_content(tmp_path, name, kind):
     content = idx(PICTURES)
-    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    (tmp_path / name).write_bytes(
+        gzip.compress(content, mtime=0) if name.endswith("gz") else content
+    )
     np.testing.assert_array_equal(read_idx(kind(tmp_path / name)), PICTURES)
 
 
@@ -504,7 +506,7 @@ def small_mnist(monkeypatch):
         "t10k-labels-idx1-ubyte": idx(np.array([7, 2], dtype=np.uint8)),
     }
     hashes = {
-        name: (sha256(gzip.compress(content, mtime=0)), sha256(content))
+        name: (sha256(gzip.compress(content, mtime=0, mtime=0)), sha256(content))
         for name, content in files.items()
     }
     monkeypatch.setattr(datasets, "_MNIST_HASHES", hashes)
@@ -524,7 +526,7 @@ def small_boston(monkeypatch):
 def write_mnist(folder, files, *, packed):
     for name, content in files.items():
         path = folder / "mnist" / (f"{name}.gz" if packed else name)
-        path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
+        path.write_bytes(gzip.compress(content, mtime=0, mtime=0) if packed else content)
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["TVBI_DATA", "cache"])
