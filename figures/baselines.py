@@ -56,6 +56,7 @@ COLUMNS = (
     "error_shared",
     "log_likelihood",
     "log_likelihood_drawn",
+    "covered",
     "kept",
     "live",
     "units",
@@ -89,58 +90,84 @@ SPARSITIES = either("sparsity", 0.9, 0.95, 0.97, 0.985)
 RATES = either("learning_rate", 2e-3, 5e-3)
 FOUR_RATES = either("learning_rate", 1e-3, 2e-3, 5e-3, 1e-2)
 SLABS = either("variance", 0.05, 0.1)
-NARROW = either("contrast", 1e-4)
+NARROW = [{"contrast": 1e-4, "spike_epochs": 125}]
+
+DIGITS = [
+    Entrant("digits", "dense", [{}], FOUR_RATES),
+    Entrant("digits", "magnitude", SPARSITIES, both(RATES, either("decay", 1e-4, 1e-3))),
+    Entrant("digits", "gradual_magnitude", SPARSITIES, both(RATES, either("decay", 1e-4, 1e-3))),
+    Entrant("digits", "snip", SPARSITIES, FOUR_RATES),
+    Entrant(
+        "digits",
+        "sparse_vd",
+        either("strength", 0.3, 1.0, 2.0, 4.0),
+        both(RATES, either("warmup", 0.5, 0.8)),
+    ),
+    Entrant(
+        "digits",
+        "group_nj",
+        either("strength", 2.0, 6.0, 12.0, 24.0),
+        both(RATES, either("threshold", 1.0, 3.0)),
+    ),
+    Entrant("digits", "group_lasso", either("strength", 5e-4, 1e-3, 2e-3, 3e-3), FOUR_RATES),
+    Entrant(
+        "digits",
+        "l0",
+        either("strength", 1.0, 3.0, 8.0, 20.0),
+        both(RATES, either("gates", "unit", "weight")),
+    ),
+    Entrant(
+        "digits",
+        "turbo_independent",
+        both(NARROW, either("field", 0.0, -1.5, -3.5, -5.0)),
+        both(RATES, SLABS),
+    ),
+    Entrant(
+        "digits",
+        "turbo_chains",
+        both(NARROW, either("p10", 0.5), either("p01", 0.1, 0.05, 0.02, 0.005)),
+        both(RATES, SLABS),
+    ),
+    Entrant(
+        "digits",
+        "turbo_grid",
+        both(
+            NARROW,
+            [{"coupling_row": 0.04, "coupling_col": 1.1}],
+            either("field", 0.25, 0.0, -0.5, -1.0),
+        ),
+        both(RATES, SLABS),
+    ),
+]
+
+
+def boston(task: str) -> list[Entrant]:
+    """Return who takes part on Boston housing: three sizes, two settings each."""
+    sparsities = either("sparsity", 0.3, 0.5, 0.7)
+    sizes: dict[str, list[dict[str, Any]]] = {
+        "dense": [{}],
+        "magnitude": sparsities,
+        "gradual_magnitude": sparsities,
+        "snip": sparsities,
+        "sparse_vd": either("strength", 0.3, 1.0, 3.0),
+        "group_nj": either("strength", 1.0, 4.0, 12.0),
+        "group_lasso": either("strength", 1e-2, 3e-2, 6e-2),
+        "l0": either("strength", 0.1, 0.5, 1.5),
+        "turbo_independent": either("field", -1.0, -4.0, -7.0),
+        "turbo_chains": both(either("p10", 0.5), either("p01", 0.02, 0.002, 0.0002)),
+        "turbo_grid": both(
+            [{"coupling_row": 0.04, "coupling_col": 1.1}], either("field", -0.5, -1.5, -3.0)
+        ),
+    }
+    for name in ("turbo_independent", "turbo_chains", "turbo_grid"):
+        sizes[name] = both([{"variance": 0.1, "contrast": 1e-4}], sizes[name])
+    return [Entrant(task, method, knob, RATES) for method, knob in sizes.items()]
+
 
 ENTRANTS = {
-    "digits": [
-        Entrant("digits", "dense", [{}], FOUR_RATES),
-        Entrant("digits", "magnitude", SPARSITIES, both(RATES, either("decay", 1e-4, 1e-3))),
-        Entrant(
-            "digits", "gradual_magnitude", SPARSITIES, both(RATES, either("decay", 1e-4, 1e-3))
-        ),
-        Entrant("digits", "snip", SPARSITIES, FOUR_RATES),
-        Entrant(
-            "digits",
-            "sparse_vd",
-            either("strength", 0.3, 1.0, 2.0, 4.0),
-            both(RATES, either("warmup", 0.5, 0.8)),
-        ),
-        Entrant(
-            "digits",
-            "group_nj",
-            either("strength", 2.0, 6.0, 12.0, 24.0),
-            both(RATES, either("threshold", 1.0, 3.0)),
-        ),
-        Entrant("digits", "group_lasso", either("strength", 5e-4, 1e-3, 2e-3, 3e-3), FOUR_RATES),
-        Entrant(
-            "digits",
-            "l0",
-            either("strength", 1.0, 3.0, 8.0, 20.0),
-            both(RATES, either("gates", "unit", "weight")),
-        ),
-        Entrant(
-            "digits",
-            "turbo_independent",
-            both(NARROW, either("field", 0.0, -1.5, -3.5, -5.0)),
-            both(RATES, SLABS),
-        ),
-        Entrant(
-            "digits",
-            "turbo_chains",
-            both(NARROW, either("p10", 0.5), either("p01", 0.1, 0.05, 0.02, 0.005)),
-            both(RATES, SLABS),
-        ),
-        Entrant(
-            "digits",
-            "turbo_grid",
-            both(
-                NARROW,
-                [{"coupling_row": 0.04, "coupling_col": 1.1}],
-                either("field", 0.25, 0.0, -0.5, -1.0),
-            ),
-            both(RATES, SLABS),
-        ),
-    ],
+    "digits": DIGITS,
+    "boston_50": boston("boston_50"),
+    "boston_50_50": boston("boston_50_50"),
 }
 """By task. All methods of a task try as many settings at a size."""
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tvbi_ref import CompressedNetwork, DivergenceError, nets
+from tvbi_ref import CompressedNetwork, DivergenceError, experiment, nets
 from tvbi_ref.compress import compress
+from tvbi_ref.experiment import Budget
 from tvbi_ref.study import (
     METHODS,
     TASKS,
@@ -33,7 +34,7 @@ from tvbi_ref.study import (
     run_job,
     search_jobs,
 )
-from tvbi_ref.study.measures import FORMATS
+from tvbi_ref.study.measures import FORMATS, covered
 
 OPTIONS = {
     "turbo_independent": {"field": -1.0},
@@ -209,6 +210,39 @@ def test_averaging_over_the_posterior_is_averaging_densities():
     exact = norm(0.3, 1.0).logpdf(0.7)
     drawn = compress(network).log_likelihood([[1.0]], [[0.7]], draws=2000, seed=0)
     assert drawn == pytest.approx(exact, abs=0.03)
+
+
+def test_nine_of_ten_new_targets_lie_in_the_interval():
+    network = nets.mlp([2, 1], seed=0, likelihood="gaussian", noise=4.0)
+    layer = network.weight_layers[0]
+    layer.log_variance.value[...] = -1.0
+    rng, n = np.random.default_rng(0), 4000
+    x = rng.standard_normal((n, 2))
+    weights = layer.mean.value + math.exp(-0.5) * rng.standard_normal((n, 2, 1))
+    y = np.einsum("ni,nio->no", x, weights) + rng.standard_normal((n, 1)) / 2
+    assert covered(compress(network), x, y) == pytest.approx(0.9, abs=0.02)
+    assert covered(compress(network), x, y.ravel()) == covered(compress(network), x, y)
+
+
+# A late start
+
+
+def test_epochs_without_a_prior_come_first_and_off_the_budget(monkeypatch):
+    seen = []
+    for name in ("train_dense", "run"):
+        real = getattr(experiment, name)
+
+        def watch(*args, _real=real, _name=name, **kwargs):
+            budget = next(arg for arg in args if isinstance(arg, Budget))
+            seen.append((_name, budget.epochs))
+            return _real(*args, **kwargs)
+
+        monkeypatch.setattr(experiment, name, watch)
+    task = replace(TASKS["toy"], budget=Budget(8, 1, 64, 1e-2))
+    data = task.data("valid", seed=0)
+    options = {"field": -1.0, "dense_epochs": 0.25}
+    fit("turbo_independent", options, task.build(0), data, task.budget, seed=0)
+    assert seen == [("train_dense", 2), ("run", 6)]
 
 
 # Many runs

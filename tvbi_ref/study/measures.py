@@ -40,7 +40,8 @@ def measure(network: Network, data: Dataset, *, bayesian: bool) -> dict[str, Any
     dict
         error (share of wrong labels, or root mean square error), error_shared (with values of
         `VALUE_BITS` bits), log_likelihood (mean ln p(y | x), weights at their means) and
-        log_likelihood_drawn (averaged over q(w)), kept (weights in the masks), live (those that
+        log_likelihood_drawn (averaged over q(w)), covered (share of the targets inside the 90 %
+        interval; both only of a posterior, the latter of a regression), kept (weights in the masks), live (those that
         reach an output), units, bytes (values in float32), bytes_shared (values shared, Huffman
         coded), format (the smallest, of bytes_shared), mean_run, index_bits, entropy_bound (of
         all layers' masks).
@@ -75,6 +76,8 @@ def measure(network: Network, data: Dataset, *, bayesian: bool) -> dict[str, Any
     if bayesian:
         drawn = small.log_likelihood(x, y, draws=DRAWS)
         row["log_likelihood_drawn"] = drawn - math.log(scale)
+        if data.n_classes is None:
+            row["covered"] = covered(small, x, y)
     return row | regularity(network)
 
 
@@ -89,6 +92,21 @@ def error(network: Network | CompressedNetwork, x: ArrayLike, y: ArrayLike) -> f
     """
     score = network.score(x, y)
     return 1 - score if network.loss.score_name == "accuracy" else score
+
+
+def covered(small: CompressedNetwork, x: ArrayLike, y: ArrayLike) -> float:
+    """Return the share of targets inside the 90 % interval; 0.9 if it is calibrated.
+
+    Examples
+    --------
+    >>> from tvbi_ref import nets
+    >>> small = compress(nets.mlp([4, 1], seed=0, likelihood="gaussian", noise=1.0))
+    >>> covered(small, np.zeros((4, 4)), [-1.7, -1.6, 1.6, 1.7])  # 5 % are above 1.64
+    0.5
+    """
+    lower, upper = small.predict_interval(x, 0.9, draws=DRAWS)
+    targets = np.reshape(y, lower.shape)
+    return float(np.mean((lower <= targets) & (targets <= upper)))
 
 
 def regularity(network: Network) -> dict[str, float]:

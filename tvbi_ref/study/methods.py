@@ -29,6 +29,7 @@ weights out of one input, which are the groups of the baselines, too."""
 METHODS = ("dense", *baselines.METHODS, *SUPPORTS)
 PRIOR = {"variance", "contrast"}
 TURBO = {"module_a", "exchange", "learn", "kl_warmup", "spike_epochs", "spike_start"}
+DENSE_EPOCHS = "dense_epochs"
 
 
 def fit(
@@ -50,7 +51,8 @@ def fit(
     options : mapping
         What differs from the method's defaults. "learning_rate" is the budget's, for every
         method; the others are fields of the baseline, or of Turbo-VBI: numbers of the support
-        prior, "variance", "contrast", and options of `tvbi_ref.TurboVBI`.
+        prior, "variance", "contrast", options of `tvbi_ref.TurboVBI`, and "dense_epochs", the
+        share of the budget that the network is trained without any prior before the loop starts.
     network : Network
         Where the run starts; it stays as it is.
     data : Dataset
@@ -95,12 +97,17 @@ def _fit_turbo(
     seed: int,
     checkpoint: str | os.PathLike[str] | None,
 ) -> Network:
+    late = options.pop(DENSE_EPOCHS, 0.0)
     known = PRIOR | TURBO
     support = SUPPORTS[method](**{name: options[name] for name in options.keys() - known})
     scales = {name: options[name] for name in options.keys() & PRIOR}
     prior = HierarchicalPrior.spike_and_slab(support, **scales)
     own = {name: options[name] for name in options.keys() & TURBO}
     budget = replace(budget, options=budget.options | own)
+    if late:
+        first = replace(budget, epochs=round(late * budget.epochs))
+        network = experiment.train_dense(network, data, first, seed=seed, progress=False)
+        budget = replace(budget, epochs=budget.epochs - first.epochs)
     outcome = experiment.run(
         method, network, data, prior, budget, seed=seed, progress=False, checkpoint=checkpoint
     )
