@@ -57,6 +57,7 @@ exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the t
 	$(DEV)/bin/python notebooks/make_exercises.py
 
 lessons: $(DEV)/.done  ## execute the lessons anew, in place
+	$(DEV)/bin/python notebooks/make_setup.py
 	set -e; for lesson in notebooks/[0-9]*.ipynb; do echo $$lesson; \
 		$(DEV)/bin/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.store_widget_state=False $$lesson; done

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,12 @@ def test_the_book_has_every_lesson_in_its_order():
     lessons = [f"notebooks/{path.stem}" for path in LESSONS]
     assert [page for page in pages if page.startswith("notebooks/")] == lessons
     assert [page for page in pages if not any((FOLDER.parent).glob(f"{page}.*"))] == []
+
+
+def test_every_lesson_begins_with_the_setup_cell_for_colab():
+    check = [sys.executable, "notebooks/make_setup.py", "--check"]
+    done = subprocess.run(check, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "every lesson has the cell\n")
 
 
 @every_lesson
