@@ -5,8 +5,7 @@ figures/mnist.csv are of networks trained on all 60,000 with it. What mattered f
 a spike that takes five sixths of the run to narrow, not the usual half (a quarter fewer weights at
 about the same error), and a slab as wide as live weights are, 0.2 and not 0.02. After that,
 fine-tuning makes it worse: the survivors overfit. LeNet-5-Caffe likes a smaller rate and a
-narrower slab. Whoever asks for fewer epochs must shorten KL
-warm-up and annealing, too.
+narrower slab. Whoever asks for fewer epochs must shorten KL warm-up and annealing, too.
 
 This module is light: the command line reads it before anything of the package is loaded.
 """

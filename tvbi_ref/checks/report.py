@@ -55,8 +55,8 @@ class Report:
 
     @property
     def told(self) -> list[Finding]:
-        """The findings that have something to tell; what is the same in all cases once."""
-        told = [finding for finding in self.cases if finding.text]
+        """The findings with something to tell that `message` does not; the same in all once."""
+        told = [f for f in self.cases if f.text and not (self.passed and f.text in self.message)]
         if len({finding.text for finding in told}) == 1:
             return [replace(told[0], case=f"{len(told)} case" + "s" * (len(told) > 1))]
         return told
