@@ -23,7 +23,7 @@ LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 LARGEST_OUTPUT = 300_000
 """Characters, as stored."""
 
-PLANNED = {"05_module_a", "09_mlp_on_digits", "10_cnn_on_mnist"}
+PLANNED = {"10_cnn_on_mnist", "12_baselines_and_results"}
 """Still to be written; others may name them already."""
 
 every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

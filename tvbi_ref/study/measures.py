@@ -41,10 +41,10 @@ def measure(network: Network, data: Dataset, *, bayesian: bool) -> dict[str, Any
         error (share of wrong labels, or root mean square error), error_shared (with values of
         `VALUE_BITS` bits), log_likelihood (mean ln p(y | x), weights at their means) and
         log_likelihood_drawn (averaged over q(w)), covered (share of the targets inside the 90 %
-        interval; both only of a posterior, the latter of a regression), kept (weights in the masks), live (those that
-        reach an output), units, bytes (values in float32), bytes_shared (values shared, Huffman
-        coded), format (the smallest, of bytes_shared), mean_run, index_bits, entropy_bound (of
-        all layers' masks).
+        interval; these two only of a posterior, the latter only of a regression), kept (weights
+        in the masks), live (those that reach an output), units, bytes (values in float32),
+        bytes_shared (values shared, Huffman coded), format (the smallest, of bytes_shared),
+        mean_run, index_bits, entropy_bound (of all layers' masks).
 
     Examples
     --------

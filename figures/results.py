@@ -1,0 +1,162 @@
+"""The tables of results.md, from the result files beside this script.
+
+    python figures/results.py            # rewrites the tables in results.md, and nothing else of it
+    python figures/results.py --check    # writes nothing, exit status 1 if a table is stale
+
+A table stands between the comment lines "table NAME" and "end"; the prose around it is written by
+hand. A table whose result file is missing stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from _common import HERE
+from baselines import LOOK, SEEDS, read_rows
+
+from tvbi_ref._files import atomic_write
+
+PAGE = HERE.parent / "results.md"
+NAMES = {"dense": "dense"} | {method: label for method, (_, _, label) in LOOK.items()}
+LIMITS = {
+    "digits": (0.03, 0.04, 0.05),
+    "boston_50": (3.3, 3.6, 4.0),
+    "boston_50_50": (3.3, 3.6, 4.0),
+}
+"""Errors that the first table asks for."""
+
+Row = dict[str, Any]
+
+
+def spread(rows: Sequence[Row], column: str, digits: int, scale: float = 1.0) -> str:
+    """Return "mean (lowest to highest)" of a column; a dash where nothing was measured."""
+    values = [scale * float(row[column]) for row in rows if row[column] != ""]
+    if not values:
+        return "–"
+    mean, low, high = (f"{v:.{digits}f}" for v in (np.mean(values), min(values), max(values)))
+    return f"{mean} ({low} to {high})"
+
+
+def mean(rows: Sequence[Row], column: str, digits: int) -> str:
+    """Return the mean of a column; a dash where nothing was measured."""
+    values = [float(row[column]) for row in rows if row[column] != ""]
+    return f"{np.mean(values):.{digits}f}" if values else "–"
+
+
+def markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Return a table, its first column text and the others numbers."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def sizes(task: str) -> dict[tuple[str, str], list[Row]]:
+    """Return the rows of every method at every size, of runs that did not diverge."""
+    rows = [row for row in read_rows(task) if not row["failed"]]
+    known = sorted(rows, key=lambda row: (list(NAMES).index(row["method"]), row["size"]))
+    grouped = groupby(known, key=lambda row: (row["method"], row["size"]))
+    return {key: list(group) for key, group in grouped}
+
+
+def least(task: str) -> str:
+    """Return, for every method, the fewest bytes at which its mean error is below a limit."""
+    groups, body = sizes(task), []
+    for method in LOOK:
+        mine = [group for (name, _), group in groups.items() if name == method]
+        cells = []
+        for limit in LIMITS[task]:
+            enough = [group for group in mine if average(group, "error_shared") <= limit]
+            fewest = [average(group, "bytes_shared") for group in enough]
+            cells.append(f"{min(fewest):.0f}" if fewest else "–")
+        body.append([NAMES[method], *cells])
+    percent = task == "digits"
+    limits = [
+        f"{100 * limit:.0f} % wrong" if percent else f"RMSE {limit}" for limit in LIMITS[task]
+    ]
+    return markdown(["bytes, at most", *limits], body)
+
+
+def average(rows: Sequence[Row], column: str) -> float:
+    """Return the mean of a column."""
+    return float(np.mean([float(row[column]) for row in rows]))
+
+
+def whole(task: str) -> str:
+    """Return every method at every size: mean (lowest to highest) over the seeds."""
+    percent = task == "digits"
+    scale, digits = (100, 1) if percent else (1, 2)
+    head = ["", "test error, %" if percent else "test RMSE", "ln p(y), drawn", "kept"]
+    head += ["reach an output", "bytes", "mean run", "index bits", "us for 128", "s to train"]
+    body = [
+        [
+            NAMES[method],
+            spread(rows, "error", digits, scale),
+            f"{mean(rows, 'log_likelihood', 2)}, {mean(rows, 'log_likelihood_drawn', 2)}",
+            mean(rows, "kept", 0),
+            mean(rows, "live", 0),
+            mean(rows, "bytes_shared", 0),
+            mean(rows, "mean_run", 2),
+            mean(rows, "index_bits", 2),
+            mean(rows, "us_batch_128", 0),
+            mean(rows, "seconds", 0),
+        ]
+        for (method, _), rows in sizes(task).items()
+    ]
+    return markdown(head, body)
+
+
+def ablations() -> str:
+    """Return every case of ablations.py."""
+    lines = (HERE / "ablations.csv").read_text().splitlines()
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    head = ["", "test error, %", "kept", "reach an output", "bytes", "mean run", "index bits"]
+    body = []
+    for case in dict.fromkeys(row["case"] for row in rows):
+        mine = [row for row in rows if row["case"] == case]
+        numbers = [mean(mine, name, 0) for name in ("kept", "live", "bytes_shared")]
+        numbers += [mean(mine, name, 2) for name in ("mean_run", "index_bits")]
+        body.append([case, spread(mine, "error", 1, 100), *numbers])
+    return markdown(head, body)
+
+
+TABLES: dict[str, Callable[[], str]] = {"ablations": ablations}
+for _task in SEEDS.keys() & LIMITS.keys():
+    TABLES[f"least {_task}"] = lambda task=_task: least(task)  # type: ignore[misc]
+    TABLES[f"whole {_task}"] = lambda task=_task: whole(task)  # type: ignore[misc]
+
+
+def rewritten(page: str) -> str:
+    """Return the page with the tables that can be made now."""
+
+    def table(found: re.Match[str]) -> str:
+        try:
+            text = TABLES[found[1]]()
+        except FileNotFoundError:
+            return found[0]
+        return f"<!-- table {found[1]} -->\n\n{text}\n\n<!-- end -->"
+
+    return re.sub(r"<!-- table ([^>]+?) -->.*?<!-- end -->", table, page, flags=re.DOTALL)
+
+
+def main() -> int:
+    """Rewrite or check the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    page = PAGE.read_text()
+    new = rewritten(page)
+    if parser.parse_args().check:
+        print("stale" if new != page else "the tables are up to date")
+        return int(new != page)
+    with atomic_write(PAGE) as file:
+        file.write(new.encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
