@@ -28,7 +28,6 @@ Written by `docs/make_coverage.py`; the statements are in [EQUATIONS.md](EQUATIO
 oracle found on another road. *Caught* counts the known mistakes (`tvbi_ref/checks/mutants`) that
 fail the check with a message that names them. *False alarms* counts correct functions, the
 package's own and differently written ones (`tests/checks/variants`), that the check rejects.
-Lessons in italics are not written yet.
 
 | label | code | cases | caught | false alarms | exercise | lesson |
 |---|---|---|---|---|---|---|
@@ -54,7 +53,6 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
     caught = sum(not report and mutant.mistake in report.message for mutant, report in reports)
     alarms = sum(not check(label, function) for function in correct)
     notebook = equation.lesson.split("#")[0]
-    written = (ROOT / "notebooks" / f"{notebook}.ipynb").exists()
     cells = [
         f"`[{label}]`",
         f"`{equation.implementation.replace(':', '.')}`",
@@ -62,7 +60,7 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
         f"{caught} of {len(mutants)}",
         f"{alarms} in {len(correct)}",
         f"[{equation.exercise}](../notebooks/exercises/{equation.exercise}.py)",
-        f"[{notebook}](../notebooks/{notebook}.ipynb)" if written else f"*{notebook}*",
+        f"[{notebook}](../notebooks/{notebook}.ipynb)",
     ]
     return caught, len(mutants), alarms, len(correct), f"| {' | '.join(cells)} |"
 

@@ -214,7 +214,7 @@ def _add_equations(commands: Any) -> None:
         "equations",
         help="the equations: statement, symbols, code, exercise",
         description="Without a label, the list of all equations with the function that "
-        "implements each, its exercise and its lesson (some are still to be written).",
+        "implements each, its exercise and its lesson.",
     )
     equations.add_argument("label", nargs="?", help="print this equation in full")
     equations.set_defaults(command=run_equations)
