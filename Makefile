@@ -60,7 +60,8 @@ lessons: $(DEV)/.done  ## execute the lessons anew, in place
 	$(DEV)/bin/python notebooks/make_setup.py
 	set -e; for lesson in notebooks/[0-9]*.ipynb; do echo $$lesson; \
 		$(DEV)/bin/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \
-		--ExecutePreprocessor.store_widget_state=False $$lesson; done
+		--ExecutePreprocessor.store_widget_state=False \
+		--ExecutePreprocessor.record_timing=False $$lesson; done
 
 book: $(BOOK)/.done  ## the lessons as web pages in book/_build/html, to be read without a network
 	$(BOOK)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
