@@ -66,6 +66,7 @@ lessons: $(DEV)/.done  ## execute the lessons anew, in place
 book: $(BOOK)/.done  ## the lessons as web pages in book/_build/html, to be read without a network
 	$(BOOK)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
 		--path-output book --warningiserror --keep-going
+	$(BOOK)/bin/python book/check.py
 
 bench: $(DEV)/.done  ## benchmarks (speed and memory; compile time apart)
 	$(DEV)/bin/python -m pytest benchmarks -o python_files="bench_*.py" --benchmark-sort=name \
