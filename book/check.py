@@ -1,6 +1,6 @@
 """Whether every link and picture of the built book leads somewhere, without a network.
 
-    python book/check.py     # after make book, which runs it; exit status 1 and a list if not
+`make book` runs it. Exit status 1 and a list if there is a broken one.
 """
 
 from __future__ import annotations

@@ -28,6 +28,12 @@ def write_rows(name: str, rows: Sequence[dict[str, Any]], settings: str) -> None
         file.write(text.getvalue().encode())
 
 
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """Return the rows of figures/NAME.csv, as text."""
+    lines = (HERE / f"{name}.csv").read_text().splitlines()
+    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
+
+
 def mean_and_range(values: Sequence[float]) -> str:
     """Return "mean (lowest to highest)"."""
     return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -28,7 +27,7 @@ from typing import Any
 import joblib
 import matplotlib as mpl
 import numpy as np
-from _common import HERE, write_rows
+from _common import HERE, read_rows, write_rows
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -220,12 +219,6 @@ LOOK = {
 }
 
 
-def read_rows(task: str) -> list[dict[str, Any]]:
-    """Return the rows of a task's table."""
-    lines = (HERE / f"baselines_{task}.csv").read_text().splitlines()
-    return list(csv.DictReader(line for line in lines if not line.startswith("#")))
-
-
 def fronts(rows: Sequence[dict[str, Any]], method: str, x: str, y: str) -> Iterator[Any]:
     """Yield mean and lowest to highest of two columns for every size of a method."""
     for size in sorted({row["size"] for row in rows}):
@@ -249,7 +242,7 @@ def draw_front(axes: Axes, rows: Sequence[dict[str, Any]], x: str, y: str) -> No
 
 def draw(task: str) -> Figure:
     """Draw error against bytes and latency, and the price of a place against density."""
-    rows = read_rows(task)
+    rows = read_rows(f"baselines_{task}")
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(12, 4.6), layout="constrained")
         left, middle, right = figure.subplots(1, 3)

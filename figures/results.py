@@ -10,7 +10,6 @@ hand. A table whose result file is missing stays as it is.
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -18,8 +17,9 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from _common import HERE
-from baselines import LOOK, SEEDS, read_rows
+from _common import HERE, read_rows
+from baselines import LOOK, SEEDS
+from mnist import NETS
 
 from tvbi_ref._files import atomic_write
 
@@ -29,6 +29,7 @@ LIMITS = {
     "digits": (0.03, 0.04, 0.05),
     "boston_50": (3.3, 3.6, 4.0),
     "boston_50_50": (3.3, 3.6, 4.0),
+    "lenet_300_100": (0.018, 0.02, 0.025),
 }
 """Errors that the first table asks for."""
 
@@ -58,7 +59,7 @@ def markdown(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
 
 def sizes(task: str) -> dict[tuple[str, str], list[Row]]:
     """Return the rows of every method at every size, of runs that did not diverge."""
-    rows = [row for row in read_rows(task) if not row["failed"]]
+    rows = [row for row in read_rows(f"baselines_{task}") if not row["failed"]]
     known = sorted(rows, key=lambda row: (list(NAMES).index(row["method"]), row["size"]))
     grouped = groupby(known, key=lambda row: (row["method"], row["size"]))
     return {key: list(group) for key, group in grouped}
@@ -75,11 +76,16 @@ def least(task: str) -> str:
             fewest = [average(group, "bytes_shared") for group in enough]
             cells.append(f"{min(fewest):.0f}" if fewest else "–")
         body.append([NAMES[method], *cells])
-    percent = task == "digits"
     limits = [
-        f"{100 * limit:.0f} % wrong" if percent else f"RMSE {limit}" for limit in LIMITS[task]
+        f"{100 * limit:.2g} % wrong" if counts_errors(task) else f"RMSE {limit}"
+        for limit in LIMITS[task]
     ]
     return markdown(["bytes, at most", *limits], body)
+
+
+def counts_errors(task: str) -> bool:
+    """Return whether the error of a task is a share of rows."""
+    return not task.startswith("boston")
 
 
 def average(rows: Sequence[Row], column: str) -> float:
@@ -89,8 +95,8 @@ def average(rows: Sequence[Row], column: str) -> float:
 
 def whole(task: str) -> str:
     """Return every method at every size: mean (lowest to highest) over the seeds."""
-    percent = task == "digits"
-    scale, digits = (100, 1) if percent else (1, 2)
+    percent = counts_errors(task)
+    scale, digits = (100, 1 if task == "digits" else 2) if percent else (1, 2)
     head = ["", "test error, %" if percent else "test RMSE", "ln p(y), drawn", "kept"]
     head += ["reach an output", "bytes", "mean run", "index bits", "us for 128", "s to train"]
     body = [
@@ -111,10 +117,24 @@ def whole(task: str) -> str:
     return markdown(head, body)
 
 
+def mnist() -> str:
+    """Return both LeNets with each prior, trained by their recipes."""
+    head = ["", "test error, %", "times fewer", "mean run", "index bits", "shuffled", "H(p)/p"]
+    head += ["bytes", "s to train"]
+    body, rows = [], read_rows("mnist")
+    for key in dict.fromkeys((row["net"], row["prior"]) for row in rows):
+        mine = [row for row in rows if (row["net"], row["prior"]) == key]
+        numbers = [spread(mine, "error", 2), spread(mine, "compression", 0)]
+        shuffled, bound = "shuffled_index_bits", "entropy_bound"
+        numbers += [mean(mine, name, 2) for name in ("mean_run", "index_bits", shuffled, bound)]
+        numbers += [mean(mine, name, 0) for name in ("bytes", "seconds")]
+        body.append([f"{NETS[key[0]]}, {key[1]}", *numbers])
+    return markdown(head, body)
+
+
 def ablations() -> str:
     """Return every case of ablations.py."""
-    lines = (HERE / "ablations.csv").read_text().splitlines()
-    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    rows = read_rows("ablations")
     head = ["", "test error, %", "kept", "reach an output", "bytes", "mean run", "index bits"]
     body = []
     for case in dict.fromkeys(row["case"] for row in rows):
@@ -125,7 +145,7 @@ def ablations() -> str:
     return markdown(head, body)
 
 
-TABLES: dict[str, Callable[[], str]] = {"ablations": ablations}
+TABLES: dict[str, Callable[[], str]] = {"ablations": ablations, "mnist": mnist}
 for _task in SEEDS.keys() & LIMITS.keys():
     TABLES[f"least {_task}"] = lambda task=_task: least(task)  # type: ignore[misc]
     TABLES[f"whole {_task}"] = lambda task=_task: whole(task)  # type: ignore[misc]

@@ -86,7 +86,7 @@ TASKS = {
     "lenet_300_100": Task(
         lambda _: datasets.load_mnist(),
         lambda seed: nets.lenet_300_100(seed=seed),
-        Budget(30, 5, 128, 4e-3, {"kl_warmup": 15, "spike_epochs": 25}),
+        Budget(15, 3, 128, 4e-3, {"kl_warmup": 7, "spike_epochs": 12}),
         valid=1 / 6,
     ),
     "lenet5_caffe": Task(
