@@ -151,6 +151,7 @@ def draw_front(axes: Axes, net: str, rows: list[dict[str, Any]]) -> None:
             np.mean(dense), color="0.3", ls="--", label=f"dense, mean {np.mean(dense):.2f}"
         )
     axes.set(xlabel="times fewer weights", ylabel="test error, %", title=NETS[net])
+    axes.margins(x=0.2, y=0.15)
     axes.legend()
 
 
@@ -176,7 +177,7 @@ def draw_kernels(before: list[Any], after: list[Any]) -> Figure:
     with mpl.rc_context(plots.STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(11, 9), layout="constrained")
         grid = figure.subplots(4, 1, height_ratios=[1, 1, 4, 4])
-        titles = ("dense", "pruned and fine-tuned")
+        titles = ("dense", "pruned")
         for k in range(2):
             for row, (title, matrices) in enumerate(zip(titles, (before, after), strict=True)):
                 axes, matrix = grid[2 * k + row], matrices[k]
