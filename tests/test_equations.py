@@ -56,6 +56,10 @@ def test_document_and_registry_have_the_same_labels_in_the_same_order():
     assert len(EQUATIONS) > 40
 
 
+def test_every_label_of_the_document_is_a_place_to_link_to():
+    assert re.findall(r'<a id="([^"]+)"></a>\[\1\]', DOCUMENT) == list(EQUATIONS)
+
+
 @every_equation
 def test_an_entry_is_filed_under_its_own_label(equation):
     assert EQUATIONS[equation.label] is equation

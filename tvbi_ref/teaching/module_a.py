@@ -53,15 +53,8 @@ def staircase(runs: Mapping[str, Sequence[tuple[str, float]]]) -> Figure:
             axes.plot(down, values[down], "o", mfc="none", mec=plots.RED, ms=11, label="down")
             axes.set(xlabel="step", title=f"update of the {name} model")
             legend_below(axes)
-        _zoom(panels[0], [value for steps in runs.values() for _, value in steps[2:]])
         panels[0].set_ylabel("ELBO, nats")
     return figure
-
-
-def _zoom(axes: Any, values: Sequence[float]) -> None:
-    """Leave the first steps, which are much lower, below the picture."""
-    margin = 0.08 * (max(values) - min(values)) or 1.0
-    axes.set_ylim(min(values) - margin, max(values) + margin)
 
 
 def maps(before: FloatArray, after: Mapping[str, FloatArray]) -> Figure:
