@@ -454,6 +454,28 @@ def without_moment(
     return shape + 0.5, rate + 0.0
 
 
+@mutant("q-precision", "b is taken for a scale, 1/b is mixed: Ga(rho; a, b) has the RATE b")
+def scales_for_rates(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> tuple[Array, Array]:
+    shape, _ = _mixed(q_support, active, inactive)
+    rate = q_support / active.rate + (1 - q_support) / inactive.rate
+    return shape + 0.5, rate + 0.5 * second_moment
+
+
+@mutant(
+    "q-precision",
+    "the rates are averaged geometrically: ln p(rho | s) holds -b rho, so b is averaged, not "
+    "its logarithm",
+)
+def rates_averaged_as_logarithms(
+    second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma
+) -> tuple[Array, Array]:
+    shape, _ = _mixed(q_support, active, inactive)
+    rate = active.rate**q_support * inactive.rate ** (1 - q_support)
+    return shape + 0.5, rate + 0.5 * second_moment
+
+
 @mutant("q-precision", "m is squared in the rate: m = E[w^2] is a square already")
 def moment_squared(
     second_moment: Array, q_support: Array, active: Gamma, inactive: Gamma

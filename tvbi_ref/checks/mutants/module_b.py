@@ -417,6 +417,16 @@ def start_from_log_probability(evidence: Array, p01: float, p10: float) -> tuple
 
 @mutant(
     "chain",
+    "the first row hears logit p01: that is what a row hears after a dead one. The first has none "
+    "above it and hears the stationary odds, ln p01/p10",
+)
+def start_after_a_dead_one(evidence: Array, p01: float, p10: float) -> tuple[Array, Array]:
+    psi = _transition(p01, p10)
+    return _pass_down(evidence, psi, float(np.log(p01 / (1 - p01)))), _pass_up(evidence, psi.T)
+
+
+@mutant(
+    "chain",
     "the last row hears the stationary odds from below: that counts the prior twice; it is 0",
 )
 def stationary_at_both_ends(evidence: Array, p01: float, p10: float) -> tuple[Array, Array]:
@@ -525,6 +535,16 @@ def share_of_all_pairs(pair_beliefs: Array) -> tuple[float, float]:
 def share_of_later_state(pair_beliefs: Array) -> tuple[float, float]:
     n = pair_beliefs.sum(axis=(0, 1))
     return n[0, 1] / n[:, 0].sum(), n[1, 0] / n[:, 1].sum()
+
+
+@mutant(
+    "em-chain",
+    "divided by the pairs that ARRIVE there: n01 over sum P(s' = 1) is P(s = 0 | s' = 1), and "
+    "p01 = P(s' = 1 | s = 0) needs sum P(s = 0)",
+)
+def share_of_arrivals(pair_beliefs: Array) -> tuple[float, float]:
+    n = pair_beliefs.sum(axis=(0, 1))
+    return n[0, 1] / n[:, 1].sum(), n[1, 0] / n[:, 0].sum()
 
 
 @mutant(
@@ -654,6 +674,17 @@ def sweep_without_own(
     own: Array, messages: Array, coupling_row: float, coupling_col: float
 ) -> Array:
     return _sweep(np.zeros_like(own), messages, coupling_row, coupling_col)
+
+
+@mutant(
+    "grid-sweep", "what goes DOWN lacks h + l, the other directions have it: every cavity holds it"
+)
+def down_without_own(
+    own: Array, messages: Array, coupling_row: float, coupling_col: float
+) -> Array:
+    out = _sweep(own, messages, coupling_row, coupling_col)
+    out[ABOVE] = _sweep(np.zeros_like(own), messages, coupling_row, coupling_col)[ABOVE]
+    return out
 
 
 @mutant(
