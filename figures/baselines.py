@@ -95,12 +95,12 @@ DIGITS = [
     Entrant("digits", "gradual_magnitude", SPARSITIES, RATES),
     Entrant("digits", "snip", SPARSITIES, RATES),
     Entrant("digits", "sparse_vd", either("strength", 0.3, 1.0, 2.0, 4.0), RATES),
-    Entrant("digits", "group_nj", either("strength", 2.0, 6.0, 12.0, 24.0), RATES),
-    Entrant("digits", "group_lasso", either("strength", 5e-4, 1e-3, 2e-3, 3e-3), RATES),
+    Entrant("digits", "group_nj", either("strength", 1.0, 2.0, 4.0, 6.0), RATES),
+    Entrant("digits", "group_lasso", either("strength", 2.5e-4, 5e-4, 1e-3, 2e-3), RATES),
     Entrant(
         "digits",
         "l0",
-        both(either("gates", "weight"), either("strength", 3.0, 8.0, 20.0, 50.0)),
+        both(either("gates", "weight"), either("strength", 1.0, 3.0, 5.0, 8.0)),
         RATES,
     ),
     Entrant(
