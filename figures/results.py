@@ -94,27 +94,58 @@ def average(rows: Sequence[Row], column: str) -> float:
 
 
 def whole(task: str) -> str:
-    """Return every method at every size: mean (lowest to highest) over the seeds."""
-    percent = counts_errors(task)
-    scale, digits = (100, 1 if task == "digits" else 2) if percent else (1, 2)
-    head = ["", "test error, %" if percent else "test RMSE", "ln p(y), drawn", "kept"]
-    head += ["reach an output", "bytes", "mean run", "index bits", "us for 128", "s to train"]
+    """Return every method at every size, over the seeds."""
+    if not counts_errors(task):
+        return regression(task)
+    head = ["", "test error, %", "ln p(y), drawn", "kept", "reach an output", "bytes", "mean run"]
+    head += ["index bits", "us for 128", "s to train"]
     body = [
         [
             NAMES[method],
-            spread(rows, "error", digits, scale),
+            spread(rows, "error", 1 if task == "digits" else 2, 100),
             f"{mean(rows, 'log_likelihood', 2)}, {mean(rows, 'log_likelihood_drawn', 2)}",
-            mean(rows, "kept", 0),
-            mean(rows, "live", 0),
-            mean(rows, "bytes_shared", 0),
-            mean(rows, "mean_run", 2),
-            mean(rows, "index_bits", 2),
-            mean(rows, "us_batch_128", 0),
-            mean(rows, "seconds", 0),
+            *(mean(rows, name, 0) for name in ("kept", "live", "bytes_shared")),
+            *(mean(rows, name, 2) for name in ("mean_run", "index_bits")),
+            *(mean(rows, name, 0) for name in ("us_batch_128", "seconds")),
         ]
         for (method, _), rows in sizes(task).items()
     ]
     return markdown(head, body)
+
+
+def regression(task: str) -> str:
+    """Return every method at every size: mean and standard error over the splits."""
+    head = ["", "RMSE", "ln p(y)", "averaged over q(w)", "in the 90 % band", "kept"]
+    head += ["hidden units left", "bytes", "index bits", "s to train"]
+    body = [
+        [
+            NAMES[method],
+            *(with_error(rows, name) for name in ("error", "log_likelihood")),
+            with_error(rows, "log_likelihood_drawn"),
+            mean(rows, "covered", 2),
+            mean(rows, "kept", 0),
+            hidden_units(rows),
+            mean(rows, "bytes_shared", 0),
+            mean(rows, "index_bits", 2),
+            mean(rows, "seconds", 1),
+        ]
+        for (method, _), rows in sizes(task).items()
+    ]
+    return markdown(head, body)
+
+
+def with_error(rows: Sequence[Row], column: str) -> str:
+    """Return "mean ± standard error" of a column; a dash where nothing was measured."""
+    values = [float(row[column]) for row in rows if row[column] != ""]
+    if not values:
+        return "–"
+    return f"{np.mean(values):.2f} ± {np.std(values, ddof=1) / np.sqrt(len(values)):.2f}"
+
+
+def hidden_units(rows: Sequence[Row]) -> str:
+    """Return the mean width of each hidden layer."""
+    widths = np.array([[int(width) for width in row["units"].split("-")] for row in rows])
+    return "-".join(f"{width:.0f}" for width in widths.mean(axis=0)[1:-1])
 
 
 def mnist() -> str:
