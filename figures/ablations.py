@@ -75,6 +75,8 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             axes.set(xlabel=label, ylim=(len(CASES) - 0.5, -0.5))
             if column in ("kept", "bytes_shared"):
                 axes.set_xscale("log")
+                plots.use_plain_logs(axes)
+                axes.tick_params("x", labelrotation=40)
         figure.axes[0].set_yticks(range(len(CASES)), list(CASES))
     return figure
 
