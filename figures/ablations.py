@@ -61,10 +61,9 @@ def job(case: str, seed: int) -> Job:
 def draw(rows: list[dict[str, Any]]) -> Figure:
     """Draw four measures of every case, a mark a seed, the base's mean as a line."""
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(12, 4.8), layout="constrained")
-        for axes, (column, label) in zip(
-            figure.subplots(1, len(PANELS), sharey=True), PANELS.items(), strict=True
-        ):
+        figure = Figure(figsize=(8, 8), layout="constrained")
+        panels = figure.subplots(2, 2, sharey=True).ravel()
+        for axes, (column, label) in zip(panels, PANELS.items(), strict=True):
             for k, case in enumerate(CASES):
                 values = [row[column] for row in rows if row["case"] == case]
                 colour = plots.GREEN if k == 0 else plots.BLUE
@@ -76,7 +75,6 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
             if column in ("kept", "bytes_shared"):
                 axes.set_xscale("log")
                 plots.use_plain_logs(axes)
-                axes.tick_params("x", labelrotation=40)
         figure.axes[0].set_yticks(range(len(CASES)), list(CASES))
     return figure
 

@@ -262,8 +262,8 @@ def draw(task: str) -> Figure:
     """Draw error against bytes and latency, and the price of a place against density."""
     rows = read_rows(f"baselines_{task}")
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(12, 4.6), layout="constrained")
-        left, middle, right = figure.subplots(1, 3)
+        figure = Figure(figsize=(8, 7.4), layout="constrained")
+        (left, middle), (right, names) = figure.subplots(2, 2)
         draw_front(left, rows, "bytes_shared", "error_shared")
         left.set(xlabel="bytes, everything charged", ylabel=error_name(task))
         draw_front(middle, rows, "us_batch_128", "error")
@@ -276,7 +276,8 @@ def draw(task: str) -> Figure:
             axes.set_ylim(0, min(axes.get_ylim()[1], 5 * np.mean(dense)))
         for axes in (left, middle, right):
             plots.use_plain_logs(axes)
-        figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        names.legend(*left.get_legend_handles_labels(), loc="center")
+        names.set_axis_off()
     return figure
 
 
