@@ -44,6 +44,9 @@ SEEDS = {
     "lenet_300_100": range(3),
     "lenet5_caffe": range(1),
 }
+FEW = 5
+LIMITS_OF_DENSE = ((0, 5), (0.8, 1.7))
+"""What is drawn, as multiples of the dense network's error: of a share of errors, of an RMSE."""
 BATCHES = (1, 128)
 LATENCY_FORMATS = ("dense", "csr", "clusters")
 COLUMNS = (
@@ -238,16 +241,23 @@ LOOK = {
 
 
 def fronts(rows: Sequence[dict[str, Any]], method: str, x: str, y: str) -> Iterator[Any]:
-    """Yield mean and lowest to highest of two columns for every size of a method."""
+    """Yield mean, lower and upper end of two columns for every size of a method.
+
+    The ends are the lowest and the highest of a few seeds; of many splits, which differ more than
+    the methods do, they are a standard error away from the mean.
+    """
     for size in sorted({row["size"] for row in rows}):
         mine = [row for row in rows if (row["method"], row["size"]) == (method, size)]
         pairs = np.array([[float(row[x]), float(row[y])] for row in mine if not row["failed"]])
-        if len(pairs):
+        if len(pairs) > FEW:
+            mean, error = pairs.mean(axis=0), pairs.std(axis=0, ddof=1) / np.sqrt(len(pairs))
+            yield mean, mean - error, mean + error
+        elif len(pairs):
             yield pairs.mean(axis=0), pairs.min(axis=0), pairs.max(axis=0)
 
 
 def draw_front(axes: Axes, rows: Sequence[dict[str, Any]], x: str, y: str) -> None:
-    """Draw every method's front: a mark a size, the bar from the lowest seed to the highest."""
+    """Draw every method's front: a mark a size, with a bar from end to end of `fronts`."""
     for method, (colour, mark, label) in LOOK.items():
         points = list(fronts(rows, method, x, y))
         if not points:
@@ -273,7 +283,8 @@ def draw(task: str) -> Figure:
         dense = [float(row["error"]) for row in rows if row["method"] == "dense"]
         for axes in (left, middle):
             axes.axhline(np.mean(dense), color="0.3", ls="--", lw=0.8, label="dense")
-            axes.set_ylim(0, min(axes.get_ylim()[1], 5 * np.mean(dense)))
+            bottom, top = LIMITS_OF_DENSE[task.startswith("boston")]
+            axes.set_ylim(bottom * np.mean(dense), min(axes.get_ylim()[1], top * np.mean(dense)))
         for axes in (left, middle, right):
             plots.use_plain_logs(axes)
         names.legend(*left.get_legend_handles_labels(), loc="center")
