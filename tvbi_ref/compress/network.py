@@ -501,6 +501,7 @@ class CompressedNetwork:
         Parameters
         ----------
         path : path-like
+            Missing folders are made.
         uncertainty : bool
             False: without the variances, for predictions at the means only; see
             `uncertainty_nbytes`.
