@@ -326,9 +326,9 @@ def _draw_bytes(axes: Axes, report: CompressionReport) -> None:
     any_format = report.formats[0]
     saved_bits = report.n_weights * (any_format.coded_bits - report.kept.entropy_bound)
     bound = (any_format.coded - saved_bits / 8) / 1000
-    axes.axvline(bound, color="0.3", ls="--", label="coded, with H(p)/p")
+    axes.axvline(bound, color="0.3", ls="--")
     _name_rows(axes, [size.name for size in report.formats])
-    axes.set(title="kilobytes")
+    axes.set(title="kilobytes; dashed: coded, if places cost H(p)/p")
     use_plain_logs(axes)
     _legend_below(axes)
 
@@ -337,7 +337,7 @@ def _draw_index_bits(axes: Axes, report: CompressionReport) -> None:
     """Draw all formats but the dense one, whose zeros would leave no room for the others."""
     columns = {
         "coded_bits": ("kept", "o", BLUE),
-        "shuffled_bits": ("shuffled", "s", ORANGE),
+        "shuffled_bits": ("shuffled", "x", "0.3"),
         "control_bits": ("J = 0", "^", GREEN),
     }
     sizes = [size for size in report.formats if size.name != "dense"]
@@ -354,14 +354,14 @@ def _draw_index_bits(axes: Axes, report: CompressionReport) -> None:
 
 def _draw_latency(axes: Axes, report: CompressionReport) -> None:
     names = list(report.races[0].timings)
-    height = 0.8 / len(report.races)
+    height = 0.5 / len(report.races)
     for k, each in enumerate(report.races):
         quartiles = [(t.low, t.median, t.high) for t in each.timings.values()]
         low, median, high = 1000 * np.transpose(quartiles)
         rows = np.arange(len(names)) + (k - (len(report.races) - 1) / 2) * height
-        look: Any = {"color": LAYER_COLOURS[k], "hatch": ("", "//")[k], "ecolor": "0.3"}
-        label = f"batch {each.batch}: {each.fastest} wins"
-        axes.barh(rows, median, height, xerr=(median - low, high - median), label=label, **look)
+        look: Any = {"color": LAYER_COLOURS[k], "fmt": "os"[k], "capsize": 3}
+        label = f"batch {each.batch}: {each.winner}"
+        axes.errorbar(median, rows, xerr=(median - low, high - median), label=label, **look)
     _name_rows(axes, names)
     axes.set(title="predict, ms: median and quartiles")
     use_plain_logs(axes)

@@ -169,7 +169,7 @@ def test_the_onnx_model_says_what_it_is_made_of(tmp_path):
 
 def test_without_the_package_onnx_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    with pytest.raises(ModuleNotFoundError, match=r"onnx, .* pip install 'tvbi-ref\[onnx\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"onnx, .* pip install -e '.\[onnx\]'"):
         to_onnx(compress(NETWORKS["one layer"]()))
 
 

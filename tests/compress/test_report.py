@@ -292,22 +292,22 @@ def timings(**medians):
         (
             {"dense": 1.0, "csr": 4.0, "clusters": 2.0},
             "dense",
-            "no: dense wins (dense); clusters takes 2.0 times as long",
+            "no: dense wins; clusters takes 2.0 times as long",
         ),
         (
             {"whole": 1.0, "dense": 3.0, "csr": 2.0, "clusters": 5.0},
             "whole",
-            "no: dense wins (whole); csr takes 2.0 times as long",
+            "no: whole wins; csr takes 2.0 times as long",
         ),
         (
             {"whole": 8.0, "dense": 6.0, "csr": 4.0, "clusters": 2.0},
             "clusters",
-            "yes: clusters wins, 3.0 times as fast as dense (dense)",
+            "yes: clusters wins, 3.0 times as fast as dense",
         ),
         (
             {"dense": 1.1, "csr": 1.0, "clusters": 2.0},
             "csr",
-            "yes: csr wins, 1.1 times as fast as dense (dense), within the spread",
+            "no difference: csr takes 0.9 times as long as dense, a draw",
         ),
     ],
 )

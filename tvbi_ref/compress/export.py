@@ -35,6 +35,8 @@ def to_scipy(
 ) -> list[tuple[scipy.sparse.sparray, FloatArray]]:
     """Return weights and bias of every weight layer, the weights as a sparse array of SciPy.
 
+    Activations and poolings between the layers are the caller's: ``network.layers`` has them.
+
     Parameters
     ----------
     network : CompressedNetwork
@@ -62,7 +64,9 @@ def to_scipy(
 
 
 def to_numpy(network: CompressedNetwork) -> dict[str, NDArray[Any]]:
-    """Return what a prediction needs as plain arrays, zeros and all.
+    """Return the weights as plain arrays, zeros and all.
+
+    Activations and poolings between the layers are the caller's: ``network.layers`` has them.
 
     Parameters
     ----------
@@ -144,7 +148,8 @@ def _import_onnx() -> Any:
         return importlib.import_module("onnx")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            "to_onnx needs the package onnx, which is not installed: pip install 'tvbi-ref[onnx]'"
+            "to_onnx needs the package onnx, which is not installed: pip install onnx, or in a "
+            "clone of the project pip install -e '.[onnx]'"
         ) from error
 
 

@@ -209,21 +209,31 @@ class Race:
     @property
     def verdict(self) -> str:
         """The answer to "will it be faster here?"."""
-        dense = min((n for n in DENSE if n in self.timings), key=self._median)
-        sparse = min((n for n in self.timings if n not in DENSE), key=self._median)
+        dense, sparse = self._best
         ratio = self._median(dense) / self._median(sparse)
-        if self._median(dense) <= self._median(sparse):
-            answer = f"no: dense wins ({dense}); {sparse} takes {1 / ratio:.1f} times as long"
-        else:
-            answer = f"yes: {sparse} wins, {ratio:.1f} times as fast as dense ({dense})"
-        return answer + (", within the spread" if self._overlap(dense, sparse) else "")
+        if self._is_a_draw:
+            return f"no difference: {sparse} takes {1 / ratio:.1f} times as long as {dense}, a draw"
+        if ratio <= 1:
+            return f"no: {dense} wins; {sparse} takes {1 / ratio:.1f} times as long"
+        return f"yes: {sparse} wins, {ratio:.1f} times as fast as {dense}"
+
+    @property
+    def winner(self) -> str:
+        """What a legend says: whose quartiles lie below the others' kind, or that it is a draw."""
+        return "a draw" if self._is_a_draw else f"{self.fastest} wins"
+
+    @property
+    def _best(self) -> tuple[str, str]:
+        dense = min((n for n in DENSE if n in self.timings), key=self._median)
+        return dense, min((n for n in self.timings if n not in DENSE), key=self._median)
+
+    @property
+    def _is_a_draw(self) -> bool:
+        a, b = (self.timings[name] for name in self._best)
+        return a.low <= b.high and b.low <= a.high
 
     def _median(self, name: str) -> float:
         return self.timings[name].median
-
-    def _overlap(self, one: str, other: str) -> bool:
-        a, b = self.timings[one], self.timings[other]
-        return a.low <= b.high and b.low <= a.high
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 LAYER_LEGEND = """\
 matrix, kept  without dead units; sizes and controls are of these matrices
-index bits    bits a kept weight to say where it is, by an ideal code of gaps and runs
+index bits    bits a kept weight to say where it is, by an ideal code of gaps and runs: the
+              "ideal run code" below
 H(p)/p        the same for the best code of a mask without structure
 bits          of a weight's value, as many as its posterior deviation leaves a meaning"""
 
@@ -17,12 +18,14 @@ FORMAT_LEGEND = """\
 file          as written, without variances; about a kilobyte of it is the frame
 coded         positions Huffman coded; its index bits charge stored zeros and the tables
 tables        the part of the tables in that, large where weights are few
-shared        besides, weights share 2^bits values as in Deep Compression, everything charged
+shared        besides, weights share 2^bits values (bits above) as in Deep Compression
 shuffled      coded index bits of as many weights in random places of each layer
-J = 0         coded index bits of the control, a run without couplings"""
+J = 0         coded index bits of the control, a run without couplings (--control, control=)"""
+
+WHOLE_LEGEND = "whole         before pruning: products of matrices with all their zeros (BLAS)"
 
 RACE_LEGEND = """\
-whole, dense  products of matrices with all their zeros (BLAS), with and without dead units
+dense         products of matrices without dead units, zeros and all (BLAS)
 csr, clusters the sparse forward passes: one weight at a time, one run at a time
 first call    with compilation, which is not in the other times"""
 
@@ -103,11 +106,18 @@ def _format_table(r: CompressionReport) -> str:
         f"{'stored':>10}{'coded':>8}{'tables':>8}{'shuffled':>10}{'J = 0':>8}",
     ]
     for s in r.formats:
-        lines.append(
-            f"{s.name:<10}{s.memory:>9}{s.file:>9}{s.coded:>9}{_or_dash(s.shared, 9, 0)}"
-            f"{s.stored_bits:>10.2f}{s.coded_bits:>8.2f}{s.table_bits:>8.2f}{s.shuffled_bits:>10.2f}"
-            f"{_or_dash(s.control_bits, 8)}"
+        size = f"{s.name:<10}{s.memory:>9}{s.file:>9}{s.coded:>9}{_or_dash(s.shared, 9, 0)}"
+        bits: tuple[float | None, ...] = (
+            s.stored_bits,
+            s.coded_bits,
+            s.table_bits,
+            s.shuffled_bits,
+            s.control_bits,
         )
+        if s.name == "dense":  # its zeros are no positions
+            bits = (None,) * 5
+        cells = zip(bits, (10, 8, 8, 10, 8), strict=True)
+        lines.append(size + "".join(_or_dash(*cell) for cell in cells))
     bounds = (("ideal run code", "index_bits"), ("H(p)/p", "entropy_bound"))
     for name, field in bounds:
         values = (getattr(each, field, None) for each in (r.kept, r.shuffled, r.control))
@@ -150,7 +160,8 @@ def _race_table(r: CompressionReport) -> str:
             lines.append(
                 f"{name:<10}{each.batch:>6}{_time(t.median):>11}{spread:>24}{_time(t.first):>12}"
             )
-    return "\n".join([*lines, "", RACE_LEGEND, str(r.machine), *_warning(r)])
+    legend = [WHOLE_LEGEND] * (r.whole is not None) + [RACE_LEGEND]
+    return "\n".join([*lines, "", *legend, str(r.machine), *_warning(r)])
 
 
 def _warning(r: CompressionReport) -> list[str]:
