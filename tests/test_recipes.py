@@ -28,6 +28,20 @@ def test_what_the_user_says_goes_before_the_recipe(net):
     assert parse([*COMMAND, net, "--epochs", "7"]).epochs == 7
 
 
+@pytest.mark.parametrize("net", RECIPES)
+@pytest.mark.parametrize("epochs", [1, 2, 5, 1000])
+def test_the_schedule_keeps_its_share_of_a_run_of_other_length(net, epochs):
+    own, given = RECIPES[net].options, parse([*COMMAND, net, "--epochs", str(epochs)])
+    for name in ("kl_warmup", "spike_epochs"):
+        assert abs(getattr(given, name) / epochs - own[name] / own["epochs"]) <= 0.5 / epochs
+    assert given.kl_warmup <= epochs >= given.spike_epochs
+
+
+def test_what_is_said_of_the_schedule_goes_before_the_share():
+    given = parse([*COMMAND, "lenet5_caffe", "--epochs", "6", "--kl-warmup", "1"])
+    assert (given.kl_warmup, given.spike_epochs) == (1, 5)
+
+
 def test_a_network_without_a_recipe_takes_the_defaults():
     nets = [net for net in NETS if net not in RECIPES]
     plain = vars(parse(["train", "mnist"]))

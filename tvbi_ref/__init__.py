@@ -22,6 +22,7 @@ _HOME = {
     "ChainSupport": "module_b",
     "Columns": "module_b",
     "CompressedNetwork": "compress",
+    "DataCorruptedError": "errors",
     "DataUnavailableError": "errors",
     "DivergenceError": "errors",
     "Gamma": "gamma",
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
         support_masks,
     )
     from tvbi_ref.errors import (  # noqa: F401
+        DataCorruptedError,
         DataUnavailableError,
         DivergenceError,
         NonFiniteError,

@@ -105,9 +105,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     >>> parse(["train", "mnist", "--net", "lenet_300_100", "--batch-size", "64"]).batch_size
     64
     """
-    options = build_parser().parse_args(arguments)
-    recipe = RECIPES.get(getattr(options, "net", None) or "")
-    return build_parser(recipe.options).parse_args(arguments) if recipe else options
+    asked = build_parser({"epochs": None}).parse_args(arguments)
+    recipe = RECIPES.get(getattr(asked, "net", None) or "")
+    defaults = recipe.options_for(asked.epochs) if recipe else None
+    return build_parser(defaults).parse_args(arguments)
 
 
 def build_parser(train_defaults: dict[str, Any] | None = None) -> argparse.ArgumentParser:
@@ -314,8 +315,9 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="never train the variances of the weights, as in the follow-up code",
     )
-    group.add_argument("--kl-warmup", type=int, help="epochs; default: half of --epochs")
-    group.add_argument("--spike-epochs", type=int, help="of annealing; default: half of --epochs")
+    usual = "default: half of --epochs, or the share of it in the recipe of --net"
+    group.add_argument("--kl-warmup", type=int, help=f"epochs; {usual}")
+    group.add_argument("--spike-epochs", type=int, help=f"of annealing; {usual}")
     group.add_argument(
         "--tol", type=float, default=0.0, help="stop when no probability of being alive moves more"
     )
@@ -415,10 +417,10 @@ def train_task(options: argparse.Namespace) -> Task:
     """
     from tvbi_ref.prior import HierarchicalPrior
 
-    if options.net is not None and (options.dataset != "mnist" or options.hidden is not None):
-        raise ValueError(
-            "--net is for mnist, and says the hidden layers itself: leave out --hidden"
-        )
+    if options.net is not None and options.dataset != "mnist":
+        raise ValueError(f"--net {options.net} is for mnist, not for {options.dataset}")
+    if options.net is not None and options.hidden is not None:
+        raise ValueError("--net says the hidden layers itself: leave out --hidden")
     recipe = RECIPES.get(options.net)
     known = DEMO_SUPPORTS | (recipe.supports if recipe else {})
     numbers = {n: getattr(options, n) for n in ("field", "coupling_row", "coupling_col")}
@@ -445,6 +447,8 @@ def run_train(options: argparse.Namespace) -> int:
     shape = task.network.weight_layers[0].matrix_shape
     expected = f"expects {support.density(shape):.1%} of the first layer to live"
     print(f"{task.data}\n{task.network}\n{support}: {expected}\n", flush=True)
+    if options.checkpoint and os.path.exists(options.checkpoint):
+        print(f"going on from {options.checkpoint}\n", flush=True)
     # The baseline comes last: a checkpoint of another run is refused before the long work.
     outcome = experiment.run(*task, seed=options.seed, checkpoint=options.checkpoint)
     dense = experiment.dense_baseline(task.network, task.data, task.budget, seed=options.seed)

@@ -520,6 +520,17 @@ def test_an_unknown_format_is_named_with_those_that_there_are(format):
 def test_as_many_formats_as_layers_are_wanted():
     with pytest.raises(ValueError, match="format must be one name, or 3, one for each"):
         compress(mlp(), ["csr", "csr"])
+    with pytest.raises(TypeError, match="format must be a name or a list of names; got 3"):
+        compress(mlp(), 3)
+
+
+def test_a_draw_needs_a_generator_and_a_comparison_the_same_outputs():
+    small = compress(mlp())
+    with pytest.raises(TypeError, match=r"rng must be a numpy\.random\.Generator; got 0"):
+        small.sample(0)
+    other = nets.mlp([12, 9], seed=0)
+    with pytest.raises(ValueError, match=r"network must have outputs of shape \(1, .\) for x; got"):
+        small.check_against(other, np.zeros((1, 12)))
 
 
 def test_a_likelihood_that_is_not_known_is_refused():

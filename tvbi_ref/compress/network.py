@@ -407,7 +407,12 @@ class CompressedNetwork:
             Or whatever else has a `predict`: the pruned network that this one was made from.
         x : array_like (n, n_inputs) or (n, C, H, W)
         """
-        return float(np.abs(self.predict(x) - network.predict(x)).max())
+        mine, theirs = self.predict(x), network.predict(x)
+        if mine.shape != theirs.shape:
+            raise ValueError(
+                f"network must have outputs of shape {mine.shape} for x; got {theirs.shape}"
+            )
+        return float(np.abs(mine - theirs).max())
 
     def sample(self, rng: np.random.Generator) -> CompressedNetwork:
         """Return one network drawn from the posterior, in the format "dense".
@@ -420,6 +425,8 @@ class CompressedNetwork:
         ----------
         rng : numpy.random.Generator
         """
+        if not isinstance(rng, np.random.Generator):
+            raise TypeError(f"rng must be a numpy.random.Generator; got {rng!r}")
         return self._with([layer.sample(rng) for layer in self.weight_layers])
 
     def _outputs(self, x: ArrayLike, draws: int, seed: int) -> Iterator[FloatArray]:
@@ -633,6 +640,8 @@ def format_name(weights: Format) -> str:
 
 
 def _per_layer(format: str | Sequence[str], n_layers: int) -> list[str]:
+    if not isinstance(format, str | Sequence):
+        raise TypeError(f"format must be a name or a list of names; got {format!r}")
     names = [format] * n_layers if isinstance(format, str) else list(format)
     if len(names) != n_layers:
         raise ValueError(

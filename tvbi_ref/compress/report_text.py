@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tvbi_ref.compress.report import CompressionReport, Scores
 
 LAYER_LEGEND = """\
-matrix, kept  without dead units; sizes and controls are of these matrices
+matrix, kept  without dead units and their weights; sizes and controls are of these matrices
 index bits    bits a kept weight to say where it is, by an ideal code of gaps and runs: the
               "ideal run code" below
 H(p)/p        the same for the best code of a mask without structure
@@ -19,6 +19,7 @@ file          as written, without variances; about a kilobyte of it is the frame
 coded         positions Huffman coded; its index bits charge stored zeros and the tables
 tables        the part of the tables in that, large where weights are few
 shared        besides, weights share 2^bits values (bits above) as in Deep Compression
+              (coded and shared are computed; files are written as "file" says)
 shuffled      coded index bits of as many weights in random places of each layer
 J = 0         coded index bits of the control, a run without couplings (--control, control=)"""
 
@@ -27,7 +28,8 @@ WHOLE_LEGEND = "whole         before pruning: products of matrices with all thei
 RACE_LEGEND = """\
 dense         products of matrices without dead units, zeros and all (BLAS)
 csr, clusters the sparse forward passes: one weight at a time, one run at a time
-first call    with compilation, which is not in the other times"""
+first call    with compilation, which is not in the other times; below a tenth of a
+              millisecond most of a prediction is the call, whatever the network"""
 
 
 def as_text(report: CompressionReport) -> str:
