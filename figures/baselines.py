@@ -156,10 +156,37 @@ def boston(task: str) -> list[Entrant]:
     return [Entrant(task, method, knob, RATES) for method, knob in sizes.items()]
 
 
+MNIST_SLAB = [{"variance": 0.2, "contrast": 1e-4}]
+MNIST_SPARSITIES = either("sparsity", 0.98, 0.99)
+MNIST_SIZES: dict[str, list[dict[str, Any]]] = {
+    "dense": [{}],
+    "magnitude": MNIST_SPARSITIES,
+    "gradual_magnitude": MNIST_SPARSITIES,
+    "snip": MNIST_SPARSITIES,
+    "sparse_vd": either("strength", 1.0, 4.0),
+    "group_nj": either("strength", 1.0, 4.0),
+    "group_lasso": either("strength", 1e-4, 3e-4),
+    "l0": both(either("gates", "weight"), either("strength", 2.0, 5.0)),
+    "turbo_independent": both(MNIST_SLAB, either("field", -1.0, -4.0)),
+    "turbo_chains": both(MNIST_SLAB, either("p10", 0.5), either("p01", 0.05, 0.005)),
+    "turbo_grid": both(
+        MNIST_SLAB,
+        [{"coupling_row": 0.1, "coupling_col": 0.5}],
+        either("field", 0.0, -1.5),
+    ),
+}
+MNIST_RATES = either("learning_rate", 2e-3, 4e-3)
+MNIST = [
+    Entrant("lenet_300_100", method, knob, MNIST_RATES) for method, knob in MNIST_SIZES.items()
+]
+"""LeNet-300-100: two sizes, two learning rates each. Slab and couplings are the recipes'."""
+
+
 ENTRANTS = {
     "digits": DIGITS,
     "boston_50": boston("boston_50"),
     "boston_50_50": boston("boston_50_50"),
+    "lenet_300_100": MNIST,
 }
 """By task."""
 

@@ -1,9 +1,10 @@
 """MNIST with the recipes: error, size, regularity and the two controls, three seeds each.
 
-A run is what ``tvbi-ref train mnist --net NET --prior PRIOR --seed SEED`` does, row by row the same
-numbers; "dense" is that command's dense baseline. Controls: the prior without couplings
-(independent weights), and the mask shuffled inside each layer, whose index bits are those of a
-mask without structure.
+A run of ours is what ``tvbi-ref train mnist --net NET --prior PRIOR --seed SEED`` does, row by row
+the same numbers; "dense" is that command's dense baseline. Two of the other methods run with the
+same budget: gradual magnitude pruning to about the grid's number of weights, and Sparse VD.
+Controls: the prior without couplings (independent weights), and the mask shuffled inside each
+layer, whose index bits are those of a mask without structure.
 
     python figures/mnist.py                        # all runs; those in mnist/ are not run again
     python figures/mnist.py lenet_300_100 grid 0   # one run, for more than one process
@@ -30,18 +31,37 @@ from matplotlib.figure import Figure
 
 from tvbi_ref import cli, experiment, plots
 from tvbi_ref._files import atomic_write
-from tvbi_ref.compress import compress, index_bits, mean_run, support_masks
+from tvbi_ref.compress import compress, index_bits, mean_run, sparsity
 from tvbi_ref.study.jobs import versions
+from tvbi_ref.study.methods import fit
 
 RUNS = HERE / "mnist"
 NETS = {"lenet_300_100": "LeNet-300-100", "lenet5_caffe": "LeNet-5-Caffe"}
-PRIORS = ("dense", "independent", "grid")
-SEEDS = range(3)
+PRIORS = ("independent", "grid")
+OTHERS: dict[str, dict[str, tuple[str, dict[str, float]]]] = {
+    "lenet_300_100": {
+        "gradual magnitude": ("gradual_magnitude", {"sparsity": 0.9904}),
+        "Sparse VD": ("sparse_vd", {"strength": 1.0}),
+        "Sparse VD x 3": ("sparse_vd", {"strength": 3.0}),
+    },
+    "lenet5_caffe": {
+        "gradual magnitude": ("gradual_magnitude", {"sparsity": 0.9941}),
+        "Sparse VD": ("sparse_vd", {"strength": 1.0}),
+    },
+}
+"""By network: name of a row -> method and options. "x 3": its divergence counts three times."""
+SEEDS_OF_OTHERS = {"lenet_300_100": range(3), "lenet5_caffe": range(1)}
 MIDDLE, LIVE = slice(9 * 28, 19 * 28), 60
 """Pixels and live neurons whose weights are drawn one by one."""
 KERNELS = 25_000
 """Layers with fewer weights have their dense weights stored, too."""
-LOOK = {"independent": (plots.BLUE, "o"), "grid": (plots.GREEN, "^")}
+LOOK = {
+    "independent": (plots.BLUE, "o", "Turbo-VBI, independent"),
+    "grid": (plots.GREEN, "^", "Turbo-VBI, grid"),
+    "gradual magnitude": ("0.2", "+", "gradual magnitude"),
+    "Sparse VD": (plots.PURPLE, "D", "Sparse VD"),
+    "Sparse VD x 3": (plots.PURPLE, "d", "Sparse VD x 3"),
+}
 ANCHORS: dict[str, dict[str, tuple[float, float]]] = {
     "lenet_300_100": {"Sparse VD": (68, 1.92)},
     "lenet5_caffe": {"Sparse VD": (280, 0.75), "BC-GHS": (156, 1.0)},
@@ -50,40 +70,46 @@ ANCHORS: dict[str, dict[str, tuple[float, float]]] = {
 and Welling (2017). Not our runs."""
 
 
-def command(net: str, prior: str, seed: int) -> list[str]:
-    """Return the arguments of tvbi-ref for a run; the baseline goes with every prior."""
-    asked = "grid" if prior == "dense" else prior
+def command(net: str, method: str, seed: int) -> list[str]:
+    """Return the arguments of tvbi-ref for a run; every other method goes with the grid's."""
+    asked = method if method in PRIORS else "grid"
     return ["train", "mnist", "--net", net, "--prior", asked, "--seed", str(seed)]
 
 
-def run(net: str, prior: str, seed: int) -> None:
+def run(net: str, method: str, seed: int) -> None:
     """Do one run and write its row and its weights."""
-    name = f"{net}_{prior}_{seed}"
-    arguments = command(net, prior, seed)
+    name, arguments = file_name(net, method, seed), command(net, method, seed)
     task = cli.train_task(cli.parse(arguments))
-    row: dict[str, Any] = {"net": net, "prior": prior, "seed": seed}
+    row: dict[str, Any] = {"net": net, "method": method, "seed": seed}
     started, checkpoint = time.perf_counter(), RUNS / f"{name}.checkpoint"
-    if prior == "dense":
-        network = experiment.train_dense(task.network, task.data, task.budget, seed=seed)
-        error = 100 * (1 - network.score(task.data.x_test, task.data.y_test))
-        row |= {"error": round(error, 2), "seconds": round(time.perf_counter() - started)}
-    else:
+    if method in PRIORS:
         outcome = experiment.run(*task, seed=seed, checkpoint=checkpoint)
-        network = outcome.network
-        row |= measured(outcome)
-    row |= {"command": " ".join(["tvbi-ref", *arguments]), "settings": repr(task.budget)}
+        network, seconds = outcome.network, outcome.seconds  # those before a kill count, too
+        row["command"] = " ".join(["tvbi-ref", *arguments])
+    else:
+        name_of_fit, options = ("dense", {}) if method == "dense" else OTHERS[net][method]
+        network = fit(name_of_fit, options, task.network, task.data, task.budget, seed=seed)
+        seconds = time.perf_counter() - started
+        row["command"] = f"fit({name_of_fit!r}, {options})"
+    row["seconds"] = round(seconds)
+    row |= {"error": round(100 * (1 - network.score(task.data.x_test, task.data.y_test)), 2)}
+    row |= {} if method == "dense" else measured(network)
+    row |= {"settings": repr(task.budget)}
     row |= {"date": datetime.date.today().isoformat(), "versions": versions()}
     save(name, row, network)
     checkpoint.unlink(missing_ok=True)
 
 
-def measured(outcome: experiment.Outcome) -> dict[str, Any]:
+def file_name(net: str, method: str, seed: int) -> str:
+    """Return the name of a run's files."""
+    return f"{net}_{method.replace(' ', '_')}_{seed}"
+
+
+def measured(network: Any) -> dict[str, Any]:
     """Return the columns of a pruned network."""
-    masks, size = support_masks(outcome.result), outcome.sparsity
-    small = compress(outcome.network)
+    masks = [layer.matrix(layer.mask) for layer in network.weight_layers]
+    size, small = sparsity(masks), compress(network)
     return {
-        "error": round(100 * (1 - outcome.tuned), 2),
-        "error_before_tuning": round(100 * (1 - outcome.pruned), 2),
         "kept": size.kept,
         "compression": round(size.compression, 1),
         "kept_by_layer": "-".join(str(int(mask.sum())) for mask in masks),
@@ -94,7 +120,6 @@ def measured(outcome: experiment.Outcome) -> dict[str, Any]:
         "index_bits": round(size.index_bits, 2),
         "entropy_bound": round(size.entropy_bound, 2),
         "shuffled_index_bits": round(index_bits([shuffled(mask) for mask in masks]), 2),
-        "seconds": round(outcome.seconds),
     }
 
 
@@ -106,7 +131,7 @@ def shuffled(mask: Any) -> Any:
 def save(name: str, row: dict[str, Any], network: Any) -> None:
     """Write a run's weights, pruned ones as zeros, and then its row."""
     matrices = [layer.matrix(layer.mean.value) for layer in network.weight_layers]
-    if row["prior"] == "dense":  # the kernels are the picture's "before"; the rest is not drawn
+    if row["method"] == "dense":  # the kernels are the picture's "before"; the rest is not drawn
         matrices = [matrix for matrix in matrices if matrix.size <= KERNELS]
     with atomic_write(RUNS / f"{name}.npz") as file:
         np.savez_compressed(file, *matrices)
@@ -114,17 +139,24 @@ def save(name: str, row: dict[str, Any], network: Any) -> None:
         file.write(json.dumps(row, indent=1).encode())
 
 
-def load(net: str, prior: str, seed: int) -> tuple[dict[str, Any], list[Any]]:
+def load(net: str, method: str, seed: int) -> tuple[dict[str, Any], list[Any]]:
     """Return the row and the weight matrices of a run that is done."""
-    name = f"{net}_{prior}_{seed}"
+    name = file_name(net, method, seed)
     with np.load(RUNS / f"{name}.npz") as file:
         matrices = [file[f"arr_{k}"] for k in range(len(file.files))]
     return json.loads((RUNS / f"{name}.json").read_text()), matrices
 
 
-def is_done(net: str, prior: str, seed: int) -> bool:
+def is_done(net: str, method: str, seed: int) -> bool:
     """Return whether a run's row is there."""
-    return (RUNS / f"{net}_{prior}_{seed}.json").exists()
+    return (RUNS / f"{file_name(net, method, seed)}.json").exists()
+
+
+def all_runs() -> list[tuple[str, str, int]]:
+    """Return network, method and seed of every run, in the order of the table."""
+    ours = {net: dict.fromkeys(("dense", *PRIORS), range(3)) for net in NETS}
+    seeds = {net: ours[net] | dict.fromkeys(OTHERS[net], SEEDS_OF_OTHERS[net]) for net in NETS}
+    return [(n, method, seed) for n in NETS for method, some in seeds[n].items() for seed in some]
 
 
 def draw_fronts(rows: list[dict[str, Any]]) -> Figure:
@@ -139,14 +171,15 @@ def draw_fronts(rows: list[dict[str, Any]]) -> Figure:
 
 def draw_front(axes: Axes, net: str, rows: list[dict[str, Any]]) -> None:
     """Draw one network's runs, its dense error and what was published of others."""
-    for prior, (colour, mark) in LOOK.items():
-        mine = [row for row in rows if row["prior"] == prior]
+    for method, (colour, mark, label) in LOOK.items():
+        mine = [row for row in rows if row["method"] == method]
         sizes, errors = ([row[c] for row in mine] for c in ("compression", "error"))
-        axes.plot(sizes, errors, mark, color=colour, label=f"Turbo-VBI, {prior}")
+        if mine:
+            axes.plot(sizes, errors, mark, color=colour, label=label)
     for name, (size, error) in ANCHORS[net].items():
         axes.plot(size, error, "x", color="0.4")
         axes.annotate(f"{name},\npublished", (size, error), (6, 6), textcoords="offset points")
-    if dense := [row["error"] for row in rows if row["prior"] == "dense"]:
+    if dense := [row["error"] for row in rows if row["method"] == "dense"]:
         axes.axhline(
             np.mean(dense), color="0.3", ls="--", label=f"dense, mean {np.mean(dense):.2f}"
         )
@@ -200,14 +233,13 @@ def rule(axes: Axes, shape: tuple[int, int]) -> None:
 
 def draw() -> None:
     """Write the table and the pictures of the runs that are done."""
-    done = [(n, p, s) for n in NETS for p in PRIORS for s in SEEDS if is_done(n, p, s)]
-    rows = [load(*key)[0] for key in done]
+    rows = [load(*key)[0] for key in all_runs() if is_done(*key)]
     columns = list(dict.fromkeys(column for row in rows for column in row))
     table = [{column: row.get(column, "") for column in columns} for row in rows]
     write_rows("mnist", table, "MNIST, 60,000 training pictures; errors in % of the 10,000 others")
     plots.save(draw_fronts(rows), HERE / "mnist.png")
-    if all(is_done("lenet_300_100", prior, 0) for prior in LOOK):
-        first = {p: load("lenet_300_100", p, 0)[1][0] != 0 for p in LOOK}
+    if all(is_done("lenet_300_100", prior, 0) for prior in PRIORS):
+        first = {p: load("lenet_300_100", p, 0)[1][0] != 0 for p in PRIORS}
         first["grid, shuffled"] = shuffled(first["grid"])
         plots.save(draw_supports(first), HERE / "mnist_supports.png")
     if all(is_done("lenet5_caffe", prior, 0) for prior in ("dense", "grid")):
@@ -222,7 +254,7 @@ def main() -> None:
         run(sys.argv[1], sys.argv[2], int(sys.argv[3]))
         return
     if sys.argv[1:] != ["draw"]:
-        for key in ((n, p, s) for n in NETS for s in SEEDS for p in PRIORS):
+        for key in all_runs():
             if not is_done(*key):
                 run(*key)
     draw()
