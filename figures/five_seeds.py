@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import datasets, experiment, nets, plots
-from tvbi_ref.cli import DEMO_SUPPORTS, make_support
-from tvbi_ref.experiment import Budget
-from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.cli import demo_budget, demo_prior
+from tvbi_ref.recipes import DEMO
 
 SEEDS = range(5)
 SUMMARY = (
@@ -40,11 +39,12 @@ def one_seed(seed: int) -> list[dict[str, Any]]:
     """Run the demo's comparison with one seed; return one row a prior."""
     data = datasets.load_digits(seed=seed)
     network = nets.mlp([64, 128, 64, 10], seed=seed)
-    dense = experiment.dense_baseline(network, data, Budget(), seed=seed)
+    budget = demo_budget()
+    dense = experiment.dense_baseline(network, data, budget, seed=seed)
     outcomes = []
-    for kind in DEMO_SUPPORTS:
-        prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
-        outcomes.append(experiment.run(kind, network, data, prior, Budget(), seed=seed))
+    for kind in DEMO.supports:
+        prior = demo_prior(kind)
+        outcomes.append(experiment.run(kind, network, data, prior, budget, seed=seed))
     return [
         {
             "seed": seed,
@@ -98,8 +98,8 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
 def main() -> None:
     """Run all seeds, print the summary, write the table and the picture."""
     rows = [row for seed in tqdm(SEEDS, disable=None) for row in one_seed(seed)]
-    write_rows("five_seeds", rows, f"digits, 64-128-64-10, {Budget()}, {DEMO_SUPPORTS}")
-    for kind in DEMO_SUPPORTS:
+    write_rows("five_seeds", rows, f"digits, 64-128-64-10, {DEMO}")
+    for kind in DEMO.supports:
         mine = [row for row in rows if row["prior"] == kind]
         print(kind)
         for column in SUMMARY:

@@ -47,7 +47,6 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import TurboResult, datasets, nets, plots
-from tvbi_ref.cli import DEMO_SUPPORTS, make_support
 from tvbi_ref.compress import prune, sparsity, support_masks
 from tvbi_ref.datasets import Dataset
 from tvbi_ref.errors import DivergenceError
@@ -55,7 +54,7 @@ from tvbi_ref.experiment import Budget
 from tvbi_ref.module_a import FORMS, evidence_collapsed, second_moment
 from tvbi_ref.module_a.elbo import gaussian_entropy
 from tvbi_ref.module_a.steps import Form
-from tvbi_ref.module_b import IndependentSupport
+from tvbi_ref.module_b import ChainSupport, IndependentSupport
 from tvbi_ref.module_b.bethe import chain_log_partition
 from tvbi_ref.nets import Network, train
 from tvbi_ref.prior import HierarchicalPrior
@@ -63,9 +62,9 @@ from tvbi_ref.turbo.exchange import WIRES
 
 NAME = "paper_vs_code"
 SEEDS = range(5)
-PRIOR = HierarchicalPrior.spike_and_slab(make_support("chains"), contrast=1e-3)
+PRIOR = HierarchicalPrior.spike_and_slab(ChainSupport(p01=0.005, p10=0.65), contrast=1e-3)
 BUDGET = Budget()
-SETTINGS = f"digits, 64-128-64-10, {BUDGET}, chains {DEMO_SUPPORTS['chains']}"
+SETTINGS = f"digits, 64-128-64-10, {BUDGET}, {PRIOR.support}"
 RUNAWAY = 1e6
 """A weight's own evidence stays below 1.5 / contrast = 1500 here, whatever the data."""
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from _common import HERE, read_rows
 from baselines import LOOK, SEEDS
+from mnist import LOOK as LOOK_OF_RUNS
 from mnist import NETS
 
 from tvbi_ref._files import atomic_write
@@ -150,17 +151,18 @@ def hidden_units(rows: Sequence[Row]) -> str:
 
 
 def mnist() -> str:
-    """Return both LeNets with each prior, trained by their recipes."""
-    head = ["", "test error, %", "times fewer", "mean run", "index bits", "shuffled", "H(p)/p"]
-    head += ["bytes, float32", "s to train"]
+    """Return both LeNets with each prior and other methods, with the budget of the recipes."""
+    head = ["", "runs", "test error, %", "times fewer", "mean run", "index bits", "shuffled"]
+    head += ["H(p)/p", "bytes, float32", "s to train"]
+    names = {"dense": "dense"} | {method: label for method, (_, _, label) in LOOK_OF_RUNS.items()}
     body, rows = [], read_rows("mnist")
-    for key in dict.fromkeys((row["net"], row["prior"]) for row in rows):
-        mine = [row for row in rows if (row["net"], row["prior"]) == key]
-        numbers = [spread(mine, "error", 2), spread(mine, "compression", 0)]
+    for key in dict.fromkeys((row["net"], row["method"]) for row in rows):
+        mine = [row for row in rows if (row["net"], row["method"]) == key]
+        numbers = [str(len(mine)), spread(mine, "error", 2), spread(mine, "compression", 0)]
         shuffled, bound = "shuffled_index_bits", "entropy_bound"
         numbers += [mean(mine, name, 2) for name in ("mean_run", "index_bits", shuffled, bound)]
         numbers += [mean(mine, name, 0) for name in ("bytes", "seconds")]
-        body.append([f"{NETS[key[0]]}, {key[1]}", *numbers])
+        body.append([f"{NETS[key[0]]}, {names[key[1]]}", *numbers])
     return markdown(head, body)
 
 

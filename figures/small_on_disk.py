@@ -24,10 +24,9 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import CompressedNetwork, compress, datasets, experiment, nets, plots
-from tvbi_ref.cli import DEMO_SUPPORTS, make_support
+from tvbi_ref.cli import demo_budget, demo_prior
 from tvbi_ref.compress.formats import FORMATS
-from tvbi_ref.experiment import Budget
-from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.recipes import DEMO
 
 SEEDS = range(3)
 NETS = {
@@ -50,9 +49,8 @@ def digits(seed: int) -> dict[str, CompressedNetwork]:
     data = datasets.load_digits(seed=seed)
     network = nets.mlp([64, 128, 64, 10], seed=seed)
     small = {}
-    for kind in DEMO_SUPPORTS:
-        prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
-        outcome = experiment.run(kind, network, data, prior, Budget(), seed=seed)
+    for kind in DEMO.supports:
+        outcome = experiment.run(kind, network, data, demo_prior(kind), demo_budget(), seed=seed)
         small[kind] = compress(outcome.network)
     return small
 
@@ -211,7 +209,7 @@ def main() -> None:
     for net in list(NETS)[1:]:
         for seed in SEEDS:
             rows += rows_of(net, seed, mnist(net, seed))
-    write_rows("small_on_disk", rows, f"digits, 64-128-64-10, {Budget()}, {DEMO_SUPPORTS}; mnist")
+    write_rows("small_on_disk", rows, f"digits, 64-128-64-10, {DEMO}; mnist")
     print(summary(rows))
     plots.save(draw(rows), HERE / "small_on_disk.png")
 

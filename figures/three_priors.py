@@ -8,10 +8,9 @@ from __future__ import annotations
 from _common import HERE
 
 from tvbi_ref import datasets, experiment, nets, plots
-from tvbi_ref.cli import DEMO_SUPPORTS, make_support
+from tvbi_ref.cli import demo_budget, demo_prior
 from tvbi_ref.compress import support_masks
-from tvbi_ref.experiment import Budget
-from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.recipes import DEMO
 
 
 def main() -> None:
@@ -19,9 +18,8 @@ def main() -> None:
     data = datasets.load_digits(seed=0)
     network = nets.mlp([64, 128, 64, 10], seed=0)
     masks, notes = {}, {}
-    for kind in DEMO_SUPPORTS:
-        prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
-        outcome = experiment.run(kind, network, data, prior, Budget(), seed=0)
+    for kind in DEMO.supports:
+        outcome = experiment.run(kind, network, data, demo_prior(kind), demo_budget(), seed=0)
         masks[kind] = support_masks(outcome.result)
         size = outcome.sparsity
         notes[kind] = (

@@ -79,11 +79,12 @@ def test_every_method_prunes_and_predicts(kind, method, plane):
 
 
 def test_a_seed_gives_the_network_of_experiment_run(digits):
-    model = TurboVBIClassifier((16,), epochs=3, fine_tune_epochs=1, random_state=5)
+    model = TurboVBIClassifier((16,), epochs=6, fine_tune_epochs=1, random_state=5)
     model.fit(digits.x_train, digits.y_train)
-    prior = HierarchicalPrior.spike_and_slab(GridSupport(-1.0, 0.04, 1.1), contrast=1e-3)
-    net, budget = nets.mlp([64, 16, 10], seed=5), Budget(epochs=3, fine_tune_epochs=1)
-    outcome = experiment.run("grid", net, digits, prior, budget, seed=5)
+    support, schedule = GridSupport(-0.5, 0.04, 1.1), {"kl_warmup": 3, "spike_epochs": 5}
+    prior = HierarchicalPrior.spike_and_slab(support, variance=0.1, contrast=1e-4)
+    budget = Budget(epochs=6, fine_tune_epochs=1, learning_rate=5e-3, options=schedule)
+    outcome = experiment.run("grid", nets.mlp([64, 16, 10], seed=5), digits, prior, budget, seed=5)
     assert_same_network(model.network_, outcome.network)
     assert model.result_.density == outcome.result.density
     assert model.score(digits.x_test, digits.y_test) == pytest.approx(outcome.tuned)
@@ -92,7 +93,7 @@ def test_a_seed_gives_the_network_of_experiment_run(digits):
 def test_a_seed_gives_the_network_of_a_baseline(digits):
     model = TurboVBIClassifier((16,), method="snip", epochs=2, fine_tune_epochs=1, random_state=5)
     model.set_params(method_options={"sparsity": 0.8}).fit(digits.x_train, digits.y_train)
-    budget = Budget(epochs=2, fine_tune_epochs=1)
+    budget = Budget(epochs=2, fine_tune_epochs=1, learning_rate=5e-3)
     small = baselines.SNIP(sparsity=0.8).fit(
         nets.mlp([64, 16, 10], seed=5), digits.x_train, digits.y_train, budget, seed=5
     )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tvbi_ref import __version__
 from tvbi_ref._files import atomic_write
-from tvbi_ref.recipes import RECIPES, Supports
+from tvbi_ref.recipes import DEMO, RECIPES, SCHEDULE, Recipe, Supports
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -23,18 +23,6 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 PRIORS = ("independent", "chains", "grid")
-
-DEMO_SUPPORTS: Supports = {
-    "independent": {"field": -2.8},
-    "chains": {"p01": 0.005, "p10": 0.65},
-    "grid": {"field": -1.0, "coupling_row": 0.04, "coupling_col": 1.1},
-}
-"""What the demo compares.
-
-Chosen on validation splits of three other seeds, so that the three densities are about
-the same; the grid's couplings stay below the uniqueness bound.
-"""
-
 
 HIDDEN = {"digits": "128,64", "synthetic": "", "mnist": "300,100", "boston": "50"}
 """Hidden layers of each data set's network where the user names none."""
@@ -89,7 +77,7 @@ def _print_warning(message: Warning | str, *rest: Any, **more: Any) -> None:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the options of a command line; ``--net`` brings its recipe as their defaults.
+    """Return the options of a command line; their defaults are the recipe's of ``--net``.
 
     Parameters
     ----------
@@ -104,15 +92,20 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     128
     >>> parse(["train", "mnist", "--net", "lenet_300_100", "--batch-size", "64"]).batch_size
     64
+    >>> parse(["demo", "--epochs", "30"]).spike_epochs
+    25
     """
-    asked = build_parser({"epochs": None}).parse_args(arguments)
-    recipe = RECIPES.get(getattr(asked, "net", None) or "")
-    defaults = recipe.options_for(asked.epochs) if recipe else None
-    return build_parser(defaults).parse_args(arguments)
+    asked = build_parser(DEMO.options | {"epochs": None}).parse_args(arguments)
+    recipe = _recipe(getattr(asked, "net", None))
+    return build_parser(recipe.options_for(getattr(asked, "epochs", None))).parse_args(arguments)
 
 
-def build_parser(train_defaults: dict[str, Any] | None = None) -> argparse.ArgumentParser:
-    """Return the parser of all commands, with other defaults of ``train`` if they are given."""
+def _recipe(net: str | None) -> Recipe:
+    return RECIPES.get(net or "", DEMO)
+
+
+def build_parser(training: dict[str, Any] = DEMO.options) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with these defaults of ``demo`` and ``train``."""
     parser = argparse.ArgumentParser(
         prog="tvbi-ref",
         description="Turbo-VBI: structured Bayesian compression of neural networks, for teaching.",
@@ -120,15 +113,15 @@ def build_parser(train_defaults: dict[str, Any] | None = None) -> argparse.Argum
     parser.add_argument("--version", action="version", version=f"tvbi-ref {__version__}")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands")
-    _add_demo(commands)
-    _add_train(commands, train_defaults or {})
+    _add_demo(commands, training)
+    _add_train(commands, training)
     _add_report(commands)
     _add_check(commands)
     _add_equations(commands)
     return parser
 
 
-def _add_demo(commands: Any) -> None:
+def _add_demo(commands: Any, defaults: dict[str, Any]) -> None:
     demo = commands.add_parser(
         "demo",
         formatter_class=_HelpFormatter,
@@ -138,8 +131,8 @@ def _add_demo(commands: Any) -> None:
         "weights, and a grid that also couples neighbouring neurons. Prints a table and writes "
         "it with pictures, traces and the small models. About a minute on two cores.",
     )
-    _add_common(demo, epochs=150, out="demo")
-    demo.set_defaults(command=run_demo)
+    _add_common(demo, out="demo")
+    demo.set_defaults(command=run_demo, **defaults)
 
 
 def _add_train(commands: Any, defaults: dict[str, Any]) -> None:
@@ -152,7 +145,7 @@ def _add_train(commands: Any, defaults: dict[str, Any]) -> None:
         "baseline and write the same files as the demo.",
     )
     train.add_argument("dataset", choices=DATASETS)
-    _add_common(train, epochs=150, out="run")
+    _add_common(train, out="run")
     _add_network(train)
     _add_prior(train)
     _add_turbo(train)
@@ -221,17 +214,14 @@ def _add_equations(commands: Any) -> None:
     equations.set_defaults(command=run_equations)
 
 
-def _add_common(parser: argparse.ArgumentParser, *, epochs: int, out: str) -> None:
+def _add_common(parser: argparse.ArgumentParser, *, out: str) -> None:
     parser.add_argument("--out", metavar="FOLDER", default=out, help="where to write")
     parser.add_argument("--seed", type=int, default=0, help="of the split, the weights, the noise")
-    parser.add_argument("--epochs", type=int, default=epochs, help="of the turbo loop")
-    parser.add_argument(
-        "--fine-tune-epochs", type=int, default=30, help="of the survivors after pruning"
-    )
-    parser.add_argument("--batch-size", type=int, default=32, help="rows of a minibatch")
-    parser.add_argument(
-        "--learning-rate", type=float, default=2e-3, help="of Adam; it falls linearly to 0"
-    )
+    usual = DEMO.options["epochs"]
+    parser.add_argument("--epochs", type=int, help=f"of the turbo loop; default: {usual}")
+    parser.add_argument("--fine-tune-epochs", type=int, help="of the survivors after pruning")
+    parser.add_argument("--batch-size", type=int, help="rows of a minibatch")
+    parser.add_argument("--learning-rate", type=float, help="of Adam; it falls linearly to 0")
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -273,14 +263,9 @@ def _add_prior(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--p10", type=float, help="P(0|1) down a column (chains); default: the demo's"
     )
+    group.add_argument("--variance", type=float, help="squared scale of a live weight")
     group.add_argument(
-        "--variance", type=float, default=0.02, help="squared scale of a live weight"
-    )
-    group.add_argument(
-        "--contrast",
-        type=float,
-        default=1e-3,
-        help="squared scale of a dead weight over that of a live one",
+        "--contrast", type=float, help="squared scale of a dead weight over that of a live one"
     )
 
 
@@ -315,15 +300,14 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="never train the variances of the weights, as in the follow-up code",
     )
-    usual = "default: half of --epochs, or the share of it in the recipe of --net"
-    group.add_argument("--kl-warmup", type=int, help=f"epochs; {usual}")
-    group.add_argument("--spike-epochs", type=int, help=f"of annealing; {usual}")
+    group.add_argument("--kl-warmup", type=int, help="epochs; it keeps its share of --epochs")
+    group.add_argument("--spike-epochs", type=int, help="of annealing; a share of --epochs, too")
     group.add_argument(
         "--tol", type=float, default=0.0, help="stop when no probability of being alive moves more"
     )
 
 
-def make_support(kind: str, known: Supports = DEMO_SUPPORTS, **numbers: float | None) -> Any:
+def make_support(kind: str, known: Supports = DEMO.supports, **numbers: float | None) -> Any:
     """Build a support prior by name; numbers that are None are the known ones.
 
     Parameters
@@ -343,7 +327,7 @@ def make_support(kind: str, known: Supports = DEMO_SUPPORTS, **numbers: float | 
     Examples
     --------
     >>> make_support("chains", p01=0.1)
-    ChainSupport(p01=0.1, p10=0.65, axis=0)
+    ChainSupport(p01=0.1, p10=0.5, axis=0)
     >>> make_support("independent", coupling_col=0.5)
     Traceback (most recent call last):
     ValueError: --coupling-col has no meaning for the independent prior; it takes --field
@@ -365,21 +349,45 @@ def make_support(kind: str, known: Supports = DEMO_SUPPORTS, **numbers: float | 
     return module_b.GridSupport(**chosen)
 
 
+def demo_prior(kind: str) -> Any:
+    """Return the prior of the demo with this support.
+
+    Examples
+    --------
+    >>> demo_prior("chains").support
+    ChainSupport(p01=0.02, p10=0.5, axis=0)
+    """
+    from tvbi_ref.prior import HierarchicalPrior
+
+    scales = {name: DEMO.options[name] for name in ("variance", "contrast")}
+    return HierarchicalPrior.spike_and_slab(make_support(kind), **scales)
+
+
+def demo_budget() -> Any:
+    """Return the budget of the demo.
+
+    Examples
+    --------
+    >>> demo_budget().learning_rate
+    0.005
+    """
+    return _budget(parse(["demo"]), SCHEDULE)
+
+
 def run_demo(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref demo``."""
     from tvbi_ref import datasets, experiment, nets
-    from tvbi_ref.prior import HierarchicalPrior
 
     experiment.make_folder(options.out)  # a mistake is found before the long work, not after
     data = datasets.load_digits(seed=options.seed)
     network = nets.mlp([64, 128, 64, 10], seed=options.seed)
-    budget = _budget(options)
+    budget = _budget(options, SCHEDULE)
     print(f"{data}\n{network}\n", flush=True)
     dense = experiment.dense_baseline(network, data, budget, seed=options.seed)
     outcomes = []
     for kind in PRIORS:
         print(f"{kind} ...", flush=True)
-        prior = HierarchicalPrior.spike_and_slab(make_support(kind), contrast=1e-3)
+        prior = demo_prior(kind)
         outcomes.append(experiment.run(kind, network, data, prior, budget, seed=options.seed))
     text = experiment.table(dense, outcomes) + "\n\n" + experiment.layer_table(outcomes)
     _report(experiment, outcomes, text, options.out)
@@ -413,7 +421,7 @@ def train_task(options: argparse.Namespace) -> Task:
     --------
     >>> task = train_task(parse(["train", "digits", "--prior", "independent", "--epochs", "9"]))
     >>> task.network, task.prior.support, task.budget.epochs
-    (Network(64 -> 128 -> 64 -> 10, 17024 weights, float32), IndependentSupport(log_odds=-2.8), 9)
+    (Network(64 -> 128 -> 64 -> 10, 17024 weights, float32), IndependentSupport(log_odds=-2.5), 9)
     """
     from tvbi_ref.prior import HierarchicalPrior
 
@@ -421,17 +429,15 @@ def train_task(options: argparse.Namespace) -> Task:
         raise ValueError(f"--net {options.net} is for mnist, not for {options.dataset}")
     if options.net is not None and options.hidden is not None:
         raise ValueError("--net says the hidden layers itself: leave out --hidden")
-    recipe = RECIPES.get(options.net)
-    known = DEMO_SUPPORTS | (recipe.supports if recipe else {})
+    known = DEMO.supports | _recipe(options.net).supports
     numbers = {n: getattr(options, n) for n in ("field", "coupling_row", "coupling_col")}
     support = make_support(options.prior, known, **numbers, p01=options.p01, p10=options.p10)
     prior = HierarchicalPrior.spike_and_slab(
         support, variance=options.variance, contrast=options.contrast
     )
-    turbo = ("module_a", "exchange", "sweeps", "damping", "kl_warmup", "spike_epochs", "tol")
-    turbo_options = {name: getattr(options, name) for name in turbo}
+    turbo = ("module_a", "exchange", "sweeps", "damping", *SCHEDULE, "tol")
     flags = {"learn": bool(options.learn), "train_variance": not options.fixed_variance}
-    budget = _budget(options, turbo_options | flags)
+    budget = _budget(options, turbo, **flags)
     budget.turbo(prior, options.seed)  # a mistake is found before the long work, not after
     data, network = _data_and_network(options)
     return Task(options.prior, network, data, prior, budget)
@@ -538,7 +544,8 @@ def run_equations(options: argparse.Namespace) -> int:
     return 0
 
 
-def _budget(options: argparse.Namespace, turbo: dict[str, Any] | None = None) -> Any:
+def _budget(options: argparse.Namespace, turbo: Sequence[str], **more: Any) -> Any:
+    """Return the budget, with these options and more of the turbo loop."""
     from tvbi_ref.experiment import Budget
 
     return Budget(
@@ -546,7 +553,7 @@ def _budget(options: argparse.Namespace, turbo: dict[str, Any] | None = None) ->
         fine_tune_epochs=options.fine_tune_epochs,
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
-        options=turbo or {},
+        options={name: getattr(options, name) for name in turbo} | more,
     )
 
 

@@ -28,13 +28,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from tvbi_ref import baselines, nets
 from tvbi_ref._validation import FloatArray, as_choice, as_count, as_real
 from tvbi_ref.checkpoint import arrays_of, noise_of, put_back
-from tvbi_ref.cli import DEMO_SUPPORTS, make_support
+from tvbi_ref.cli import make_support
 from tvbi_ref.compress import CompressedNetwork, compress, prune
 from tvbi_ref.datasets import TargetScale
 from tvbi_ref.experiment import Budget
 from tvbi_ref.module_b import SupportPrior
 from tvbi_ref.nets import Network
 from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.recipes import DEMO, SCHEDULE
 from tvbi_ref.study.jobs import BAYESIAN
 from tvbi_ref.study.methods import PRIOR
 from tvbi_ref.study.tasks import NOISE
@@ -42,9 +43,6 @@ from tvbi_ref.turbo import TurboResult, TurboVBI
 
 TURBO = "turbo-vbi"
 METHODS = (TURBO, *baselines.METHODS)
-
-CONTRAST = 1e-3
-"""Of the prior where `method_options` names none: the numbers of the named supports go with it."""
 
 LOOP = signature(TurboVBI).parameters.keys() - {
     "prior",
@@ -76,7 +74,7 @@ class _Estimator(BaseEstimator):
         epochs: int = 150,
         fine_tune_epochs: int = 30,
         batch_size: int = 32,
-        learning_rate: float = 2e-3,
+        learning_rate: float = 5e-3,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -124,7 +122,8 @@ class _Estimator(BaseEstimator):
         numbers = _numbers(self.support)
         options = self._options({*numbers, *PRIOR, *LOOP})
         prior = _as_prior(self.support, _pick(options, numbers), _pick(options, PRIOR))
-        budget = replace(budget, options=_pick(options, LOOP))
+        schedule = _pick(DEMO.options_for(budget.epochs), SCHEDULE)
+        budget = replace(budget, options=schedule | _pick(options, LOOP))
         result = budget.turbo(prior, seed).fit(network.copy(), X, y, progress=False)
         pruned = prune(result)
         baselines.Run(X, y, budget, seed, progress=False).fine_tune(pruned)
@@ -177,8 +176,8 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         What differs from the method's defaults. Of a baseline its fields, ``{"sparsity": 0.95}``
         say. Of Turbo-VBI the numbers of a `support` given by name ("field"; "p01", "p10";
         "field", "coupling_row", "coupling_col"), "variance" and "contrast" of
-        `HierarchicalPrior.spike_and_slab` (contrast 1e-3 by default), and what else `TurboVBI`
-        takes: "learn", "module_a" and so on.
+        `HierarchicalPrior.spike_and_slab` (0.1 and 1e-4 by default), and what else `TurboVBI`
+        takes: "learn", "module_a" and so on. The spike is annealed over five sixths of the epochs.
     support : {"independent", "chains", "grid"} or SupportPrior
         The prior over which weights are alive, for Turbo-VBI alone, of every layer. A name brings
         the demo's numbers. The last two expect neighbouring features to matter together, as
@@ -427,17 +426,17 @@ def _numbers(support: str | SupportPrior) -> Collection[str]:
     """Return what the options may say of a support; one that is built has its numbers."""
     if isinstance(support, SupportPrior):
         return ()
-    if not isinstance(support, str) or support not in DEMO_SUPPORTS:
-        names = ", ".join(map(repr, DEMO_SUPPORTS))
+    if not isinstance(support, str) or support not in DEMO.supports:
+        names = ", ".join(map(repr, DEMO.supports))
         raise ValueError(f"support must be one of {names}, or a SupportPrior; got {support!r}")
-    return DEMO_SUPPORTS[support]
+    return DEMO.supports[support]
 
 
 def _as_prior(
     support: str | SupportPrior, numbers: Mapping[str, Any], scales: Mapping[str, Any]
 ) -> HierarchicalPrior:
     built = make_support(support, **numbers) if isinstance(support, str) else support
-    return HierarchicalPrior.spike_and_slab(built, **{"contrast": CONTRAST, **scales})
+    return HierarchicalPrior.spike_and_slab(built, **{**_pick(DEMO.options, PRIOR), **scales})
 
 
 def _pick(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
