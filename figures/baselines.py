@@ -175,11 +175,11 @@ MNIST_SIZES: dict[str, list[dict[str, Any]]] = {
         either("field", 0.0, -1.5),
     ),
 }
-MNIST_RATES = either("learning_rate", 2e-3, 4e-3)
+MNIST_RATES = either("learning_rate", 2e-3, 4e-3, 8e-3)
 MNIST = [
     Entrant("lenet_300_100", method, knob, MNIST_RATES) for method, knob in MNIST_SIZES.items()
 ]
-"""LeNet-300-100: two learning rates at each of two sizes, or at one for those methods that take
+"""LeNet-300-100: three learning rates at each of two sizes, or at one for those methods that take
 longest and keep most. Slab and couplings are the recipes'."""
 
 

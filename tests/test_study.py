@@ -153,6 +153,8 @@ def test_a_turbo_run_goes_on_from_its_checkpoint(tmp_path):
     assert [path.suffix for path in tmp_path.glob("toy*")] == [".checkpoint"]
     resumed = run_job(job, tmp_path)
     whole = run_job(job, tmp_path / "other")
+    assert resumed["seconds"] is None
+    assert whole["seconds"] > 0
     noise = ("seconds", "date")
     assert {k: v for k, v in resumed.items() if k not in noise} == {
         k: v for k, v in whole.items() if k not in noise

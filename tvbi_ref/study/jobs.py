@@ -99,7 +99,8 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
     -------
     dict
         The job, its measures, seconds, date and versions. A run that diverged has "failed",
-        the reason, in place of measures.
+        the reason, in place of measures; one that went on from a checkpoint has None for
+        seconds, for nobody has counted those before.
 
     Examples
     --------
@@ -115,6 +116,7 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
     task, started = TASKS[job.task], time.perf_counter()
     data = task.data(job.part, seed=job.seed)
     checkpoint = path.with_suffix(".checkpoint")
+    resumed = checkpoint.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     row: dict[str, Any] = {**asdict(job), "options": dict(job.options)}
     try:
@@ -130,7 +132,7 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
     except DivergenceError as error:
         row["failed"] = str(error)
     else:
-        row["seconds"] = round(time.perf_counter() - started, 1)
+        row["seconds"] = None if resumed else round(time.perf_counter() - started, 1)
         row |= measure(network, data, bayesian=job.method.startswith(BAYESIAN))
         compress(network).save(path.with_suffix(".npz"))
     row |= {"date": datetime.date.today().isoformat(), "versions": versions()}
