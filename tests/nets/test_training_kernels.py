@@ -40,6 +40,19 @@ def test_adam_step_follows_the_closed_form_of_the_moments(rng, dtype):
     assert_allclose(value, -0.5 * m / (np.sqrt(v) + 0.25), rtol=200 * np.finfo(dtype).eps)
 
 
+def test_the_moments_of_a_weight_without_a_gradient_come_to_rest_at_zero():
+    """Halved and rounded for ever, a subnormal number stays one, and slows every step."""
+    value, grad = np.float32([0.3]), np.float32([1e-3])
+    first, second = np.zeros((2, 1), np.float32)
+    for step in range(2000):
+        adam_step(value, grad, first, second, 0.9, 0.9, 1e-3, 1e-8, -np.inf, np.inf)
+        grad *= 0.5
+        assert step < 1000 or first[0] == second[0] == 0
+    before = value.copy()
+    adam_step(value, grad, first, second, 0.9, 0.9, 1e-3, 1e-8, -np.inf, np.inf)
+    assert_array_equal(value, before)
+
+
 def test_adam_step_clips_and_lets_a_nan_pass_for_the_loop_to_see():
     value, grad, second = np.array([0.0, 0.0, np.nan]), np.array([9.0, -9.0, 1.0]), np.ones(3)
     adam_step(value, grad, np.zeros(3), second, 0.0, 0.0, 1.0, 0.0, -0.5, 0.25)
