@@ -1,7 +1,8 @@
 """What each part of the method is worth: one of them changed at a time, five seeds on digits.
 
 The base is Turbo-VBI with the grid of `figures/baselines.py`. Every other row differs from it in
-one thing and nothing else; sizes are free, so read error and bytes together.
+one part. Another prior has numbers of its own, a shorter loop a shorter annealing; sizes are free,
+so read error and bytes together.
 
     python figures/ablations.py            # all runs, those done are not redone
     python figures/ablations.py --jobs 2   # in two processes
@@ -44,10 +45,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 """Name -> method, and what is not as in the base."""
 
 PANELS = {
-    "error": "share of test rows wrong",
+    "error_shared": "share of test rows wrong, values shared",
     "kept": "weights kept",
     "bytes_shared": "bytes, everything charged",
-    "index_bits": "index bits a kept weight",
+    "live_index_bits": "index bits, dead units left out",
 }
 
 
@@ -85,7 +86,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, help="processes on this machine")
     keys = [(case, seed) for case in CASES for seed in SEEDS]
     done = run_all([job(*key) for key in keys], RUNS, n_jobs=parser.parse_args().jobs)
-    columns = ("error", "kept", "live", "bytes_shared", "mean_run", "index_bits", "seconds")
+    columns = ("error", "error_shared", "kept", "live", "bytes_shared", "mean_run", "index_bits")
+    columns += ("live_run", "live_index_bits", "seconds")
     rows = [
         {"case": case, "seed": seed} | {column: row[column] for column in columns}
         for (case, seed), row in zip(keys, done, strict=True)

@@ -375,7 +375,7 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
 
 
 def use_plain_logs(axes: Axes) -> None:
-    """Make a horizontal axis logarithmic, with 1, 2, 5, 10 written as such.
+    """Make a horizontal axis logarithmic, with 1, 2, 5, 10 written as such, 20,000 as 20k.
 
     Parameters
     ----------
@@ -394,8 +394,19 @@ def use_plain_logs(axes: Axes) -> None:
     low, high = axes.get_xlim()
     steps = (1, 2, 5) if high < 1000 * low else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_major_formatter(lambda value, _: plain(value))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def plain(value: float) -> str:
+    """Return a number without an exponent, from ten thousand on in thousands.
+
+    Examples
+    --------
+    >>> plain(0.5), plain(2000), plain(20_000)
+    ('0.5', '2000', '20k')
+    """
+    return f"{value:g}" if value < 10_000 else f"{value / 1000:g}k"
 
 
 def _legend_below(axes: Axes) -> None:

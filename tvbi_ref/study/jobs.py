@@ -132,7 +132,7 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
     except DivergenceError as error:
         row["failed"] = str(error)
     else:
-        row["seconds"] = None if resumed else round(time.perf_counter() - started, 1)
+        row["seconds"] = None if resumed else round(time.perf_counter() - started, 3)
         row |= measure(network, data, bayesian=job.method.startswith(BAYESIAN))
         compress(network).save(path.with_suffix(".npz"))
     row |= {"date": datetime.date.today().isoformat(), "versions": versions()}

@@ -44,7 +44,8 @@ def measure(network: Network, data: Dataset, *, bayesian: bool) -> dict[str, Any
         interval; these two only of a posterior, the latter only of a regression), kept (weights
         in the masks), live (those that reach an output), units, bytes (values in float32),
         bytes_shared (values shared, Huffman coded), format (the smallest, of bytes_shared),
-        mean_run, index_bits, entropy_bound (of all layers' masks).
+        mean_run, index_bits, entropy_bound (of all layers' masks), live_run and live_index_bits
+        (without dead units, so that structure is not credited with what whole units bring).
 
     Examples
     --------
@@ -78,7 +79,7 @@ def measure(network: Network, data: Dataset, *, bayesian: bool) -> dict[str, Any
         row["log_likelihood_drawn"] = drawn - math.log(scale)
         if data.n_classes is None:
             row["covered"] = covered(small, x, y)
-    return row | regularity(network)
+    return row | regularity(network) | live_regularity(small)
 
 
 def error(network: Network | CompressedNetwork, x: ArrayLike, y: ArrayLike) -> float:
@@ -127,3 +128,18 @@ def regularity(network: Network) -> dict[str, float]:
         "index_bits": index_bits(masks),
         "entropy_bound": entropy_bound(masks),
     }
+
+
+def live_regularity(small: CompressedNetwork) -> dict[str, float]:
+    """Return mean run and index bits of what is left without dead units.
+
+    Examples
+    --------
+    >>> from tvbi_ref import nets
+    >>> net = nets.mlp([4, 8, 2], seed=0)
+    >>> net.weight_layers[0].prune(np.arange(32).reshape(4, 8) < 8)
+    >>> live_regularity(compress(net))  # 24 weights in 10 runs, one input left
+    {'live_run': 2.4, 'live_index_bits': 0.0}
+    """
+    masks = [layer.dense_weights() != 0 for layer in small.weight_layers]
+    return {"live_run": mean_run(masks), "live_index_bits": index_bits(masks)}

@@ -1,7 +1,8 @@
 """The protocol: a declared search on validation rows, and the final runs on the test rows.
 
 Every method has a knob that sets its size, and is searched over the same number of further
-settings at each position of the knob. The search sees no test row. What it chooses is trained on
+settings at each position of the knob. The search sees no test row of its split; where every seed
+has a split of its own, some of its rows are test rows of other seeds. What it chooses is trained on
 all training rows, with several seeds, and measured once, after the last epoch.
 """
 
