@@ -42,14 +42,13 @@ OTHERS: dict[str, dict[str, tuple[str, dict[str, float]]]] = {
     "lenet_300_100": {
         "gradual magnitude": ("gradual_magnitude", {"sparsity": 0.9904}),
         "Sparse VD": ("sparse_vd", {"strength": 1.0}),
-        "Sparse VD x 3": ("sparse_vd", {"strength": 3.0}),
     },
     "lenet5_caffe": {
         "gradual magnitude": ("gradual_magnitude", {"sparsity": 0.9941}),
         "Sparse VD": ("sparse_vd", {"strength": 1.0}),
     },
 }
-"""By network: name of a row -> method and options. "x 3": its divergence counts three times."""
+"""By network: name of a row -> method and options."""
 SEEDS_OF_OTHERS = {"lenet_300_100": range(3), "lenet5_caffe": range(1)}
 MIDDLE, LIVE = slice(9 * 28, 19 * 28), 60
 """Pixels and live neurons whose weights are drawn one by one."""
@@ -60,7 +59,6 @@ LOOK = {
     "grid": (plots.GREEN, "^", "Turbo-VBI, grid"),
     "gradual magnitude": ("0.2", "+", "gradual magnitude"),
     "Sparse VD": (plots.PURPLE, "D", "Sparse VD"),
-    "Sparse VD x 3": (plots.PURPLE, "d", "Sparse VD x 3"),
 }
 ANCHORS: dict[str, dict[str, tuple[float, float]]] = {
     "lenet_300_100": {"Sparse VD": (68, 1.92)},

@@ -1,7 +1,7 @@
 """What the follow-up code's differences from the paper do, each alone, on digits.
 
-The network, budget and chains of five_seeds.py, five seeds, under both forms of Module A. One
-thing is changed at a time:
+The network of five_seeds.py with a narrower slab and chains of its own, five seeds, under both
+forms of Module A. One thing is changed at a time:
 
 * the complex Gamma update in place of the real one (mean field only);
 * Module A multiplies the odds where it should divide them. Beside it, a control: independent
