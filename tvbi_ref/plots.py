@@ -377,6 +377,8 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
 def use_plain_logs(axes: Axes) -> None:
     """Make a horizontal axis logarithmic, with 1, 2, 5, 10 written as such, 20,000 as 20k.
 
+    Where these would be two labels or fewer, every digit from 1 to 9 has one.
+
     Parameters
     ----------
     axes : Axes
@@ -392,7 +394,7 @@ def use_plain_logs(axes: Axes) -> None:
     """
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    steps = (1, 2, 5) if high < 1000 * low else (1,)
+    steps = range(1, 10) if high < 4 * low else (1, 2, 5) if high < 1000 * low else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(lambda value, _: plain(value))
     axes.xaxis.set_minor_formatter(NullFormatter())
