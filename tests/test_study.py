@@ -70,6 +70,14 @@ def test_every_method_leaves_a_row_and_a_network_that_agree(method, tmp_path):
     assert row == jobs.read_row(job, tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", '{"error": 0.'])
+def test_a_damaged_row_is_named(text, tmp_path):
+    job = Job("toy", "snip", {"sparsity": 0.5})
+    job.path(tmp_path).write_text(text)
+    with pytest.raises(ValueError, match=rf"{job.path(tmp_path).name} is damaged: .*remove it"):
+        run_job(job, tmp_path)
+
+
 def test_a_run_is_not_made_twice(tmp_path, no_fit):
     job = Job("toy", "snip", {"sparsity": 0.5})
     job.path(tmp_path).write_text(json.dumps({"error": 0.25}))

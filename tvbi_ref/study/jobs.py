@@ -186,6 +186,8 @@ def read_row(job: Job, folder: PathLike) -> dict[str, Any]:
     ------
     FileNotFoundError
         If it is not done.
+    ValueError
+        If its file is damaged.
 
     Examples
     --------
@@ -193,7 +195,12 @@ def read_row(job: Job, folder: PathLike) -> dict[str, Any]:
     Traceback (most recent call last):
     FileNotFoundError: ... 'nowhere/digits-dense-0-test-...json'
     """
-    row: dict[str, Any] = json.loads(job.path(folder).read_text())
+    path = job.path(folder)
+    try:
+        row: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        message = f"{path} is damaged: {error}; remove it, and the job runs again"
+        raise ValueError(message) from error
     return row
 
 
