@@ -394,7 +394,7 @@ def use_plain_logs(axes: Axes) -> None:
     """
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    steps = range(1, 10) if high < 4 * low else (1, 2, 5) if high < 1000 * low else (1,)
+    steps = range(1, 10) if high < 3 * low else (1, 2, 5) if high < 1000 * low else (1,)
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(lambda value, _: plain(value))
     axes.xaxis.set_minor_formatter(NullFormatter())
