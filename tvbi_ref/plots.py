@@ -377,7 +377,7 @@ def _name_rows(axes: Axes, names: Sequence[str]) -> None:
 def use_plain_logs(axes: Axes) -> None:
     """Make a horizontal axis logarithmic, with 1, 2, 5, 10 written as such, 20,000 as 20k.
 
-    Where these would be two labels or fewer, every digit from 1 to 9 has one.
+    A narrow range has labels in between.
 
     Parameters
     ----------
@@ -394,7 +394,8 @@ def use_plain_logs(axes: Axes) -> None:
     """
     axes.set_xscale("log")
     low, high = axes.get_xlim()
-    steps = range(1, 10) if high < 3 * low else (1, 2, 5) if high < 1000 * low else (1,)
+    limits = {3: range(1, 10), 8: (1, 2, 3, 5, 7), 1000: (1, 2, 5), np.inf: (1,)}
+    steps = next(steps for limit, steps in limits.items() if high < limit * low)
     axes.xaxis.set_major_locator(LogLocator(subs=steps))
     axes.xaxis.set_major_formatter(lambda value, _: plain(value))
     axes.xaxis.set_minor_formatter(NullFormatter())
