@@ -287,7 +287,7 @@ def fronts(rows: Sequence[dict[str, Any]], method: str, x: str, y: str) -> Itera
             yield pairs.mean(axis=0), pairs.min(axis=0), pairs.max(axis=0)
 
 
-def draw_front(axes: Axes, rows: Sequence[dict[str, Any]], x: str, y: str) -> None:
+def draw_front(axes: Axes, rows: Sequence[dict[str, Any]], x: str, y: str, line: str = "-") -> None:
     """Draw every method's front: a mark a size, with a bar from end to end of `fronts`."""
     for method, (colour, mark, label) in LOOK.items():
         points = list(fronts(rows, method, x, y))
@@ -295,7 +295,7 @@ def draw_front(axes: Axes, rows: Sequence[dict[str, Any]], x: str, y: str) -> No
             continue
         mean, low, high = np.array(points).transpose(1, 0, 2)
         order = mean[:, 0].argsort()
-        axes.plot(*mean[order].T, mark, ls="-", lw=0.8, color=colour, label=label)
+        axes.plot(*mean[order].T, mark, ls=line, lw=0.8, color=colour, label=label)
         axes.vlines(mean[:, 0], low[:, 1], high[:, 1], color=colour, lw=0.8, alpha=0.6)
 
 
@@ -306,13 +306,13 @@ def draw(task: str) -> Figure:
         figure = Figure(figsize=(8, 7.4), layout="constrained")
         (left, middle), (right, names) = figure.subplots(2, 2)
         draw_front(left, rows, "bytes_shared", "error_shared")
-        left.set(xlabel="bytes, everything charged", ylabel=error_name(task))
-        draw_front(middle, rows, "us_batch_128", "error")
+        left.set(xlabel="bytes, everything charged", ylabel=f"{error_name(task)}, values shared")
+        draw_front(middle, rows, "us_batch_128", "error", line="")
         middle.set(xlabel="microseconds for 128 inputs", ylabel=error_name(task))
         draw_front(right, rows, "live", "live_index_bits")
         right.set(xlabel="weights that reach an output", ylabel="bits to say where one is")
-        dense = [float(row["error"]) for row in rows if row["method"] == "dense"]
-        for axes in (left, middle):
+        for axes, column in ((left, "error_shared"), (middle, "error")):
+            dense = [float(row[column]) for row in rows if row["method"] == "dense"]
             axes.axhline(np.mean(dense), color="0.3", ls="--", lw=0.8, label="dense")
             bottom, top = LIMITS_OF_DENSE[task.partition("_")[0]]
             axes.set_ylim(bottom * np.mean(dense), min(axes.get_ylim()[1], top * np.mean(dense)))
@@ -331,7 +331,7 @@ def error_name(task: str) -> str:
 def main() -> None:
     """Run a task, or draw those that are done."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=(*ENTRANTS, "draw"))
+    parser.add_argument("what", nargs="?", default="draw", choices=(*ENTRANTS, "draw"))
     parser.add_argument("--jobs", type=int, help="processes on this machine")
     parser.add_argument("--scheduler", help="address of a Dask scheduler")
     options = parser.parse_args()

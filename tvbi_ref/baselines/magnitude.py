@@ -8,7 +8,8 @@ training goes on, along the cubic schedule
     s_t = s_f + (s_i - s_f) (1 - (t - t_0)/(t_1 - t_0))^3,    t_0 <= t <= t_1,  s_i = 0
 
 which is steep at first, where redundant weights abound, and flat at the end. In both a single
-threshold on |w| serves the whole network, so that the layers compete.
+threshold on |w| serves the whole network, so that the layers compete; the papers prune layer by
+layer. In a narrow network with one output the last layer can lose all of its weights.
 
 Both train with an L2 penalty 1/2 decay ||w||^2, as Han et al. advise: without one a weight that
 no gradient reaches, such as those of a pixel that is always zero, keeps its initial size and
