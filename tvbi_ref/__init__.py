@@ -34,6 +34,7 @@ _HOME = {
     "IndependentSupport": "module_b",
     "Labels": "module_b",
     "NonFiniteError": "errors",
+    "PlugError": "errors",
     "Rows": "module_b",
     "Tiles": "module_b",
     "TurboResult": "turbo",
@@ -41,11 +42,13 @@ _HOME = {
     "TurboVBIClassifier": "estimators",
     "TurboVBIRegressor": "estimators",
     "UniquenessWarning": "errors",
+    "listen": "equations",
     "load_network": "checkpoint",
     "prune": "compress",
     "save_network": "checkpoint",
     "sparsity": "compress",
     "support_masks": "compress",
+    "use": "equations",
 }
 _MODULES = (
     "baselines",
@@ -90,11 +93,13 @@ if TYPE_CHECKING:
         sparsity,
         support_masks,
     )
+    from tvbi_ref.equations import listen, use  # noqa: F401
     from tvbi_ref.errors import (  # noqa: F401
         DataCorruptedError,
         DataUnavailableError,
         DivergenceError,
         NonFiniteError,
+        PlugError,
         UniquenessWarning,
     )
     from tvbi_ref.estimators import TurboVBIClassifier, TurboVBIRegressor  # noqa: F401

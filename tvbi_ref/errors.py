@@ -45,6 +45,37 @@ class DivergenceError(FloatingPointError):
         self.last_good = last_good
 
 
+class PlugError(RuntimeError):
+    """A function of the reader's that was plugged in for an equation does not fit.
+
+    Parameters
+    ----------
+    label : str
+        The equation.
+    message : str
+        What came and what was expected.
+
+    Attributes
+    ----------
+    last_good : object
+        As of `DivergenceError`, if a run was stopped by it.
+
+    Examples
+    --------
+    >>> str(PlugError("cavity", "your function mine returned None"))
+    '[cavity] your function mine returned None'
+    """
+
+    def __init__(self, label: str, message: str) -> None:
+        super().__init__(f"[{label}] {message}")
+        self.label = label
+        self.message = message
+        self.last_good: Any = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PlugError, (self.label, self.message)
+
+
 class DataUnavailableError(FileNotFoundError):
     """A data set is neither in ``$TVBI_DATA`` nor cached, and cannot be downloaded."""
 

@@ -1,0 +1,14 @@
+"""The fast forms: everything that is compiled by Numba, and nothing that is needed to understand.
+
+Each function here is the fast form of a socket (`tvbi_ref.equations.sockets`): the same arguments
+and the same result as the readable form, whose name it bears. Nobody imports them but the
+dispatcher, when a socket is called for the first time; `HOME` tells it where to look, so that the
+package can be imported where Numba cannot.
+"""
+
+HOME: dict[str, str] = {
+    "chain": "chain",
+    "grid": "grid",
+    "graph": "graph",
+}
+"""In which file the fast form of a socket stands, by label."""
