@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
+from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b.base import SupportPrior
 
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 
+@equation("prior-weight")
 def log_prior_weight(weight: ArrayLike, precision: ArrayLike) -> FloatArray:
     """Return ln p(w | rho) = ln N(w; 0, 1/rho), elementwise.
 
@@ -59,6 +61,7 @@ def log_prior_weight(weight: ArrayLike, precision: ArrayLike) -> FloatArray:
     return 0.5 * np.log(rho / (2 * np.pi)) - 0.5 * rho * w**2
 
 
+@equation("prior-precision")
 def log_prior_precision(
     precision: ArrayLike, support: ArrayLike, active: Gamma, inactive: Gamma
 ) -> FloatArray:
@@ -85,6 +88,7 @@ def log_prior_precision(
     return np.where(s == 1, active.log_density(precision), inactive.log_density(precision))
 
 
+@equation("prior-weight-marginal")
 def log_marginal_weight(weight: ArrayLike, prior: Gamma) -> FloatArray:
     """Return ln p(w | s), the precision integrated out: a Student-t density, elementwise.
 

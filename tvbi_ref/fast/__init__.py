@@ -10,5 +10,7 @@ HOME: dict[str, str] = {
     "chain": "chain",
     "grid": "grid",
     "graph": "graph",
+    "neuron-group": "messages",
+    "sum-product": "messages",
 }
 """In which file the fast form of a socket stands, by label."""

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma
 
 
+@equation("q-collapsed")
 def conditional_precision(second_moment: ArrayLike, prior: Gamma) -> tuple[float, FloatArray]:
     """Return (shape, rate) of q(rho | s) = Ga(a + 1/2, b + m/2).
 
@@ -42,6 +44,7 @@ def conditional_precision(second_moment: ArrayLike, prior: Gamma) -> tuple[float
     return prior.shape + 0.5, prior.rate + 0.5 * np.asarray(second_moment, np.float64)
 
 
+@equation("evidence-collapsed")
 def evidence_collapsed(second_moment: ArrayLike, active: Gamma, inactive: Gamma) -> FloatArray:
     """Return l = ln Z_1(m) - ln Z_0(m).
 
@@ -70,6 +73,7 @@ def evidence_collapsed(second_moment: ArrayLike, active: Gamma, inactive: Gamma)
     return active.log_weight_evidence(second_moment) - inactive.log_weight_evidence(second_moment)
 
 
+@equation("precision-collapsed")
 def precision_collapsed(
     second_moment: ArrayLike, q_support: ArrayLike, active: Gamma, inactive: Gamma
 ) -> FloatArray:

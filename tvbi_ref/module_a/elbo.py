@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy.special import entr, expit, log_expit
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma, gamma_entropy
 from tvbi_ref.module_a.q_precision import expected_log_precision, expected_precision
 from tvbi_ref.module_a.q_weight import second_moment
@@ -107,6 +108,7 @@ def expected_log_bernoulli(probability: ArrayLike, log_odds: ArrayLike) -> Float
     return on + off
 
 
+@equation("elbo")
 def elbo(
     mean: ArrayLike,
     variance: ArrayLike,
@@ -156,6 +158,7 @@ def elbo(
     )
 
 
+@equation("elbo-collapsed")
 def elbo_collapsed(
     mean: ArrayLike,
     variance: ArrayLike,

@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, xlog1py, xlogy
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 
 
+@equation("q-factors")
 def log_q(
     weight: ArrayLike,
     precision: ArrayLike,

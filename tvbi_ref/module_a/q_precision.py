@@ -7,9 +7,11 @@ from numpy.typing import ArrayLike
 from scipy.special import digamma
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma
 
 
+@equation("q-precision")
 def update_precision(
     second_moment: ArrayLike, q_support: ArrayLike, active: Gamma, inactive: Gamma
 ) -> tuple[FloatArray, FloatArray]:
@@ -42,6 +44,7 @@ def update_precision(
     return a_tilde, b_tilde
 
 
+@equation("q-precision-complex")
 def update_precision_complex(
     second_moment: ArrayLike, q_support: ArrayLike, active: Gamma, inactive: Gamma
 ) -> tuple[FloatArray, FloatArray]:

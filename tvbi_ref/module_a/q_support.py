@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma
 
 
+@equation("evidence")
 def evidence(
     expected_precision: ArrayLike,
     expected_log_precision: ArrayLike,
@@ -44,6 +46,7 @@ def evidence(
     ) - inactive.expected_log_density(expected_precision, expected_log_precision)
 
 
+@equation("mean-field-trap")
 def trap_margin(prior_log_odds: ArrayLike, active: Gamma, inactive: Gamma) -> FloatArray:
     """Return a ln(b/b_bar) + logit pi - (a + 1/2)(1 - b_bar/b): above 0 mean field is trapped.
 
@@ -79,6 +82,7 @@ def trap_margin(prior_log_odds: ArrayLike, active: Gamma, inactive: Gamma) -> Fl
     return np.asarray(prior_log_odds, np.float64) - a * np.log(ratio) - (a + 0.5) * (1 - ratio)
 
 
+@equation("q-support")
 def update_support(prior_log_odds: ArrayLike, evidence: ArrayLike) -> FloatArray:
     """Return logit pi_tilde = logit pi + l.
 

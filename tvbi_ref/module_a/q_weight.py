@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 
 
 def second_moment(mean: ArrayLike, variance: ArrayLike) -> FloatArray:
@@ -37,6 +38,7 @@ def second_moment(mean: ArrayLike, variance: ArrayLike) -> FloatArray:
     return mu * mu + np.asarray(variance, dtype=np.float64)
 
 
+@equation("q-weight")
 def weight_penalty(mean: ArrayLike, variance: ArrayLike, expected_precision: ArrayLike) -> float:
     """Return sum_n [ 1/2 <rho_n> m_n - 1/2 ln sigma2_n ].
 
@@ -57,6 +59,7 @@ def weight_penalty(mean: ArrayLike, variance: ArrayLike, expected_precision: Arr
     return float(0.5 * np.sum(rho * second_moment(mean, sigma2) - np.log(sigma2)))
 
 
+@equation("q-weight-gradient")
 def weight_penalty_gradient(
     mean: FloatArray, variance: FloatArray, expected_precision: FloatArray
 ) -> tuple[FloatArray, FloatArray]:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
-from tvbi_ref._validation import FloatArray, as_choice, as_count, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
 from tvbi_ref.errors import UniquenessWarning
+from tvbi_ref.module_b.messages import belief, extrinsic
 
 
 @dataclass(frozen=True)
@@ -52,38 +53,37 @@ class SupportMessage:
         return int(self.residuals.size)
 
 
-ORDERS = ("parallel", "directional")
-"""All messages at once (Jacobi), or down, up, right and left in turn (Gauss-Seidel)."""
-
 DAMPING_ABOVE_THE_BOUND = 0.5
 """What damping is where the couplings are too strong and the caller has not chosen."""
 
 
 class Schedule(NamedTuple):
-    """How long to pass messages, how carefully, and in which order."""
+    """How long to pass messages, and how carefully."""
 
     sweeps: int
     tol: float
     damping: float
-    order: str
 
 
 class Messages(NamedTuple):
-    """What a support prior computes: the extrinsic log-odds and how it came by it.
+    """What a support prior computes: each node's field, and what the node has heard.
 
     Parameters
     ----------
-    log_odds : ndarray (I, J)
-        logit pi, finite ([extrinsic-b]).
+    field : ndarray (I, J)
+        h, log-odds.
+    heard : sequence of ndarray (I, J)
+        The messages to each node, log-odds; messages may be added up beforehand.
     residuals : ndarray (sweeps,)
-        See `SupportMessage`; ``np.empty(0)`` where one pass is exact.
+        See `SupportMessage`; empty where one pass is exact.
     state : object
         For a warm start, or None.
     """
 
-    log_odds: FloatArray
-    residuals: FloatArray
-    state: Any
+    field: FloatArray
+    heard: Sequence[FloatArray] = ()
+    residuals: FloatArray = np.empty(0)
+    state: Any = None
 
 
 class SupportPrior(ABC):
@@ -97,7 +97,6 @@ class SupportPrior(ABC):
         sweeps: int = 100,
         tol: float = 1e-8,
         damping: float | None = None,
-        order: str = "parallel",
     ) -> SupportMessage:
         """Turn Module A's evidence into Module B's extrinsic message.
 
@@ -115,10 +114,6 @@ class SupportPrior(ABC):
             The share of the old message that is kept. It changes the way to a fixed
             point, not the fixed point. By default 0, and 0.5 where `uniqueness` is 1 or
             more.
-        order : {"parallel", "directional"}
-            All messages at once, or one direction after the other; directional sweeps
-            cost more each and are fewer. A prior that is exact in one pass, or has no
-            directions, ignores it.
 
         Returns
         -------
@@ -145,22 +140,28 @@ class SupportPrior(ABC):
             as_count(sweeps, "sweeps", at_least=1),
             as_real(tol, "tol", at_least=0),
             self._damping(damping),
-            as_choice(order, "order", ORDERS),
         )
         shown = l.view()
         shown.flags.writeable = False  # a prior that writes into the evidence is told so
-        log_odds, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
-        return SupportMessage(log_odds, expit(log_odds + l), residuals, state)
+        h, heard, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
+        log_odds = as_float_array(extrinsic(h, heard), f"message of {type(self).__name__}")
+        return SupportMessage(log_odds, belief(h, l, heard), residuals, state)
 
     def _checked(self, answer: Any, shape: tuple[int, ...]) -> Messages:
         """Return what `_messages` returned, or say what is wrong with it."""
         name = f"{type(self).__name__}._messages"
         if not isinstance(answer, Messages):
             raise TypeError(f"{name} must return Messages; got {type(answer).__name__}")
-        log_odds = as_float_array(answer.log_odds, f"log_odds from {name}", shape=shape)
+        if np.shape(answer.field) != shape:
+            raise ValueError(
+                f"field from {name} must have shape {shape}; got {np.shape(answer.field)}"
+            )
+        if any(np.shape(message) != shape for message in answer.heard):
+            shapes = ", ".join(str(np.shape(message)) for message in answer.heard)
+            raise ValueError(f"heard from {name} must be arrays of shape {shape}; got {shapes}")
         if np.ndim(answer.residuals) != 1:
             raise ValueError(f"residuals from {name} must be an array (sweeps,), empty if exact")
-        return answer._replace(log_odds=log_odds)
+        return answer if len(answer.heard) else answer._replace(heard=np.empty((0, *shape)))
 
     def _damping(self, damping: float | None) -> float:
         if damping is None:
@@ -169,7 +170,7 @@ class SupportPrior(ABC):
 
     @abstractmethod
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        """Return the extrinsic log-odds for finite evidence (I, J)."""
+        """Return field and messages for finite evidence (I, J)."""
 
     @abstractmethod
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:

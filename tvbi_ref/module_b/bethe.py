@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from scipy.special import entr
 
 from tvbi_ref._validation import FloatArray, as_float_array
+from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportMessage
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages
 from tvbi_ref.module_b.grid import ABOVE, BELOW, LEFT, RIGHT, GridSupport
@@ -44,6 +45,7 @@ class PairBeliefs(NamedTuple):
     horizontal: FloatArray
 
 
+@equation("pair-belief")
 def pair_belief(
     log_psi: FloatArray, cavity_first: FloatArray, cavity_second: FloatArray
 ) -> FloatArray:
@@ -151,6 +153,7 @@ def log_partition(grid: GridSupport, evidence: ArrayLike, message: SupportMessag
     )
 
 
+@equation("bethe")
 def bethe_log_partition(
     own: FloatArray,
     belief: FloatArray,

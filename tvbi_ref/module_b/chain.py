@@ -8,29 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
-from tvbi_ref.module_b.messages import stationary, sum_product, transition_matrix
+from tvbi_ref.module_b.messages import cavity, stationary, sum_product, transition_matrix
 
-SATURATION = 600.0
-"""Log-odds beyond +-600 are cut before e^x.
-
-A transition probability is at least 1e-12, so a message is saturated to the last bit
-long before that, and the cut changes nothing but the overflow.
-"""
-
-
-def chain_messages_numpy(
-    evidence: FloatArray, p01: float, p10: float
-) -> tuple[FloatArray, FloatArray]:
-    """Forward-backward down each column, in log-odds: the readable twin.
+@equation("chain")
+def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
+    """Pass messages down each column and up again, in log-odds: forward-backward.
 
     Parameters
     ----------
     evidence : ndarray (I, J)
         l, log-odds; the chain runs along axis 0.
-    p01, p10 : float
+    p01, p10 : float in (0, 1)
         P(1|0) and P(0|1).
 
     Returns
@@ -41,98 +32,27 @@ def chain_messages_numpy(
 
     Notes
     -----
-    Source: [chain], [sum-product] with psi(s, s') = P(s'|s); backward the roles of s and
-    s' are exchanged, hence the transposed psi.
+    Source: [chain]: [sum-product] of the [cavity] with psi(s, s') = P(s'|s); backward the roles
+    of s and s' are exchanged, hence the transposed psi.
 
     Examples
     --------
-    >>> forward, backward = chain_messages_numpy(np.zeros((3, 1)), 0.2, 0.2)
+    >>> forward, backward = chain_messages(np.zeros((3, 1)), 0.2, 0.2)
     >>> bool(np.allclose(forward, 0) and np.allclose(backward, 0))
     True
     """
-    psi = transition_matrix(p01, p10)
+    psi, n = transition_matrix(p01, p10), len(evidence)
     forward, backward = np.empty_like(evidence), np.empty_like(evidence)
-    forward[0] = np.log(p01 / p10)
-    backward[-1] = 0.0
-    for i in range(len(evidence) - 1):
-        forward[i + 1] = sum_product(evidence[i] + forward[i], psi)
-    for i in range(len(evidence) - 1, 0, -1):
-        backward[i - 1] = sum_product(evidence[i] + backward[i], psi.T)
+    forward[0], backward[-1] = np.log(p01 / p10), 0.0
+    h = np.zeros_like(evidence[0])  # no field but what the transitions say
+    for i in range(n - 1):
+        forward[i + 1] = sum_product(cavity(h, evidence[i], forward[[i]]), psi)
+    for i in range(n - 1, 0, -1):
+        backward[i - 1] = sum_product(cavity(h, evidence[i], backward[[i]]), psi.T)
     return forward, backward
 
 
-def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
-    """Forward-backward down each column, with the loops in Numba and in odds.
-
-    Same arguments and results as `chain_messages_numpy`.
-
-    Notes
-    -----
-    Source: [chain], [sum-product].
-
-    Examples
-    --------
-    >>> l = np.array([[3.0], [0.0], [-1.0]])
-    >>> same = zip(chain_messages(l, 0.1, 0.3), chain_messages_numpy(l, 0.1, 0.3))
-    >>> all(np.allclose(fast, readable) for fast, readable in same)
-    True
-    """
-    odds = np.exp(np.clip(evidence, -SATURATION, SATURATION))
-    forward, backward = chain_odds(odds, p01, p10)
-    return np.log(forward), np.log(backward)
-
-
-def chain_odds_numpy(odds: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
-    """Return e^ of `chain_messages_numpy` for evidence given in odds.
-
-    Parameters
-    ----------
-    odds : ndarray (I, J), > 0
-        e^l.
-    p01, p10 : float
-
-    Returns
-    -------
-    forward, backward : ndarray (I, J)
-        Odds.
-    """
-    forward, backward = chain_messages_numpy(np.log(odds), p01, p10)
-    return np.exp(forward), np.exp(backward)
-
-
-@kernel(twin=chain_odds_numpy)
-def chain_odds(odds, p01, p10):  # type: ignore[no-untyped-def]
-    """Forward-backward in odds; rows outside, columns inside, so that memory is read in order.
-
-    Same arguments and results as `chain_odds_numpy`.
-
-    Notes
-    -----
-    Source: [chain], [sum-product].
-
-    Examples
-    --------
-    >>> forward, backward = chain_odds(np.ones((3, 1)), 0.2, 0.2)
-    >>> bool(np.allclose(forward, 1) and np.allclose(backward, 1))
-    True
-    """
-    n_rows, n_cols = odds.shape
-    p00, p11 = 1.0 - p01, 1.0 - p10
-    forward, backward = np.empty_like(odds), np.empty_like(odds)
-    for j in range(n_cols):
-        forward[0, j] = p01 / p10
-        backward[n_rows - 1, j] = 1.0
-    for i in range(n_rows - 1):
-        for j in range(n_cols):
-            r = odds[i, j] * forward[i, j]
-            forward[i + 1, j] = (p11 * r + p01) / (p10 * r + p00)
-    for i in range(n_rows - 1, 0, -1):
-        for j in range(n_cols):
-            r = odds[i, j] * backward[i, j]
-            backward[i - 1, j] = (p11 * r + p10) / (p01 * r + p00)
-    return forward, backward
-
-
+@equation("prior-support-markov")
 def markov_log_prob(support: ArrayLike, p01: float, p10: float) -> float:
     """Return ln p(S) of stationary chains down the columns, normalised.
 
@@ -203,8 +123,8 @@ class ChainSupport(SupportPrior):
         return np.ascontiguousarray(array if self.axis == 0 else array.T)
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        forward, backward = chain_messages(self.down_columns(evidence), self.p01, self.p10)
-        return Messages(self.down_columns(forward + backward), np.empty(0), None)
+        heard = chain_messages(self.down_columns(evidence), self.p01, self.p10)
+        return Messages(np.zeros_like(evidence), [self.down_columns(m) for m in heard])
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`, exactly: the first node, then step by step.

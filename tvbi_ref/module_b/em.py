@@ -23,6 +23,7 @@ from scipy.optimize import bisect
 from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportMessage, SupportPrior
 from tvbi_ref.module_b.bethe import (
     PairBeliefs,
@@ -72,16 +73,34 @@ def em_independent(support: IndependentSupport, evidence: ArrayLike) -> Independ
     return IndependentSupport(float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)))
 
 
-def baum_welch(pair_beliefs: ArrayLike) -> tuple[float, float]:
-    """Return (p01, p10) from expected transitions: p01 = sum P(0, 1) / sum P(s = 0).
+@equation("em-chain")
+def baum_welch(
+    pair_beliefs: ArrayLike, first_belief: ArrayLike, p01: float, p10: float
+) -> tuple[float, float]:
+    r"""Return (p01, p10) after one Baum-Welch step: the likelihood of the evidence never falls.
 
-    The textbook's M-step. It leaves out that a stationary chain's first state depends on p01
-    and p10 too, which `em_chain` puts right.
+    With n_ss' the expected transitions and k_s the expected first nodes of J chains, each of
+    which starts from its stationary law, the expected complete log-likelihood is
+
+        (n01 + k1) ln p01 + n00 ln(1-p01) + (n10 + k0) ln p10 + n11 ln(1-p10) - J ln(p01 + p10).
+
+    The last term is replaced by its tangent at the old p01 + p10, which lies below it and
+    touches it there, so that raising the rest raises the likelihood. What is left falls apart
+    into one problem for p01 and one for p10. Without the first nodes (k = J = 0) the step is
+    the textbook's, p01 = n01/(n00 + n01).
 
     Parameters
     ----------
     pair_beliefs : array_like (I-1, J, 2, 2)
-        Joint posterior of (i, j) and (i+1, j), the state of (i, j) first.
+        Joint posterior of (i, j) and (i+1, j), the state of (i, j) first; with I = 1 empty.
+    first_belief : array_like (J,)
+        P(s = 1) of each chain's first node.
+    p01, p10 : float in (0, 1)
+        The old values.
+
+    Returns
+    -------
+    p01, p10 : float in [0, 1]
 
     Notes
     -----
@@ -89,26 +108,30 @@ def baum_welch(pair_beliefs: ArrayLike) -> tuple[float, float]:
 
     Examples
     --------
-    >>> baum_welch([[[[0.5, 0.25], [0.125, 0.125]]]])
-    (0.3333333333333333, 0.5)
+    The pair alone says 1/2 and 1/3; that the chain begins with 1 speaks for more ones:
+
+    >>> [round(p, 3) for p in baum_welch([[[[0.125, 0.125], [0.25, 0.5]]]], [0.75], 0.5, 0.5)]
+    [0.646, 0.293]
     """
     (n00, n01), (n10, n11) = np.asarray(pair_beliefs, np.float64).sum(axis=(0, 1))
-    return float(n01 / (n00 + n01)), float(n10 / (n10 + n11))
+    first = np.asarray(first_belief, np.float64)
+    slope = len(first) / (p01 + p10)
+    return (
+        _maximiser(n01 + first.sum(), n00, slope),
+        _maximiser(n10 + (1 - first).sum(), n11, slope),
+    )
+
+
+def _maximiser(yes: float, no: float, slope: float) -> float:
+    """Return the p in [0, 1] that maximises yes ln p + no ln(1-p) - slope p."""
+    # Setting the derivative to zero: slope p^2 - (yes + no + slope) p + yes = 0, whose smaller
+    # root lies in [0, 1]. In this form of it, and of its discriminant, nothing cancels.
+    discriminant = (yes - slope) ** 2 + no * (no + 2 * (yes + slope))
+    return float(2 * yes / (yes + no + slope + np.sqrt(discriminant)))
 
 
 def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
-    r"""Return the chain after one Baum-Welch step: the likelihood of the evidence never falls.
-
-    The expected complete log-likelihood is, with n_ss' the expected transitions and k_s the
-    expected first states,
-
-        (n01 + k1) ln p01 + n00 ln(1-p01) + (n10 + k0) ln p10 + n11 ln(1-p10)
-            - (k0 + k1) ln(p01 + p10),
-
-    because a chain starts from its stationary law. Without the k that is p01 = n01/(n01 +
-    n00). The last term is replaced by its tangent, which lies below it and touches it at the
-    old value; what is then maximised falls apart into two quadratic equations, and raising
-    it raises the likelihood.
+    """Return the chain after one step of `baum_welch` with its own posterior's beliefs.
 
     Parameters
     ----------
@@ -129,24 +152,10 @@ def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
     True
     """
     l = as_float_array(evidence, "evidence", ndim=2)
-    (n00, n01), (n10, n11) = chain_pair_beliefs(chain, l).sum(axis=(0, 1))
     first = chain.down_columns(chain.extrinsic(l).belief)[0]
-    k1, k0 = float(first.sum()), float((1 - first).sum())
-    slope = (k0 + k1) / (chain.p01 + chain.p10)
-    return replace(
-        chain,
-        p01=_stationary_point(n01 + k1, n00, slope),
-        p10=_stationary_point(n10 + k0, n11, slope),
-    )
-
-
-def _stationary_point(yes: float, no: float, slope: float) -> float:
-    """Return the p in (0, 1) that maximises yes ln p + no ln(1-p) - slope p."""
-    # Setting the derivative to zero: slope p^2 - (yes + no + slope) p + yes = 0, whose smaller
-    # root lies in (0, 1); this form of it does not cancel.
-    half = yes + no + slope
-    p = 2 * yes / (half + np.sqrt(half**2 - 4 * slope * yes))
-    return float(np.clip(p, SMALLEST, 1 - SMALLEST))
+    learned = baum_welch(chain_pair_beliefs(chain, l), first, chain.p01, chain.p10)
+    p01, p10 = np.clip(learned, SMALLEST, 1 - SMALLEST)
+    return replace(chain, p01=float(p01), p10=float(p10))
 
 
 class IsingGradient(NamedTuple):
@@ -176,6 +185,7 @@ def _moments(grid: GridSupport, l: FloatArray, message: SupportMessage | None) -
     return _Moments(log_partition(grid, l, message), pair_beliefs(grid, l, message), message)
 
 
+@equation("em-ising")
 def likelihood_gradient(
     belief: FloatArray,
     horizontal: FloatArray,

@@ -13,12 +13,8 @@ node lie side by side (compressed rows):
     2                            reverse      2    3    0      1
 
 What a node hears through a slot is `incoming` there; what it says through the same slot
-arrives at the slot `reverse`, at the other end of the edge. In odds, with t = e^(2J) and
-the full belief odds B of the sender ([cavity], [sum-product]),
-
-    m_out = (t B + m_in) / (B + t m_in),
-
-one division a message. On a tree the fixed point is exact; on loops it is Bethe's.
+arrives at the slot `reverse`, at the other end of the edge: [sum-product-ising] of the [cavity].
+On a tree the fixed point is exact; on loops it is Bethe's.
 """
 
 from __future__ import annotations
@@ -31,11 +27,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import expit, logit
+from scipy.special import expit
 
-from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray, as_float_array
+from tvbi_ref.equations import socket
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.messages import cavity, ising_message
 
 IntArray = NDArray[np.int64]
 
@@ -59,9 +56,6 @@ A grid with |J| = 8 has S + m = 80; a hub of 200 edges may have |J| up to 0.8.
 """
 
 GIBBS_SWEEPS = 200
-
-RANDOM_NUMBERS_AT_ONCE = 2**20
-"""Random numbers are drawn outside the JIT, at most about so many in one array (8 MB)."""
 
 RADIUS_TOLERANCE = 1e-9
 RADIUS_WORK = 20_000_000
@@ -135,172 +129,108 @@ class Slots(NamedTuple):
         return np.asarray(np.add.reduceat(values, self.indptr[:-1]))
 
 
-def graph_sweep_numpy(
-    odds: FloatArray,
-    incoming: FloatArray,
-    sent: FloatArray,
-    t: FloatArray,
-    indptr: IntArray,
-    reverse: IntArray,
-    damping: float,
-) -> float:
-    """Pass all messages of a graph at the same time (Jacobi): the readable twin.
+def graph_sweep(
+    own: FloatArray, incoming: FloatArray, couplings: FloatArray, slots: Slots
+) -> FloatArray:
+    """Return all messages of a graph after one parallel sweep, in log-odds.
 
     Parameters
     ----------
-    odds : ndarray (M,), > 0
-        e^(h + l), what each node knows by itself.
-    incoming : ndarray (2E,), > 0
-        The messages in odds, by the slot that hears them. Changed in place.
-    sent : ndarray (2E,)
-        Filled with the new messages by the slot that they are said through, undamped.
-    t : ndarray (2E,), > 0
-        e^(2J) of each slot's edge.
-    indptr : ndarray (M + 1,) of int
-        Where the slots of each node begin, and where the last ones end.
-    reverse : ndarray (2E,) of int
-        The slot at the other end of the edge.
-    damping : float in [0, 1)
-        new = (1 - damping) f(old) + damping old.
+    own : ndarray (M,)
+        h + l, what each node knows by itself.
+    incoming : ndarray (2E,)
+        What has been heard, by the slot that hears it.
+    couplings : ndarray (2E,)
+        J of each slot's edge.
+    slots : Slots
 
     Returns
     -------
-    float
-        The residual: the largest |new - old| / min(new, old), that is, e^d - 1 where d is
-        the largest change of a message's log-odds; so it is a bound on d.
+    ndarray (2E,)
 
     Notes
     -----
-    Source: [cavity], [sum-product].
+    Source: [cavity], [sum-product-ising].
 
     Examples
     --------
-    Two nodes and one edge; the second hears (2 * 4 + 1) / (4 + 2).
+    Two nodes and one edge; in odds the second hears (2 * 4 + 1) / (4 + 2).
 
-    >>> incoming, sent, t = np.ones(2), np.empty(2), np.full(2, 2.0)
-    >>> indptr, reverse = np.array([0, 1, 2]), np.array([1, 0])
-    >>> graph_sweep_numpy(np.array([4.0, 1.0]), incoming, sent, t, indptr, reverse, 0.0)
-    0.5
-    >>> incoming
+    >>> slots = Slots.of(np.array([[0, 1]]))
+    >>> np.exp(graph_sweep(np.log([4.0, 1.0]), np.zeros(2), np.full(2, np.log(2) / 2), slots))
     array([1. , 1.5])
     """
-    node = np.repeat(np.arange(len(odds)), np.diff(indptr))  # whose slot it is
-    belief = odds.copy()
-    np.multiply.at(belief, node, incoming)
-    B = belief[node]
-    sent[:] = (t * B + incoming) / (B + t * incoming)
-    old = incoming.copy()
-    incoming[:] = (1 - damping) * sent[reverse] + damping * old
-    return float((np.abs(incoming - old) / np.minimum(incoming, old)).max(initial=0.0))
+    speaker = np.repeat(np.arange(len(own)), slots.degree)
+    others = slots.sum_by_node(incoming)[speaker] - incoming
+    c = cavity(own[speaker], np.zeros_like(others), [others])
+    said = np.empty_like(c)
+    for J in np.unique(couplings):  # the equation takes one number
+        said[couplings == J] = ising_message(c[couplings == J], float(J))
+    return said[slots.reverse]
 
 
-@kernel(twin=graph_sweep_numpy)
-def graph_sweep(odds, incoming, sent, t, indptr, reverse, damping):  # type: ignore[no-untyped-def]
-    """Pass all messages of a graph once, in loops. Same arguments and results as the twin.
-
-    Nodes write what they say side by side, in the order of their own slots, and the second
-    loop delivers it: to jump about when reading is cheaper than when writing.
-
-    Notes
-    -----
-    Source: [cavity], [sum-product].
-
-    Examples
-    --------
-    >>> incoming, sent, t = np.ones(2), np.empty(2), np.full(2, 2.0)
-    >>> indptr, reverse = np.array([0, 1, 2]), np.array([1, 0])
-    >>> float(graph_sweep(np.array([4.0, 1.0]), incoming, sent, t, indptr, reverse, 0.0))
-    0.5
-    >>> incoming
-    array([1. , 1.5])
-    """
-    for n in range(len(odds)):
-        B = odds[n]
-        for k in range(indptr[n], indptr[n + 1]):
-            B *= incoming[k]
-        for k in range(indptr[n], indptr[n + 1]):
-            sent[k] = (t[k] * B + incoming[k]) / (B + t[k] * incoming[k])
-    residual = 0.0
-    keep = 1.0 - damping
-    for k in range(len(incoming)):
-        old = incoming[k]
-        # Not old + keep * (sent - old): from e^40 to e^-40 that would round to zero.
-        new = keep * sent[reverse[k]] + damping * old
-        change, least = abs(new - old), min(new, old)
-        if change > residual * least:  # so that only a new record costs a division
-            residual = change / least
-        incoming[k] = new
-    return residual
-
-
-def graph_gibbs_numpy(
-    x: FloatArray,
-    field: FloatArray,
-    thresholds: FloatArray,
-    pull: FloatArray,
-    indptr: IntArray,
-    neighbour: IntArray,
-) -> None:
-    """Draw every node anew given its neighbours, one after the other: the readable twin.
+@socket("graph")
+def graph_messages(
+    own: FloatArray,
+    odds: FloatArray,
+    couplings: FloatArray,
+    slots: Slots,
+    sweeps: int,
+    tol: float,
+    damping: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Sweep over a graph until the messages rest, or the sweeps are used up.
 
     Parameters
     ----------
-    x : ndarray (M,)
-        The state, -1 or 1. Changed in place.
-    field : ndarray (M,)
-        h, log-odds.
-    thresholds : ndarray (sweeps, M)
-        logit(u) of uniform random numbers u, one for each draw; u < p means logit(u) <
-        logit(p), and so the loop needs no exponential.
-    pull : ndarray (2E,)
-        2J of each slot's edge.
-    indptr : ndarray (M + 1,) of int
-    neighbour : ndarray (2E,) of int
-        Whom a node hears through the slot.
+    own : ndarray (M,)
+        h + l of the nodes that have an edge, log-odds.
+    odds : ndarray (2E,), > 0
+        The messages to start from, as odds, by the slot that hears them.
+    couplings : ndarray (2E,)
+        J of each slot's edge.
+    slots : Slots
+    sweeps : int
+        At most so many.
+    tol : float
+        Stop when the residual is at most this.
+    damping : float in [0, 1)
+        new odds = (1 - damping) sent + damping old.
 
-    Notes
-    -----
-    Source: [prior-support-ising]: logit P(s_n = 1 | the rest) = h_n + sum_k 2 J_nk x_k.
-
-    Examples
-    --------
-    >>> x = np.array([1.0, -1.0])
-    >>> no_chance = np.array([[0.0, 0.0]])
-    >>> indptr, neighbour = np.array([0, 1, 2]), np.array([1, 0])
-    >>> graph_gibbs_numpy(x, np.array([3.0, 0.0]), no_chance, np.ones(2), indptr, neighbour)
-    >>> x  # the first is pulled up by 3 - 1, and then the second by 1
-    array([1., 1.])
-    """
-    for sweep in thresholds:
-        for n in range(len(x)):
-            slots = slice(indptr[n], indptr[n + 1])
-            log_odds = field[n] + np.sum(pull[slots] * x[neighbour[slots]])
-            x[n] = 1.0 if sweep[n] < log_odds else -1.0
-
-
-@kernel(twin=graph_gibbs_numpy)
-def graph_gibbs(x, field, thresholds, pull, indptr, neighbour):  # type: ignore[no-untyped-def]
-    """Draw every node anew given its neighbours, in loops. Same arguments as the twin.
-
-    Notes
-    -----
-    Source: [prior-support-ising].
+    Returns
+    -------
+    odds : ndarray (2E,)
+    residuals : ndarray (sweeps made,)
+        e^d - 1 where d is the largest change of a message's log-odds; so a bound on d.
 
     Examples
     --------
-    >>> x = np.array([1.0, -1.0])
-    >>> no_chance = np.array([[0.0, 0.0]])
-    >>> indptr, neighbour = np.array([0, 1, 2]), np.array([1, 0])
-    >>> graph_gibbs(x, np.array([3.0, 0.0]), no_chance, np.ones(2), indptr, neighbour)
-    >>> x
-    array([1., 1.])
+    >>> slots, J = Slots.of(np.array([[0, 1]])), np.full(2, np.log(2) / 2)
+    >>> odds, residuals = graph_messages(np.log([4.0, 1.0]), np.ones(2), J, slots, 5, 1e-9, 0.0)
+    >>> odds.round(12), residuals.round(9)
+    (array([1. , 1.5]), array([0.5, 0. ]))
     """
-    for sweep in range(len(thresholds)):
-        for n in range(len(x)):
-            log_odds = field[n]
-            for k in range(indptr[n], indptr[n + 1]):
-                log_odds += pull[k] * x[neighbour[k]]
-            x[n] = 1.0 if thresholds[sweep, n] < log_odds else -1.0
+    residuals: list[float] = []
+    while len(residuals) < sweeps and (not residuals or residuals[-1] > tol):
+        sent = np.exp(graph_sweep(own, np.log(odds), couplings, slots))
+        old, odds = odds, (1 - damping) * sent + damping * odds
+        residuals.append(float((np.abs(odds - old) / np.minimum(odds, old)).max(initial=0.0)))
+    return odds, np.array(residuals)
+
+
+def colours_of(slots: Slots) -> IntArray:
+    """Return a colour 0, 1, ... of each node, other than its neighbours', few in all; (M,).
+
+    Examples
+    --------
+    >>> colours_of(Slots.of(np.array([[0, 1], [1, 2], [2, 3]])))
+    array([0, 1, 0, 1])
+    """
+    colours = np.full(len(slots.nodes), -1)
+    for n in range(len(colours)):
+        taken = set(colours[slots.neighbour[slots.indptr[n] : slots.indptr[n + 1]]].tolist())
+        colours[n] = next(k for k in range(len(taken) + 1) if k not in taken)
+    return colours
 
 
 def non_backtracking_radius(edges: IntArray, couplings: FloatArray) -> float:
@@ -428,8 +358,7 @@ class GraphSupport(SupportPrior):
     field: float | FloatArray = 0.0
     edge_fields: float | FloatArray = 0.0
     _slots: Slots = dataclasses.field(init=False, repr=False)
-    _pull: FloatArray = dataclasses.field(init=False, repr=False)
-    _saturation: float = dataclasses.field(init=False, repr=False)
+    _slot_couplings: FloatArray = dataclasses.field(init=False, repr=False)
     _uniqueness: float = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -438,14 +367,14 @@ class GraphSupport(SupportPrior):
         edge_fields = _as_edge_array(self.edge_fields, "edge_fields", (len(edges), 2))
         field = as_float_array(self.field, "field")
         slots = Slots.of(edges)
+        saturation(slots, J[slots.edge])  # refuses what cannot be computed in odds
         for name, value in (
             ("edges", edges),
             ("couplings", J),
             ("field", float(field) if field.ndim == 0 else field.copy()),
             ("edge_fields", edge_fields),
             ("_slots", slots),
-            ("_pull", 2 * J[slots.edge]),  # log t of every slot
-            ("_saturation", _saturation(slots, 2 * np.abs(J)[slots.edge])),
+            ("_slot_couplings", J[slots.edge]),
             ("_uniqueness", non_backtracking_radius(edges, J)),
         ):
             object.__setattr__(self, name, value)
@@ -552,20 +481,14 @@ class GraphSupport(SupportPrior):
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
         h, slots = self.node_field(evidence.shape), self._slots
         own = (h + evidence).ravel()[slots.nodes]
-        odds = np.exp(np.clip(own, -self._saturation, self._saturation))
-        t = np.exp(self._pull)
-        incoming = self._initial_messages(t, state)
-        sent = np.empty_like(incoming)
-        residuals: list[float] = []
-        while len(residuals) < schedule.sweeps and (not residuals or residuals[-1] > schedule.tol):
-            residuals.append(
-                graph_sweep(odds, incoming, sent, t, slots.indptr, slots.reverse, schedule.damping)
-            )
-        log_odds = h.ravel()
-        log_odds[slots.nodes] += slots.sum_by_node(np.log(incoming))
-        return Messages(log_odds.reshape(h.shape), np.array(residuals), incoming)
+        odds = self._initial_odds(state)
+        odds, residuals = graph_messages(own, odds, self._slot_couplings, slots, *schedule)
+        heard = np.zeros(h.size)
+        heard[slots.nodes] = slots.sum_by_node(np.log(odds))
+        return Messages(h, [heard.reshape(h.shape)], residuals, odds)
 
-    def _initial_messages(self, t: FloatArray, state: Any) -> FloatArray:
+    def _initial_odds(self, state: Any) -> FloatArray:
+        t = np.exp(2 * self._slot_couplings)
         if state is None or not len(t):
             return np.ones_like(t)
         incoming = as_float_array(state, "state", shape=t.shape)
@@ -577,8 +500,9 @@ class GraphSupport(SupportPrior):
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape` by Gibbs sampling, 200 sweeps from an independent start.
 
-        Weights are drawn one after the other. Those without an edge are drawn once, exactly;
-        for the others it is approximate: strong couplings mix slowly.
+        Weights without a common edge are drawn at once, colour by colour of `colours_of`. Those
+        without any edge are drawn once, exactly; for the others it is approximate: strong
+        couplings mix slowly.
 
         Examples
         --------
@@ -588,11 +512,12 @@ class GraphSupport(SupportPrior):
         """
         h, slots = self.node_field(shape).ravel(), self._slots
         s = (rng.random(h.size) < expit(h)).astype(np.float64)
-        x, field = 2 * s[slots.nodes] - 1, h[slots.nodes]
-        at_once = max(1, RANDOM_NUMBERS_AT_ONCE // max(1, x.size))
-        for done in range(0, GIBBS_SWEEPS, at_once):
-            thresholds = logit(rng.random((min(at_once, GIBBS_SWEEPS - done), x.size)))
-            graph_gibbs(x, field, thresholds, self._pull, slots.indptr, slots.neighbour)
+        x, field, colours = 2 * s[slots.nodes] - 1, h[slots.nodes], colours_of(slots)
+        for _ in range(GIBBS_SWEEPS if len(x) else 0):
+            for colour in range(colours.max() + 1):
+                pull = slots.sum_by_node(2 * self._slot_couplings * x[slots.neighbour])
+                drawn = np.where(rng.random(len(x)) < expit(field + pull), 1.0, -1.0)
+                x = np.where(colours == colour, drawn, x)
         s[slots.nodes] = (x + 1) / 2
         return s.reshape(shape)
 
@@ -610,11 +535,26 @@ class GraphSupport(SupportPrior):
         return float(nodes + np.sum(self.couplings * first * second))
 
 
-def _saturation(slots: Slots, strength: FloatArray) -> float:
-    """Return C, where a node's own log-odds are cut; `MAX_LOG_ODDS` tells why there.
+def saturation(slots: Slots, couplings: FloatArray) -> float:
+    """Return C, where a node's own log-odds may be cut; `MAX_LOG_ODDS` tells why there.
 
-    `strength` is 2|J| of every slot.
+    Parameters
+    ----------
+    slots : Slots
+    couplings : ndarray (2E,)
+        J of every slot.
+
+    Raises
+    ------
+    ValueError
+        If the couplings at one weight are too strong.
+
+    Examples
+    --------
+    >>> saturation(Slots.of(np.array([[0, 1]])), np.array([0.5, 0.5]))
+    42.0
     """
+    strength = 2 * np.abs(couplings)
     sums = slots.sum_by_node(strength)
     S, m = sums.max(initial=0.0), strength.max(initial=0.0)
     C = S + m + SATURATION_MARGIN

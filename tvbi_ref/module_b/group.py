@@ -26,12 +26,20 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit, xlog1py, xlogy
+from scipy.special import logit, xlog1py, xlogy
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
-from tvbi_ref.module_b.chain import SATURATION, ChainSupport, chain_messages
-from tvbi_ref.module_b.messages import MARGIN, sum_product, transition_matrix
+from tvbi_ref.module_b.chain import ChainSupport, chain_messages
+from tvbi_ref.module_b.messages import (
+    MARGIN,
+    belief,
+    cavity,
+    extrinsic,
+    sum_product,
+    transition_matrix,
+)
 
 IntArray = NDArray[np.int64]
 
@@ -230,6 +238,9 @@ class GroupSupport(SupportPrior):
     p_in: float
     p_out: float
     p_end: float | None = None
+    _known_places: dict[tuple[int, ...], list[IntArray]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if isinstance(self.partition, type) or not hasattr(self.partition, "labels"):
@@ -262,24 +273,42 @@ class GroupSupport(SupportPrior):
         return self.p_alive * self.p_end / (1 - self.p_alive)
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        labels, ln_g, indicators = self._up_and_across(evidence)
-        zeta = indicators[labels]
-        zeta -= ln_g  # h + G - ln g_i: what the indicator knows without weight i
-        return Messages(_message(zeta, self._psi), np.empty(0), None)
+        l = np.clip(evidence, -CERTAIN, CERTAIN)
+        return Messages(self._alone(l) if self.p_end is None else self._chained(l))
 
-    def _up_and_across(self, evidence: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
-        """Return the labels (I, J), ln g (I, J) and the indicators' log-odds h + G, (G,)."""
-        labels = self.partition.labels(evidence.shape)
-        ln_g = _message(np.clip(evidence, -CERTAIN, CERTAIN), self._psi.T)
+    def _alone(self, l: FloatArray) -> FloatArray:
+        """Return logit pi where groups know nothing of each other: [neuron-group]."""
+        log_odds = np.empty(l.shape)
+        for places in self._places(l.shape):
+            columns = l.ravel()[places]
+            log_odds.ravel()[places] = neuron_extrinsic(
+                columns, self.p_alive, self.p_in, self.p_out
+            )
+        return log_odds
+
+    def _chained(self, l: FloatArray) -> FloatArray:
+        """Return logit pi where the indicators form a chain: up, across and down."""
+        labels, ln_g = self.partition.labels(l.shape), sum_product(l, self._psi.T)
         G = _sum_by_group(labels, ln_g)
-        return labels, ln_g, self._from_outside(G) + G
+        h = extrinsic(np.zeros_like(G), self._neighbours(G))
+        others = G[labels] - ln_g
+        return sum_product(cavity(h[labels], np.zeros_like(l), [others]), self._psi)
 
-    def _from_outside(self, G: FloatArray) -> FloatArray:
-        """Return h: an indicator's log-odds before it hears its own group, (G,)."""
-        if self.p_end is None:
-            return np.full_like(G, logit(self.p_alive))
-        forward, backward = chain_messages(G[:, None], self._p_start, self.p_end)
-        return (forward + backward)[:, 0]
+    def _neighbours(self, G: FloatArray) -> list[FloatArray]:
+        """Return what each indicator hears from the groups before and behind, 2 x (G,)."""
+        assert self.p_end is not None
+        return [m[:, 0] for m in chain_messages(G[:, None], self._p_start, self.p_end)]
+
+    def _places(self, shape: tuple[int, ...]) -> list[IntArray]:
+        """Return where the weights of the groups stand, (n, how many groups have n weights)."""
+        if shape not in self._known_places:
+            labels = self.partition.labels(shape).ravel()
+            order, sizes = np.argsort(labels, kind="stable"), np.bincount(labels)
+            size_of = np.repeat(sizes, sizes)  # of the group, along `order`
+            self._known_places[shape] = [
+                np.ascontiguousarray(order[size_of == n].reshape(-1, n).T) for n in np.unique(sizes)
+            ]
+        return self._known_places[shape]
 
     def group_belief(self, evidence: ArrayLike) -> FloatArray:
         """Return P(z = 1 | all evidence) of every group.
@@ -308,8 +337,11 @@ class GroupSupport(SupportPrior):
         >>> neurons.group_belief([[3.0, -1.0], [2.0, -4.0]]).round(2)
         array([0.95, 0.11])
         """
-        *_, indicators = self._up_and_across(as_float_array(evidence, "evidence", ndim=2))
-        return expit(indicators)
+        l = np.clip(as_float_array(evidence, "evidence", ndim=2), -CERTAIN, CERTAIN)
+        G = _sum_by_group(self.partition.labels(l.shape), sum_product(l, self._psi.T))
+        if self.p_end is None:
+            return belief(np.full_like(G, logit(self.p_alive)), G, np.empty((0, *G.shape)))
+        return belief(np.zeros_like(G), G, self._neighbours(G))
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`, exactly: first the indicators, then the weights.
@@ -354,8 +386,9 @@ class GroupSupport(SupportPrior):
         return float(np.logaddexp(*alpha))
 
 
+@equation("neuron-group")
 def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: float) -> FloatArray:
-    """Return logit pi where every column is a group: the equations alone, in log-odds.
+    """Return logit pi where every column is a group.
 
     Weight i tells its neuron's indicator ln g_i; the indicator adds up what the OTHERS say
     to its prior, ln zeta_{-i}, and answers through the same factor.
@@ -364,8 +397,10 @@ def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: fl
     ----------
     evidence : array_like (I, J)
         l, log-odds.
-    p_alive, p_in, p_out : float in (0, 1)
-        lambda = P(z=1), P(s=1|z=1) and P(s=1|z=0).
+    p_alive : float in (0, 1)
+        lambda = P(z=1).
+    p_in, p_out : float in [0, 1], p_in > p_out
+        P(s=1|z=1) and P(s=1|z=0).
 
     Returns
     -------
@@ -374,18 +409,20 @@ def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: fl
 
     Notes
     -----
-    Source: [neuron-group]. `NeuronSupport` gives the same, fast, and also for hard groups.
+    Source: [neuron-group], [sum-product], [cavity]. `GroupSupport` lays the groups of any
+    partition side by side as columns.
 
     Examples
     --------
     >>> l = np.array([[3.0, -1.0], [2.0, -4.0]])
-    >>> fast = NeuronSupport(0.5, p_in=0.8, p_out=0.1).extrinsic(l).log_odds
-    >>> np.allclose(neuron_extrinsic(l, 0.5, 0.8, 0.1), fast)
-    True
+    >>> neuron_extrinsic(l, 0.5, 1.0, 0.0)  # a hard group: what the others say
+    array([[ 2., -4.],
+           [ 3., -1.]])
     """
     psi = np.array([[1 - p_out, p_out], [1 - p_in, p_in]])
     ln_g = sum_product(evidence, psi.T)
-    ln_zeta = logit(p_alive) + ln_g.sum(axis=0) - ln_g
+    others = ln_g.sum(axis=0) - ln_g
+    ln_zeta = cavity(np.full_like(ln_g, logit(p_alive)), np.zeros_like(ln_g), [others])
     return sum_product(ln_zeta, psi)
 
 
@@ -410,35 +447,6 @@ class NeuronSupport(GroupSupport):
     """
 
     partition: Partition = field(default=Columns(), init=False, repr=False)
-
-
-def _message(c: FloatArray, psi: FloatArray) -> FloatArray:
-    """Return ln[(psi11 r + psi01) / (psi10 r + psi00)], r = e^c, where psi may hold zeros.
-
-    `sum_product`, with one exp and one log in place of two logaddexp. Beyond
-    `SATURATION` the message is constant to the last bit, or, where a zero in psi lets
-    certainty pass, grows with c.
-
-    Notes
-    -----
-    Source: [sum-product].
-    """
-    (psi00, psi01), (psi10, psi11) = psi
-    if psi01 == psi10 == 0:
-        return c  # a hard group: the weight IS its indicator
-    r = np.clip(c, -SATURATION, SATURATION)
-    np.exp(r, out=r)  # in place: on a large layer a new array costs more than its arithmetic
-    message = psi11 * r
-    message += psi01
-    r *= psi10
-    r += psi00
-    message /= r
-    np.log(message, out=message)
-    if psi10 == 0:
-        message += np.maximum(c - SATURATION, 0)
-    if psi01 == 0:
-        message += np.minimum(c + SATURATION, 0)
-    return message
 
 
 def _sum_by_group(labels: IntArray, values: FloatArray) -> FloatArray:

@@ -38,7 +38,7 @@ class IndependentSupport(SupportPrior):
         object.__setattr__(self, "log_odds", as_real(self.log_odds, "log_odds"))
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        return Messages(np.full_like(evidence, self.log_odds), np.empty(0), None)
+        return Messages(np.full_like(evidence, self.log_odds))
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`.

@@ -1,9 +1,9 @@
 r"""The equations of sum-product on a support field, one small function each.
 
 Everything here is a log-odds, ln P(1)/P(0), so that independent messages ADD and a
-node's belief is the sum of all that it hears. The fast sweeps of `grid` and `chain`
-compute the same quantities in odds, e^(log-odds), where the message needs one division
-and no transcendental function; the tests hold the two against each other.
+node's belief is the sum of all that it hears. `chain`, `grid`, `graph` and `group` call these
+functions. Their fast forms compute the same quantities in odds, e^(log-odds), where a message
+needs one division and no transcendental function; the tests hold the two against each other.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
+from tvbi_ref.equations import equation
 
 MARGIN = 1e-12
 """Transition probabilities lie in [MARGIN, 1 - MARGIN]: a certain step has no finite coupling."""
@@ -28,6 +29,7 @@ class IsingFactor(NamedTuple):
     field_second: float
 
 
+@equation("cavity")
 def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: ArrayLike) -> FloatArray:
     r"""Return c = h + l + the sum of the messages from all OTHER factors at this node.
 
@@ -48,10 +50,11 @@ def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: ArrayLike) -> 
     >>> float(cavity(-1.0, 2.0, [0.5, 0.25]))
     1.75
     """
-    total = np.asarray(field, dtype=np.float64) + np.asarray(evidence, dtype=np.float64)
-    return total + np.sum(np.asarray(other_messages, dtype=np.float64), axis=0)
+    own = np.asarray(field, np.float64) + np.asarray(evidence, np.float64)
+    return sum(map(np.asarray, other_messages), start=own)
 
 
+@equation("sum-product")
 def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     """Return the message m = ln[(psi11 r + psi01) / (psi10 r + psi00)], r = e^cavity.
 
@@ -59,12 +62,13 @@ def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     ----------
     cavity : array_like, any shape
         Log-odds of the sending node without what the receiver said.
-    psi : array_like (2, 2), > 0
-        psi[s, s'], the sender's state s first.
+    psi : array_like (2, 2), >= 0
+        psi[s, s'], the sender's state s first; no row and no column of zeros.
 
     Notes
     -----
-    Source: [sum-product]. Computed with ``logaddexp``, so that no exponential overflows.
+    Source: [sum-product]. Computed with ``logaddexp``, so that no exponential overflows. Where a
+    zero in psi lets certainty pass, the message grows with the cavity.
 
     Examples
     --------
@@ -73,10 +77,12 @@ def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     array([-2.1972, -0.4055,  0.8473])
     """
     c = np.asarray(cavity, dtype=np.float64)
-    (ln00, ln01), (ln10, ln11) = np.log(as_float_array(psi, "psi", shape=(2, 2)))
+    with np.errstate(divide="ignore"):
+        (ln00, ln01), (ln10, ln11) = np.log(as_float_array(psi, "psi", shape=(2, 2)))
     return np.logaddexp(ln11 + c, ln01) - np.logaddexp(ln10 + c, ln00)
 
 
+@equation("sum-product-ising")
 def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
     """Return the message through a coupling: m = 2 atanh(tanh J tanh(c/2)).
 
@@ -105,6 +111,7 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
     return np.sign(coupling) * np.sign(c) * (np.minimum(a, b) - less)
 
 
+@equation("belief")
 def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatArray:
     r"""Return the belief b = P(s = 1), with logit b = h + l + the sum of ALL messages.
 
@@ -125,6 +132,7 @@ def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatA
     return expit(cavity(field, evidence, messages))
 
 
+@equation("extrinsic-b")
 def extrinsic(field: ArrayLike, messages: ArrayLike) -> FloatArray:
     r"""Return logit pi = h + the sum of all messages: the belief WITHOUT the node's own evidence.
 
@@ -142,7 +150,7 @@ def extrinsic(field: ArrayLike, messages: ArrayLike) -> FloatArray:
     >>> float(extrinsic(-1.0, [0.25, 0.25]))
     -0.5
     """
-    return np.asarray(field, dtype=np.float64) + np.sum(np.asarray(messages), axis=0)
+    return sum(map(np.asarray, messages), start=np.asarray(field, np.float64))
 
 
 def transition_matrix(p01: float, p10: float) -> FloatArray:
@@ -184,6 +192,7 @@ def stationary(p01: float, p10: float) -> float:
     return float(psi[0, 1] / (psi[0, 1] + psi[1, 0]))
 
 
+@equation("markov-to-ising")
 def markov_to_ising(p01: float, p10: float) -> IsingFactor:
     """Return the Ising form (J, u, v) of a transition factor psi(s, s') = P(s'|s).
 
