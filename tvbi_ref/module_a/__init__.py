@@ -15,7 +15,6 @@ from tvbi_ref.module_a.q_precision import (
     expected_log_precision,
     expected_precision,
     update_precision,
-    update_precision_complex,
 )
 from tvbi_ref.module_a.q_support import evidence, trap_margin, update_support
 from tvbi_ref.module_a.q_weight import second_moment, weight_penalty, weight_penalty_gradient
@@ -40,7 +39,6 @@ __all__ = [
     "second_moment",
     "trap_margin",
     "update_precision",
-    "update_precision_complex",
     "update_support",
     "weight_penalty",
     "weight_penalty_gradient",

@@ -44,37 +44,6 @@ def update_precision(
     return a_tilde, b_tilde
 
 
-@equation("q-precision-complex")
-def update_precision_complex(
-    second_moment: ArrayLike, q_support: ArrayLike, active: Gamma, inactive: Gamma
-) -> tuple[FloatArray, FloatArray]:
-    """Return (a_tilde, b_tilde) as for a circular COMPLEX Gaussian weight: +1 and +m.
-
-    The authors' follow-up code runs this form, together with a KL term that belongs to the
-    real one. It is here to be compared, and it is not the optimum of [elbo]: a step of it can
-    lower the objective.
-
-    Parameters
-    ----------
-    second_moment, q_support, active, inactive
-        As in `update_precision`.
-
-    Notes
-    -----
-    Source: [q-precision-complex].
-
-    Examples
-    --------
-    >>> shape, rate = update_precision_complex(0.5, 1.0, Gamma(1.0, 0.25), Gamma(2.0, 0.01))
-    >>> float(shape), float(rate)
-    (2.0, 0.75)
-    """
-    m, pi = np.asarray(second_moment, np.float64), np.asarray(q_support, np.float64)
-    a_tilde = pi * active.shape + (1 - pi) * inactive.shape + 1.0
-    b_tilde = pi * active.rate + (1 - pi) * inactive.rate + m
-    return a_tilde, b_tilde
-
-
 def expected_precision(shape: ArrayLike, rate: ArrayLike) -> FloatArray:
     """Return <rho> = a_tilde / b_tilde.
 

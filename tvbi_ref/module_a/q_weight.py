@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.equations import equation
+from tvbi_ref.equations import equation, socket
 
 
 def second_moment(mean: ArrayLike, variance: ArrayLike) -> FloatArray:
@@ -85,3 +85,38 @@ def weight_penalty_gradient(
     d_mean = expected_precision * mean
     d_log_variance = 0.5 * variance * expected_precision - 0.5
     return d_mean, d_log_variance
+
+
+@socket("add-penalty-gradient")
+def add_penalty_gradient(
+    d_mean: FloatArray,
+    d_log_variance: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    expected_precision: FloatArray,
+    weight: float,
+) -> None:
+    """Add `weight` times the penalty's gradient to the gradients of the data, in place.
+
+    Parameters
+    ----------
+    d_mean, d_log_variance : ndarray
+        The gradients; changed in place.
+    mean, variance, expected_precision : ndarray of the same shape and dtype
+    weight : float
+        kappa / N, where the data term is a mean over the rows.
+
+    Notes
+    -----
+    Source: [q-weight-gradient].
+
+    Examples
+    --------
+    >>> d_mean, d_log_variance, one = np.zeros(1), np.zeros(1), np.ones(1)
+    >>> add_penalty_gradient(d_mean, d_log_variance, 2 * one, one, 3 * one, 0.5)
+    >>> d_mean, d_log_variance
+    (array([3.]), array([0.5]))
+    """
+    by_mean, by_log_variance = weight_penalty_gradient(mean, variance, expected_precision)
+    d_mean += weight * by_mean
+    d_log_variance += weight * by_log_variance

@@ -22,7 +22,6 @@ from tvbi_ref.module_a.q_precision import (
     expected_log_precision,
     expected_precision,
     update_precision,
-    update_precision_complex,
 )
 from tvbi_ref.module_a.q_support import evidence, update_support
 
@@ -95,8 +94,6 @@ def mean_field_step(
     active: Gamma,
     inactive: Gamma,
     previous: LayerPosterior | None = None,
-    *,
-    update: Callable[..., tuple[FloatArray, FloatArray]] = update_precision,
 ) -> LayerPosterior:
     """Return q(rho), then q(s), each optimal for the other as it stands: one coordinate pass.
 
@@ -106,8 +103,6 @@ def mean_field_step(
         As in `collapsed_step`.
     previous : LayerPosterior, optional
         Whose q(s) the precision step uses; without it the prior's.
-    update : callable
-        `update_precision`, or `update_precision_complex` for comparison.
 
     Notes
     -----
@@ -123,31 +118,10 @@ def mean_field_step(
     """
     prior = np.asarray(prior_log_odds, np.float64)
     support = expit(prior) if previous is None else previous.q_support
-    shape, rate = update(second_moment, support, active, inactive)
+    shape, rate = update_precision(second_moment, support, active, inactive)
     rho, log_rho = expected_precision(shape, rate), expected_log_precision(shape, rate)
     log_odds = update_support(prior_log_odds, evidence(rho, log_rho, active, inactive))
     return LayerPosterior(log_odds, rho, shape, rate)
-
-
-def complex_step(
-    second_moment: FloatArray,
-    prior_log_odds: FloatArray,
-    active: Gamma,
-    inactive: Gamma,
-    previous: LayerPosterior | None = None,
-) -> LayerPosterior:
-    """Return `mean_field_step` with [q-precision-complex] in place of [q-precision].
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> step = complex_step(np.array([[1.0]]), np.zeros((1, 1)), Gamma(1.0, 0.1), Gamma(1.0, 0.01))
-    >>> float(step.shape[0, 0])
-    2.0
-    """
-    return mean_field_step(
-        second_moment, prior_log_odds, active, inactive, previous, update=update_precision_complex
-    )
 
 
 def collapsed_terms(
@@ -195,6 +169,5 @@ class Form(NamedTuple):
 FORMS = {
     "collapsed": Form(collapsed_step, collapsed_terms),
     "mean_field": Form(mean_field_step, mean_field_terms),
-    "mean_field_complex": Form(complex_step, mean_field_terms),
 }
 """The forms by name; "collapsed" is the default of the turbo loop."""

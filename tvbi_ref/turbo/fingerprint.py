@@ -9,19 +9,18 @@ Callbacks are not described: they are code.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
 from tvbi_ref._archive import digest
 from tvbi_ref.checkpoint import arrays_of, noise_of
+from tvbi_ref.equations.sockets import current
 from tvbi_ref.nets import GaussianLikelihood, Network, Optimizer, ResumableOptimizer
-
-if TYPE_CHECKING:
-    from tvbi_ref.turbo.loop import Run
+from tvbi_ref.turbo.run import Run
 
 PLAIN = (bool, int, float, str)
 NOTHING = "nothing"
@@ -47,18 +46,17 @@ def fingerprint(run: Run) -> dict[str, Any]:
     Examples
     --------
     >>> from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
-    >>> from tvbi_ref.turbo.loop import Run
     >>> turbo = TurboVBI(HierarchicalPrior.spike_and_slab(IndependentSupport(-1.0)), epochs=8)
     >>> run = Run(turbo, nets.mlp([2, 2], seed=0), [[0.0, 1.0]], [1], None)
     >>> found = fingerprint(run)
     >>> found["kl_warmup"], found["prior"][0]["support"]
     (4, {'kind': 'IndependentSupport', 'log_odds': -1.0})
     """
-    # Not an import statement: the package imports this module, and types would go in circles.
-    version = importlib.import_module("tvbi_ref").__version__
-    settings = run.settings.settings | asdict(run.settings.schedule)
+    settings = run.options.settings | asdict(run.options.schedule)
     return {
-        "package": version,
+        "package": version("tvbi-ref"),
+        "engine": current().engine,
+        "equations of your own": {label: _named(plug) for label, plug in current().own.items()},
         **{
             name: describe(value, name)
             for name, value in settings.items()
@@ -115,6 +113,12 @@ def describe(value: Any, name: str) -> Any:
         f"{name} must be made of numbers, texts, arrays and frozen dataclasses of these, or a "
         f"checkpoint cannot tell it from another; got a {type(value).__name__}"
     )
+
+
+def _named(plug: Any) -> str:
+    """Return what a plugged-in function is called, and where it comes from."""
+    function = getattr(plug, "function", plug)
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', function)}"
 
 
 def _is_frozen_dataclass(value: Any) -> bool:

@@ -11,7 +11,7 @@ import os
 import time
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tvbi_ref._archive import (
     Arrays,
@@ -26,13 +26,11 @@ from tvbi_ref.module_a import LayerPosterior
 from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.nets import ResumableOptimizer
 from tvbi_ref.turbo.fingerprint import differences, fingerprint
+from tvbi_ref.turbo.run import Layer, Run
 from tvbi_ref.turbo.trace import Trace
 
-if TYPE_CHECKING:
-    from tvbi_ref.turbo.loop import LayerState, Run
-
 FORMAT = "tvbi_ref run"
-VERSION = 1
+VERSION = 2
 
 
 class Checkpoint:
@@ -120,21 +118,23 @@ def _put_back(run: Run, header: dict[str, Any], arrays: Arrays) -> None:
         run.started = time.perf_counter() - run.trace.rows[-1]["seconds"]
 
 
-def _layer_state(layer: LayerState) -> dict[str, Any]:
+def _layer_state(layer: Layer) -> dict[str, Any]:
     return {
-        "posterior": _parts(layer.posterior),
-        "evidence": layer.exchange.evidence,
-        "message": _parts(layer.exchange.message),
-        "support": _numbers(layer.exchange.support),
+        "posterior": _parts(layer.q),
+        "evidence": layer.module_b.evidence,
+        "message": _parts(layer.module_b.message),
+        "prior_log_odds": layer.module_b.prior_log_odds,
+        "support": _numbers(layer.module_b.support),
     }
 
 
-def _put_back_layer(layer: LayerState, state: dict[str, Any]) -> None:
+def _put_back_layer(layer: Layer, state: dict[str, Any]) -> None:
     layer.posterior = LayerPosterior(**state["posterior"])
-    layer.exchange.evidence = state["evidence"]
-    layer.exchange.message = SupportMessage(**state["message"])
-    if state["support"] != _numbers(layer.exchange.support):  # it has learned
-        layer.exchange.support = replace(layer.exchange.support, **state["support"])  # type: ignore[type-var]
+    layer.module_b.evidence = state["evidence"]
+    layer.module_b.message = SupportMessage(**state["message"])
+    layer.module_b.prior_log_odds = state["prior_log_odds"]
+    if state["support"] != _numbers(layer.module_b.support):  # it has learned
+        layer.module_b.support = replace(layer.module_b.support, **state["support"])  # type: ignore[type-var]
 
 
 def _parts(value: Any) -> dict[str, Any]:

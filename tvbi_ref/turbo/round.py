@@ -1,27 +1,29 @@
-r"""One round of the exchange on one screen: a layer of chains, the collapsed Module A.
+r"""One round of the turbo loop, for any form of Module A and any support prior.
 
 .. code-block:: text
 
-    Module A, old pi    logit pi_tilde = logit pi + ln Z_1(m) - ln Z_0(m)
+    Module A, old pi    (logit pi_tilde, <rho>) from m and logit pi
     A -> B              l = logit pi_tilde - logit pi
-    Module B            forward-backward down every column
-    B -> A              the new logit pi, without l
-    Module A, new pi    logit pi_tilde and <rho>, for the next w-step
+    B -> A              Module B's answer to l: the new logit pi, without l
+    Module A, new pi    (logit pi_tilde, <rho>) from m and the new logit pi
 
-`TurboVBI` runs the same round for any support prior and either form of Module A.
+The w-step comes before it and uses the last <rho>.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from scipy.special import expit
-
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.gamma import Gamma
-from tvbi_ref.module_a import evidence_collapsed, precision_collapsed, update_support
-from tvbi_ref.module_b import chain_messages
+from tvbi_ref.equations import equation
 from tvbi_ref.turbo.exchange import extrinsic
+
+ModuleA = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
+"""The rho,s-step of one layer: from (m, logit pi) to (logit pi_tilde, <rho>), all (I, J)."""
+
+ModuleB = Callable[[FloatArray], FloatArray]
+"""The support prior of one layer: from l to logit pi, which is without l; both (I, J)."""
 
 
 class Round(NamedTuple):
@@ -45,45 +47,59 @@ class Round(NamedTuple):
     expected_precision: FloatArray
 
 
+@equation("turbo-loop")
 def turbo_round(
     second_moment: FloatArray,
     prior_log_odds: FloatArray,
-    active: Gamma,
-    inactive: Gamma,
-    p01: float,
-    p10: float,
+    module_a: ModuleA,
+    module_b: ModuleB,
 ) -> Round:
     """Return the messages and Module A's posterior after one round of the turbo loop.
+
+    Module A speaks, Module B answers, Module A takes the answer in. What crosses between them
+    is only ever what the receiver has not said itself.
 
     Parameters
     ----------
     second_moment : ndarray (I, J)
-        m.
+        m >= 0.
     prior_log_odds : ndarray (I, J)
-        logit pi, Module B's last message.
-    active, inactive : Gamma
-    p01, p10 : float in (0, 1)
-        Of the chains down the columns.
+        logit pi, Module B's last message, finite.
+    module_a : callable (m, logit pi) -> (logit pi_tilde, <rho>)
+        Called twice. It may remember: mean field starts from the q(s) of the call before.
+    module_b : callable (l) -> logit pi
+        Called once. It may remember too: messages start from those of the round before.
+
+    Raises
+    ------
+    NonFiniteError
+        If l is not finite.
 
     Notes
     -----
-    Source: [turbo-loop]. Both modules are exact here, so that pi_tilde is the exact
-    posterior given q(w), whatever `prior_log_odds` was: an extrinsic message carries
-    nothing back to where it came from.
+    Source: [turbo-loop]. Where both modules are exact, as below, pi_tilde is the exact
+    posterior given q(w), whatever `prior_log_odds` was: an extrinsic message carries nothing
+    back to where it came from.
 
     Examples
     --------
     >>> import numpy as np
-    >>> m, slab, spike = np.array([[0.5], [1e-4]]), Gamma(1.0, 0.02), Gamma(1.0, 2e-5)
-    >>> done = turbo_round(m, np.zeros((2, 1)), slab, spike, 0.1, 0.3)
-    >>> again = turbo_round(m, done.prior_log_odds, slab, spike, 0.1, 0.3)
+    >>> from tvbi_ref.gamma import Gamma
+    >>> from tvbi_ref.module_a import collapsed_step
+    >>> from tvbi_ref.module_b import ChainSupport
+    >>> def module_a(m, log_odds):
+    ...     q = collapsed_step(m, log_odds, Gamma(1.0, 0.02), Gamma(1.0, 2e-5))
+    ...     return q.support_log_odds, q.expected_precision
+    >>> def module_b(l):
+    ...     return ChainSupport(0.1, 0.3).extrinsic(l).log_odds
+    >>> m = np.array([[0.5], [1e-4]])
+    >>> done = turbo_round(m, np.zeros((2, 1)), module_a, module_b)
+    >>> again = turbo_round(m, done.prior_log_odds, module_a, module_b)
     >>> np.allclose(again.support_log_odds, done.support_log_odds)
     True
     """
-    l = evidence_collapsed(second_moment, active, inactive)
-    evidence = extrinsic(update_support(prior_log_odds, l), prior_log_odds)
-    forward, backward = chain_messages(evidence, p01, p10)
-    pi = forward + backward
-    posterior = update_support(pi, l)
-    rho = precision_collapsed(second_moment, expit(posterior), active, inactive)
+    posterior, _ = module_a(second_moment, prior_log_odds)
+    evidence = extrinsic(posterior, prior_log_odds)
+    pi = module_b(evidence)
+    posterior, rho = module_a(second_moment, pi)
     return Round(evidence, pi, posterior, rho)
