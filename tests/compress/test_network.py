@@ -127,7 +127,8 @@ def test_many_rows_go_through_in_parts(monkeypatch):
     net = mlp(dtype=np.float64)
     small, x = compress(net), inputs_of(net, 11)
     whole = small.predict(x)
-    monkeypatch.setattr("tvbi_ref.compress.columns.ROWS", 4)
+    monkeypatch.setattr("tvbi_ref.fast.columns.ROWS", 4)
+    monkeypatch.setattr("tvbi_ref.compress.layers.PREDICT_ROWS", 4)
     np.testing.assert_allclose(small.predict(x), whole, rtol=1e-13)
 
 
@@ -136,7 +137,8 @@ def test_images_go_through_a_convolution_in_parts(monkeypatch, layout):
     net = cnn((4, 3, 1, 1, 2), (5, 3), layout=layout, dtype=np.float64)
     small, x = compress(net), inputs_of(net)
     whole = small.predict(x)
-    monkeypatch.setattr("tvbi_ref.compress.columns.IMAGES", 4)
+    monkeypatch.setattr("tvbi_ref.fast.columns.IMAGES", 4)
+    monkeypatch.setattr("tvbi_ref.compress.layers.PREDICT_IMAGES", 4)
     np.testing.assert_allclose(small.predict(x), whole, rtol=1e-13)
 
 

@@ -4,9 +4,9 @@ The package is a function, too: ``small = compress(result)``.
 
 Read `prune` (which weights stay), `sizes` (how regular the mask is, in bits), `shrink` (which
 units a pruned network can do without), `formats` and `coding` (the same matrix in fewer bytes),
-`forward` (the forward pass from the clusters of kept weights; `kernels` and `columns` are the fast
-one), `layers` and `network` (the small network), `sharing` (few values), `files` and `export`,
-`report` and `latency` (what it costs, on the machine at hand).
+`forward` (the forward pass from the clusters of kept weights), `layers` and `network` (the small
+network), `sharing` (few values), `files` and `export`, `report` and `latency` (what it costs, on
+the machine at hand).
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
@@ -53,7 +52,7 @@ class Machine:
     cores : int
         That the system has.
     blas_threads, kernel_threads : int
-        That matrix products and compiled kernels may use.
+        That matrix products may use, and our own loops: a half each of two, if the BLAS may.
     load : float or None
         Processes that wanted to run over the last minute, ours included; None where the system
         does not say. Above the number of cores the times are too long, and not equally so.
@@ -118,11 +117,12 @@ def machine() -> Machine:
     True
     """
     pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    blas_threads = max(pools, default=1)
     return Machine(
         _processor(),
         os.cpu_count() or 1,
-        max(pools, default=1),
-        numba.get_num_threads(),
+        blas_threads,
+        min(blas_threads, 2),
         round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     )
 

@@ -12,19 +12,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice, as_float_array
-from tvbi_ref.compress.columns import by_columns
-from tvbi_ref.compress.formats import FORMATS, Dense, Format
-from tvbi_ref.compress.kernels import Places, add_segments, aligned
+from tvbi_ref.compress.formats import FORMATS, Clusters, Dense, Format
+from tvbi_ref.compress.forward import WeightRuns, sparse_product
+from tvbi_ref.equations import socket
 from tvbi_ref.nets import AveragePool, Flatten, Layer, LeakyReLU, MaxPool, ReLU, Tanh
 from tvbi_ref.nets.kernel_matrix import to_kernel
 from tvbi_ref.nets.local_reparam import _conv_output_shape
-from tvbi_ref.nets.pooling import _require_tiles
+from tvbi_ref.nets.network import PREDICT_IMAGES, PREDICT_ROWS
 
 STEPS: dict[str, tuple[Callable[..., Layer], tuple[str, ...]]] = {
     "relu": (ReLU, ()),
@@ -177,10 +178,6 @@ class SparseLayer(ABC):
     def forward(self, x: FloatArray) -> FloatArray:
         """Return the layer's output at the posterior means."""
 
-    @abstractmethod
-    def columns(self, x: FloatArray) -> FloatArray:
-        """Return the same with the inputs' axis last: activations features first."""
-
     def dense_weights(self) -> FloatArray:
         """Return the weights in the layer's own shape, zeros and all."""
         return self.weights.to_dense()
@@ -272,10 +269,6 @@ class SparseDense(SparseLayer):
         """Return x W + b, (B, I) to (B, J)."""
         return self.weights.forward(x, self.bias)
 
-    def columns(self, x: FloatArray) -> FloatArray:
-        """Return W^T x + b, (I, B) to (J, B)."""
-        return self.weights.columns(x, self.bias)
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SparseConv(SparseLayer):
@@ -320,93 +313,66 @@ class SparseConv(SparseLayer):
         return to_kernel(self.weights.to_dense(), self.shape, self.layout)
 
     def forward(self, x: FloatArray) -> FloatArray:
-        """Return z = x * W + b, (B, C, H, W) to (B, F, Ho, Wo)."""
-        _, _, Ho, Wo = self._output_shape(x)
-        work = self.weights.kept * len(x) * Ho * Wo
-        return by_columns(x, self.columns, np.result_type(x, self.bias), work)
+        """Return z = x * W + b, (B, C, H, W) to (B, F, Ho, Wo).
 
-    def columns(self, x: FloatArray) -> FloatArray:
-        """Return the same images first to last, (C, H, W, B) to (F, Ho, Wo, B).
-
-        A weight of a kernel meets every row of the image: it takes Wo pixels side by side, with
-        B numbers each, and adds them to a row of the output. Where it steps over pixels, it takes
-        them one by one.
+        A filter is a neuron whose inputs are the pixels of one window: every window of every
+        image is a row of inputs.
         """
-        _, F, Ho, Wo = self._output_shape(np.moveaxis(x, -1, 0))
-        x = _with_border(x, self.padding)
-        C, H, W, B = x.shape
-        weights = self._kept_weights
-        rows = (weights.channels * H + weights.rows) * W + weights.columns
-        places = self.stride * np.arange(Ho)[:, None] * W
-        if self.stride > 1:
-            places = places + self.stride * np.arange(Wo)
-        z = aligned((F, places.size, Ho * Wo // max(places.size, 1) * B), x.dtype)
-        each, values = np.arange(F), weights.values.astype(x.dtype, copy=False)
-        bias = self.bias.astype(x.dtype, copy=False)
-        segments = each, np.ones(F, bool), weights.pointers, rows, values
-        add_segments(x.reshape(C * H * W, B), bias, *segments, places.ravel(), z)
-        return z.reshape(F, Ho, Wo, B)
+        B, F, Ho, Wo = self.output_shape(x)
+        padded = np.pad(x, [(0, 0)] * 2 + [(self.padding, self.padding)] * 2)
+        windows = sliding_window_view(padded, self.shape[2:], axis=(2, 3))
+        windows = windows[:, :, :: self.stride, :: self.stride].transpose(0, 2, 3, 1, 4, 5)
+        rows = windows.reshape(B * Ho * Wo, math.prod(self.shape[1:]))
+        z = sparse_product(self.filter_runs, rows, self.bias)
+        return np.moveaxis(z.reshape(B, Ho, Wo, F), 3, 1)
 
     @cached_property
-    def _kept_weights(self) -> KernelWeights:
-        return KernelWeights.of(self.dense_weights())
+    def filter_runs(self) -> WeightRuns:
+        """The kept weights of every filter as runs along its fan-in (C, kh, kw)."""
+        fan_ins = self.dense_weights().reshape(self.shape[0], math.prod(self.shape[1:])).T
+        return Clusters.from_dense(fan_ins).runs()
 
-    def _output_shape(self, x: FloatArray) -> tuple[int, int, int, int]:
+    def output_shape(self, x: FloatArray) -> tuple[int, int, int, int]:
+        """Return (B, F, Ho, Wo) for images (B, C, H, W), or say why they do not fit."""
         kernels = np.broadcast_to(np.float32(0), self.shape)
         return _conv_output_shape(x, kernels, kernels, self.stride, self.padding)
 
 
-class KernelWeights(NamedTuple):
-    """The kept weights of a convolution, filter after filter.
-
-    Parameters
-    ----------
-    pointers : ndarray (F+1,)
-        Filter f has the weights ``pointers[f] : pointers[f+1]``.
-    channels, rows, columns : ndarray (K,)
-        Where in its filter each weight stands.
-    values : ndarray (K,)
-    """
-
-    pointers: Places
-    channels: Places
-    rows: Places
-    columns: Places
-    values: FloatArray
-
-    @classmethod
-    def of(cls, kernels: FloatArray) -> Self:
-        """Return those of kernels (F, C, kh, kw).
-
-        Examples
-        --------
-        >>> KernelWeights.of(np.array([[[[0.0, 2.0]]], [[[3.0, 0.0]]]])).columns
-        array([1, 0])
-        """
-        filters, channels, rows, columns = np.nonzero(kernels)
-        pointers = np.searchsorted(filters, np.arange(len(kernels) + 1))
-        return cls(pointers, channels, rows, columns, kernels[filters, channels, rows, columns])
-
-
-def products(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> int:
-    """Return how many products of a stored weight and a number one input takes.
+@socket("sparse-network")
+def sparse_network(layers: Sequence[SparseLayer | Layer], x: FloatArray) -> FloatArray:
+    """Return the output of layers, one after the other.
 
     Parameters
     ----------
     layers : sequence of SparseLayer or Layer
-    shape : (I,) or (C, H, W)
-        Of the input.
+    x : ndarray (B, I) or (B, C, H, W)
+        Of the layers' dtype.
+
+    Returns
+    -------
+    ndarray (B, J)
+
+    Notes
+    -----
+    Source: [sparse-forward], once a layer with weights.
 
     Examples
     --------
-    >>> weights, zero = Dense.from_dense(np.array([[-1.0, 1.0]])), np.zeros(1)
-    >>> layer = SparseConv(weights=weights, bias=zero, bias_variance=zero,
-    ...                    shape=(1, 1, 1, 2), stride=1, padding=0, layout="blocks")
-    >>> products([layer, MaxPool(2)], (1, 4, 5))
-    32
+    >>> weights = Dense.from_dense(np.array([[2.0], [-1.0]]))
+    >>> layer = SparseDense(weights=weights, bias=np.ones(1), bias_variance=np.zeros(1))
+    >>> sparse_network([layer, ReLU()], np.array([[3.0, 5.0], [0.0, 5.0]]))
+    array([[2.],
+           [0.]])
     """
-    stored = [layer.weights.values.size for layer in layers if isinstance(layer, SparseLayer)]
-    return sum(n * places for n, places in zip(stored, positions(layers, shape), strict=True))
+    size = PREDICT_ROWS if x.ndim == 2 else PREDICT_IMAGES  # the windows of all would be too many
+    parts = [_through(layers, x[start : start + size]) for start in range(0, len(x) or 1, size)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _through(layers: Sequence[SparseLayer | Layer], x: FloatArray) -> FloatArray:
+    for layer in layers:
+        x = layer.forward(x)
+    return x
 
 
 def positions(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> list[int]:
@@ -429,59 +395,10 @@ def positions(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> 
     places = []
     for layer in layers:
         if isinstance(layer, SparseConv):
-            _, *sides = layer._output_shape(np.broadcast_to(np.float32(0), (1, *shape)))
+            _, *sides = layer.output_shape(np.broadcast_to(np.float32(0), (1, *shape)))
             shape = tuple(sides)
         elif isinstance(layer, MaxPool | AveragePool):
             shape = (shape[0], *(side // layer.size for side in shape[1:]))
         if isinstance(layer, SparseLayer):
             places.append(math.prod(shape[1:]) if isinstance(layer, SparseConv) else 1)
     return places
-
-
-def columns_of_step(layer: Layer, x: FloatArray) -> FloatArray:
-    """Return what a layer without weights makes of activations features first.
-
-    Parameters
-    ----------
-    layer : Layer
-        One of `STEPS`.
-    x : ndarray (I, B) or (C, H, W, B)
-        Is overwritten if that saves memory.
-
-    Examples
-    --------
-    >>> columns_of_step(MaxPool(2), np.arange(8.0).reshape(1, 2, 2, 2))
-    array([[[[6., 7.]]]])
-    """
-    if isinstance(layer, ReLU):
-        return np.maximum(x, 0, out=x)
-    if isinstance(layer, MaxPool):
-        return _pooled(x, layer.size, np.maximum)
-    if isinstance(layer, AveragePool):
-        total = _pooled(x, layer.size, np.add)
-        return np.divide(total, layer.size**2, out=total)
-    if isinstance(layer, Flatten):
-        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    return layer.forward(x)
-
-
-def _pooled(x: FloatArray, size: int, combine: np.ufunc) -> FloatArray:
-    """Return one number for every tile of size^2 pixels, (C, H, W, B) to (C, H/size, W/size, B)."""
-    _require_tiles(np.moveaxis(x, -1, 0), size)
-    C, H, W, B = x.shape
-    z = aligned((C, H // size, W // size, B), x.dtype)
-    np.copyto(z, x[:, ::size, ::size])
-    for k, l in list(np.ndindex(size, size))[1:]:
-        combine(z, x[:, k::size, l::size], out=z)
-    return z
-
-
-def _with_border(x: FloatArray, padding: int) -> FloatArray:
-    """Return images (C, H, W, B) with a border of zeros."""
-    if not padding:
-        return np.ascontiguousarray(x)
-    C, H, W, B = x.shape
-    wider = aligned((C, H + 2 * padding, W + 2 * padding, B), x.dtype)
-    wider[...] = 0
-    wider[:, padding:-padding, padding:-padding] = x
-    return wider

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, log_softmax, logsumexp
 
 from tvbi_ref._validation import FloatArray, as_choice, as_count, as_float_array, as_real
-from tvbi_ref.compress.columns import by_columns
 from tvbi_ref.compress.formats import FORMATS, Format
 from tvbi_ref.compress.layers import (
     ByteVariances,
@@ -22,9 +21,8 @@ from tvbi_ref.compress.layers import (
     SparseDense,
     SparseLayer,
     build_step,
-    columns_of_step,
     describe_step,
-    products,
+    sparse_network,
 )
 from tvbi_ref.compress.prune import prune
 from tvbi_ref.compress.shrink import UnitWeights, from_units, shrink
@@ -224,14 +222,7 @@ class CompressedNetwork:
 
     def forward(self, x: FloatArray) -> FloatArray:
         """Return the outputs (B, n_outputs) for inputs as `as_inputs` returns them."""
-        work = len(x) * products(self.layers, x.shape[1:])
-        return by_columns(x, self._columns, self.dtype, work)
-
-    def _columns(self, x: FloatArray) -> FloatArray:
-        """Return the outputs (n_outputs, B): between layers activations stand features first."""
-        for layer in self.layers:
-            x = layer.columns(x) if isinstance(layer, SparseLayer) else columns_of_step(layer, x)
-        return x
+        return sparse_network(self.layers, x.astype(self.dtype, copy=False))
 
     def predict(self, x: ArrayLike) -> FloatArray:
         """Return the outputs (logits or means) at the posterior means.

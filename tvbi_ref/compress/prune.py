@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref.compress.sizes import entropy_bound, index_bits, mean_run
+from tvbi_ref.equations import equation
 from tvbi_ref.nets import Network
 from tvbi_ref.turbo import TurboResult
 
@@ -16,6 +17,7 @@ VALUE_BITS = 8
 """What a kept weight's value is counted at in `Sparsity.kilobits`; a convention, not a result."""
 
 
+@equation("prune")
 def keep_mask(support_log_odds: ArrayLike) -> NDArray[np.bool_]:
     """Return which weights to keep, those with pi_tilde >= 1/2.
 

@@ -40,7 +40,7 @@ BATCHES = (1, 128)
 """Inputs at once: one that is waited for, and a minibatch."""
 
 RACED = ("dense", "csr", "clusters")
-"""The formats whose forward pass is measured: BLAS, one weight at a time, one run at a time."""
+"""The formats whose forward pass is measured: a matrix, its weights one by one, their runs."""
 
 DENSE = ("whole", "dense")
 """Of what is measured, that which multiplies by zeros, too."""

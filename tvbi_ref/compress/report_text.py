@@ -27,7 +27,7 @@ WHOLE_LEGEND = "whole         before pruning: products of matrices with all thei
 
 RACE_LEGEND = """\
 dense         products of matrices without dead units, zeros and all (BLAS)
-csr, clusters the sparse forward passes: one weight at a time, one run at a time
+csr, clusters the sparse forward passes, from the weights one by one and from their runs
 first call    with compilation, which is not in the other times; below a tenth of a
               millisecond most of a prediction is the call, whatever the network"""
 

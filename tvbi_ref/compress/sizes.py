@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref.compress.coding import entropy
+from tvbi_ref.equations import equation
 
 IntArray = NDArray[np.int64]
 
@@ -138,6 +139,7 @@ def index_bits(masks: list[Any]) -> float:
     return bits / kept if kept else 0.0
 
 
+@equation("bits")
 def entropy_bound(masks: list[Any]) -> float:
     """Return H(p)/p, the bits a kept weight of an unstructured mask, each layer with its own p.
 

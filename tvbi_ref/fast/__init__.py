@@ -7,6 +7,17 @@ package can be imported where Numba cannot.
 """
 
 HOME: dict[str, str] = {
+    "add-penalty-gradient": "penalty",
+    "sparse-network": "sparse",
+    "sparse-product": "sparse",
+    "adam-step": "passes",
+    "conv": "conv",
+    "conv-backward": "conv",
+    "correlate": "conv",
+    "correlate-backward": "conv",
+    "dense": "dense",
+    "dense-backward": "dense",
+    "max-pool-backward": "pooling",
     "chain": "chain",
     "grid": "grid",
     "graph": "graph",

@@ -10,11 +10,11 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import joblib
-import numba
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -22,6 +22,7 @@ import tvbi_ref
 from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import as_choice, as_count
 from tvbi_ref.compress import compress
+from tvbi_ref.equations.sockets import numba_is_here
 from tvbi_ref.errors import DivergenceError
 from tvbi_ref.study.measures import measure
 from tvbi_ref.study.methods import METHODS, fit
@@ -230,5 +231,5 @@ def versions() -> str:
     """
     return (
         f"tvbi_ref {tvbi_ref.__version__}, Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}"
+        f"NumPy {np.__version__}, Numba {version('numba') if numba_is_here() else 'absent'}"
     )

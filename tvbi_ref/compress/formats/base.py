@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array
 from tvbi_ref.compress.coding import total_size
-from tvbi_ref.compress.columns import by_columns
-from tvbi_ref.compress.formats.plan import Plan, Runs
+from tvbi_ref.compress.forward import WeightRuns, sparse_product
 
 IntArray = NDArray[np.integer[Any]]
 Shape = tuple[int, int]
@@ -101,7 +100,7 @@ class Format(ABC):
         """Raise ValueError unless the arrays are what `from_dense` could have made."""
 
     @abstractmethod
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return the stored weights as runs, those without a run of their own one by one."""
 
     @classmethod
@@ -197,58 +196,27 @@ class Format(ABC):
         -----
         Source: [sparse-forward].
         """
-        I, J = self.shape
-        x = np.asarray(x)
-        if x.ndim != 2 or x.shape[1] != I:
-            raise ValueError(f"x must have shape (B, {I}); got {x.shape}")
+        J, x = self.shape[1], np.asarray(x)
+        self.require_inputs(x)
         bias = np.zeros(J, self.dtype) if bias is None else np.asarray(bias)
         if bias.shape != (J,):
             raise ValueError(f"bias must have shape ({J},); got {bias.shape}")
-        return self._product(x, bias, np.result_type(x, bias, self.dtype))
+        dtype = np.result_type(x, bias, self.dtype)
+        return self._product(x.astype(dtype, copy=False), bias.astype(dtype, copy=False))
 
-    def _product(self, x: FloatArray, bias: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
+    def require_inputs(self, x: NDArray[Any]) -> None:
+        """Raise ValueError unless x is (B, I)."""
+        if x.ndim != 2 or x.shape[1] != self.shape[0]:
+            raise ValueError(f"x must have shape (B, {self.shape[0]}); got {x.shape}")
+
+    def _product(self, x: FloatArray, bias: FloatArray) -> FloatArray:
         """Return x @ W + bias."""
-        work, bias = self.values.size * len(x), bias.astype(dtype)
-        return by_columns(x, lambda part: self._columns(part, bias), dtype, work)
-
-    def columns(self, x: FloatArray, bias: FloatArray) -> FloatArray:
-        """Return W^T x + b, features first: the layout in which a network keeps activations.
-
-        Parameters
-        ----------
-        x : ndarray (I, B)
-        bias : ndarray (J,)
-            Of the same type.
-
-        Returns
-        -------
-        ndarray (J, B)
-
-        Raises
-        ------
-        ValueError
-            If a shape does not fit.
-
-        Examples
-        --------
-        >>> from tvbi_ref.compress.formats import Clusters
-        >>> x = np.array([[3.0, 4.0], [5.0, 6.0]])
-        >>> Clusters.from_dense([[2.0], [0.0]]).columns(x, np.ones(1))
-        array([[7., 9.]])
-        """
-        I, J = self.shape
-        if x.ndim != 2 or len(x) != I:  # the kernels do not look
-            raise ValueError(f"x must have shape ({I}, B); got {x.shape}")
-        if bias.shape != (J,):
-            raise ValueError(f"bias must have shape ({J},); got {bias.shape}")
-        return self._columns(x, bias)
-
-    def _columns(self, x: FloatArray, bias: FloatArray) -> FloatArray:
-        return self._plan.astype(bias.dtype).product(x, bias)
+        return sparse_product(self.stored_runs, x, bias)
 
     @cached_property
-    def _plan(self) -> Plan:
-        return Plan(self.runs())
+    def stored_runs(self) -> WeightRuns:
+        """The runs, made once: a fast form prepares them once, too."""
+        return self.runs()
 
 
 def as_weights(weights: ArrayLike) -> FloatArray:
@@ -409,7 +377,7 @@ def count_up(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
 
 
-def single_runs(pointers: IntArray, rows: IntArray, values: FloatArray) -> Runs:
+def single_runs(pointers: IntArray, rows: IntArray, values: FloatArray) -> WeightRuns:
     """Return weights that have a row each as runs of one.
 
     Examples
@@ -418,4 +386,4 @@ def single_runs(pointers: IntArray, rows: IntArray, values: FloatArray) -> Runs:
     array([1, 1])
     """
     starts = rows.astype(np.int64)
-    return Runs(pointers.astype(np.int64), starts, np.ones_like(starts), values)
+    return WeightRuns(pointers.astype(np.int64), starts, np.ones_like(starts), values)

@@ -17,7 +17,7 @@ from tvbi_ref.compress.formats.base import (
     require_length,
     single_runs,
 )
-from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.forward import WeightRuns
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,7 @@ class Bitmask(Format):
         require_length(self.values, int(bits.sum()), "values")
         require(self.values != 0, self.values, "values", "not be zero")
 
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return every weight as a run of its own."""
         columns, rows = np.nonzero(self._kept_by_neuron())
         return single_runs(count_pointers(columns, self.shape[1]), rows, self.values)

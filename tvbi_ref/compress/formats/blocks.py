@@ -21,7 +21,7 @@ from tvbi_ref.compress.formats.base import (
     require_length,
     require_pointers,
 )
-from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.forward import WeightRuns
 from tvbi_ref.compress.sizes import column_runs
 
 
@@ -139,14 +139,14 @@ class Blocks(Format):
                 f"tiles must not overlap; two hold the weight of input {i}, neuron {j}"
             )
 
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return a run for each neuron of each tile, with the zeros inside of it."""
         widths = self.widths.astype(np.int64)
         columns = np.repeat(owners(self.pointers), widths) + count_up(widths)
         lengths = np.repeat(self.lengths.astype(np.int64), widths)
         order = np.argsort(columns, kind="stable")  # within a tile they are neuron after neuron
         begins = np.repeat((np.cumsum(lengths) - lengths)[order], lengths[order])
-        return Runs(
+        return WeightRuns(
             count_pointers(columns, self.shape[1]).astype(np.int64),
             np.repeat(self.starts.astype(np.int64), widths)[order],
             lengths[order],

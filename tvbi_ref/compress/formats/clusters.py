@@ -21,7 +21,7 @@ from tvbi_ref.compress.formats.base import (
     require_length,
     require_pointers,
 )
-from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.forward import WeightRuns
 from tvbi_ref.compress.sizes import column_runs, gaps_before
 
 
@@ -95,9 +95,9 @@ class Clusters(Format):
         require_length(self.values, int(self.lengths.sum(dtype=np.int64)), "values")
         require(self.values != 0, self.values, "values", "not be zero")
 
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return the runs."""
         pointers, starts, lengths = (
             array.astype(np.int64) for array in (self.pointers, self.starts, self.lengths)
         )
-        return Runs(pointers, starts, lengths, self.values)
+        return WeightRuns(pointers, starts, lengths, self.values)

@@ -21,7 +21,7 @@ from tvbi_ref.compress.formats.base import (
     require_pointers,
     single_runs,
 )
-from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.forward import WeightRuns
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,6 @@ class CSR(Format):
         require(ahead, self.rows, "rows", "increase within a neuron")
         require(self.values != 0, self.values, "values", "not be zero")
 
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return every weight as a run of its own: the format knows of no longer ones."""
         return single_runs(self.pointers, self.rows, self.values)

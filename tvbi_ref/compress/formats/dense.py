@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compress.formats.base import Format, as_weights
-from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.forward import WeightRuns
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,15 +47,12 @@ class Dense(Format):
         if self.values.shape != self.shape:
             raise ValueError(f"values must have shape {self.shape}; got {self.values.shape}")
 
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return a run for each neuron, all of its column."""
         I, J = self.shape
         some = np.full(J if I else 0, I)
         pointers = np.arange(J + 1) if I else np.zeros(J + 1, np.int64)
-        return Runs(pointers, np.zeros_like(some), some, self.values.T.ravel())
+        return WeightRuns(pointers, np.zeros_like(some), some, self.values.T.ravel())
 
-    def _columns(self, x: FloatArray, bias: FloatArray) -> FloatArray:
-        return self.values.T @ x + bias[:, None]
-
-    def _product(self, x: FloatArray, bias: FloatArray, dtype: np.dtype[Any]) -> FloatArray:
-        return np.asarray(x @ self.values + bias, dtype)
+    def _product(self, x: FloatArray, bias: FloatArray) -> FloatArray:
+        return x @ self.values + bias

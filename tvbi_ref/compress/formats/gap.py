@@ -19,7 +19,7 @@ from tvbi_ref.compress.formats.base import (
     require_length,
     single_runs,
 )
-from tvbi_ref.compress.formats.plan import Runs
+from tvbi_ref.compress.forward import WeightRuns
 
 WIDTHS = range(1, 17)
 """How many bits a gap may have. Deep Compression takes 5 for dense layers, 8 for convolutions."""
@@ -109,7 +109,7 @@ class Gap(Format):
         may_fill[-1:] = False
         require(~filler | may_fill, self.values, "values", "be zero only in a filler")
 
-    def runs(self) -> Runs:
+    def runs(self) -> WeightRuns:
         """Return every weight as a run of its own, fillers too."""
         I, J = self.shape
         columns, rows = np.divmod(self._positions(), max(I, 1))

@@ -1,7 +1,11 @@
-"""The compiled products against dense ones, scipy's, and the readable convolution.
+"""Products from clusters against dense ones, scipy's, and the readable convolution.
 
-`tests/test_twins.py` holds kernels and twins against each other; here they meet others.
+`tests/test_twins.py` holds the fast forms against the readable ones; here both, under whatever
+engine the tests run, meet others.
 """
+
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -9,11 +13,12 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tvbi_ref.compress import columns, layers
+import tvbi_ref
+from tvbi_ref import nets
+from tvbi_ref.compress import cluster_forward, compress, layers
 from tvbi_ref.compress.formats import FORMATS, Clusters, Dense
-from tvbi_ref.compress.formats.plan import LONG_RUN, SLIDING_RUN, Plan, by_first_input
-from tvbi_ref.compress.kernels import ALIGNMENT, aligned
-from tvbi_ref.compress.vectors import LANES
+from tvbi_ref.compress.forward import sparse_product
+from tvbi_ref.fast import columns
 from tvbi_ref.nets import AveragePool, Flatten, LeakyReLU, MaxPool, ReLU, Tanh
 from tvbi_ref.nets.kernel_matrix import to_matrix
 from tvbi_ref.nets.local_reparam import correlate
@@ -68,7 +73,7 @@ def test_a_row_alone_gives_what_it_gives_in_a_batch(problem):
         np.testing.assert_allclose(stored.forward(row[None], bias)[0], y, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("run", [1, SLIDING_RUN + 4])
+@pytest.mark.parametrize("run", [1, 12])
 @pytest.mark.parametrize("B", [1, 3, 130])
 def test_nan_and_infinity_reach_the_neurons_that_read_them_and_no_others(run, B):
     W = clustered(np.random.default_rng(run), 60, 20, 0.1, run)
@@ -124,11 +129,11 @@ def test_whole_numbers_and_mixed_precisions_go_in(name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("shape", [(29, 4), (31, 4), (30,), (30, 4, 1)])
-def test_columns_refuses_what_the_kernels_would_read_beyond(name, shape):
+@pytest.mark.parametrize("shape", [(4, 29), (4, 31), (30,), (30, 4, 1)])
+def test_inputs_that_do_not_fit_are_refused(name, shape):
     stored = FORMATS[name].from_dense(np.ones((30, 2)))
-    with pytest.raises(ValueError, match=r"x must have shape \(30, B\)"):
-        stored.columns(np.ones(shape), np.zeros(2))
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 30\)"):
+        stored.forward(np.ones(shape))
 
 
 @pytest.mark.parametrize("name", SPARSE)
@@ -141,49 +146,22 @@ def test_two_threads_give_what_one_gives(name, monkeypatch):
     np.testing.assert_allclose(stored.forward(x), alone, rtol=1e-12, atol=1e-12)
 
 
-# The order of the segments
-
-
-@few
-@given(problems())
-def test_runs_by_first_input_are_the_same_weights_in_another_order(problem):
-    _, W, _ = problem
-    runs = Clusters.from_dense(W).runs()
-    segments = by_first_input(runs)
-    again = np.zeros_like(W)
-    again[segments.rows, np.repeat(segments.neurons, np.diff(segments.pointers))] = segments.values
-    np.testing.assert_array_equal(again, W)
-    starts = segments.rows[segments.pointers[:-1][np.diff(segments.pointers) > 0]]
-    assert (np.diff(starts) >= 0).all()
-    assert sorted(segments.neurons[segments.fresh]) == list(range(W.shape[1]))
-
-
-@pytest.mark.parametrize("length", [1, LONG_RUN, SLIDING_RUN])
-def test_the_mean_run_chooses_the_loop(length):
-    W = np.zeros((40, 1))
-    for start in (0, 20):
-        W[start : start + length] = 1
-    plan = Plan(Clusters.from_dense(W).runs())
-    assert plan.long == (length >= LONG_RUN)
-    assert plan.segments.neurons.size == (2 if length >= SLIDING_RUN else 1)
-
-
 # Layout
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(3, 16), (1,), (7, 2, 5)])
 def test_arrays_begin_where_a_line_of_memory_does(shape, dtype):
-    array = aligned(shape, np.dtype(dtype))
-    assert array.ctypes.data % ALIGNMENT == 0
+    array = columns.aligned(shape, np.dtype(dtype))
+    assert array.ctypes.data % columns.ALIGNMENT == 0
     assert (array.shape, array.dtype, array.flags.c_contiguous) == (shape, dtype, True)
 
 
-@pytest.mark.parametrize("B", [0, 1, 2, LANES, LANES + 1, 300])
+@pytest.mark.parametrize("B", [0, 1, 2, columns.LANES, columns.LANES + 1, 300])
 def test_there_and_back_is_nothing(B):
     for shape in ((B, 5), (B, 2, 3, 4)):
         x = np.random.default_rng(0).normal(size=shape)
-        back = columns.by_columns(x, lambda part: part, np.float64, work=0)
+        back = columns.by_columns(x, lambda part: part, np.float64, work=lambda: 0)
         np.testing.assert_array_equal(back, x)
 
 
@@ -192,16 +170,23 @@ def test_there_and_back_is_nothing(B):
     [ReLU(), LeakyReLU(0.1), Tanh(), MaxPool(2), AveragePool(3), Flatten()],
     ids=lambda step: type(step).__name__,
 )
-def test_steps_do_the_same_features_first(step):
+def test_steps_are_those_of_the_whole_network(step):
     x = np.random.default_rng(0).normal(size=(5, 2, 6, 12))
     x[0, 0, 0, 0] = np.nan
-    here = columns.by_columns(x, lambda part: layers.columns_of_step(step, part), x.dtype, 0)
-    np.testing.assert_allclose(here, step.forward(x), rtol=1e-14)
+    np.testing.assert_allclose(layers.sparse_network([step], x), step.forward(x), rtol=1e-14)
 
 
 def test_pools_that_do_not_cover_the_image_are_refused():
     with pytest.raises(ValueError, match="multiples of 2"):
-        layers.columns_of_step(MaxPool(2), np.ones((1, 4, 5, 1)))
+        layers.sparse_network([MaxPool(2)], np.ones((1, 1, 4, 5)))
+
+
+def test_a_matrix_that_does_not_fit_the_images_is_refused():
+    dense = layers.SparseDense(
+        weights=Clusters.from_dense(np.ones((8, 2))), bias=np.ones(2), bias_variance=np.zeros(2)
+    )
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 8\)"):
+        layers.sparse_network([Flatten(), dense], np.ones((3, 1, 3, 3)))
 
 
 # Convolutions
@@ -231,7 +216,9 @@ def test_a_convolution_is_the_readable_one(stride, padding, B, layout, dtype):
     kernels, x = kernels.astype(dtype), rng.normal(size=(B, 3, 9, 14)).astype(dtype)
     layer = convolution(kernels, stride, padding, layout, "clusters")
     expected = correlate(x, kernels, stride, padding) + layer.bias[:, None, None]
-    np.testing.assert_allclose(layer.forward(x), expected, rtol=0, atol=100 * TOLERANCE[dtype])
+    for z in (layer.forward(x), layers.sparse_network([layer], x)):
+        assert z.dtype == dtype
+        np.testing.assert_allclose(z, expected, rtol=0, atol=100 * TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -258,10 +245,60 @@ def test_images_that_do_not_fit_are_refused(shape):
     layer = convolution(np.ones((2, 3, 3, 3)), 1, 0, "blocks", "dense")
     with pytest.raises(ValueError, match="x must"):
         layer.forward(np.ones(shape))
-    with pytest.raises(ValueError, match="x must"):
-        layer.columns(np.moveaxis(np.ones(shape), 0, -1))
 
 
-def test_a_dense_matrix_is_multiplied_by_the_blas(monkeypatch):
-    monkeypatch.setattr(Plan, "product", None)
-    assert Dense.from_dense(np.ones((2, 1))).forward(np.ones((3, 2))).tolist() == [[2.0]] * 3
+def test_a_dense_matrix_is_multiplied_by_the_blas():
+    def fails(*arguments):
+        raise AssertionError
+
+    with tvbi_ref.use(sparse_forward=fails):
+        assert Dense.from_dense(np.ones((2, 1))).forward(np.ones((3, 2))).tolist() == [[2.0]] * 3
+
+
+# Who runs
+
+
+@pytest.fixture(params=["mlp", "lenet5"])
+def small(request):
+    net = nets.mlp([12, 5, 3], seed=0) if request.param == "mlp" else nets.lenet5(seed=0)
+    rng = np.random.default_rng(0)
+    for layer in net.weight_layers:
+        layer.prune(rng.random(layer.mean.value.shape) < 0.5)
+    return compress(net)
+
+
+@pytest.mark.parametrize("B", [1, 3])
+def test_a_function_of_the_readers_computes_every_sparse_layer(small, B):
+    def mine(x, bias, pointers, starts, lengths, values):
+        shapes.append((len(x), len(bias)))
+        return cluster_forward.readable(x, bias, pointers, starts, lengths, values) + 1
+
+    x, shapes = np.ones((B, *small.input_sides)), []
+    with tvbi_ref.use(sparse_forward=mine):
+        theirs = small.predict(x)
+    places = layers.positions(small.layers, small.as_inputs(x).shape[1:])
+    assert shapes == [(B * n, J) for n, J in zip(places, small.widths[1:], strict=True)]
+    assert (theirs != small.predict(x)).all()
+
+
+@pytest.mark.parametrize("B", [1, 3, 300])
+def test_the_engines_predict_the_same(small, B):
+    x = np.random.default_rng(0).normal(size=(B, *small.input_sides))
+    here = small.predict(x)
+    with tvbi_ref.use("numpy"), tvbi_ref.listen() as heard:
+        there = small.predict(x)
+    parts = -(-B // layers.PREDICT_IMAGES) if len(small.input_sides) == 3 else 1
+    assert heard.counts["sparse-forward"] == len(small.weight_layers) * parts
+    np.testing.assert_allclose(here, there, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(sparse_product.fast is None, reason="Numba is not installed")
+def test_what_is_prepared_of_a_matrix_goes_with_it():
+    from tvbi_ref.fast import sparse
+
+    runs = Clusters.from_dense(np.ones((3, 2))).runs()
+    assert sparse.weights_of(runs) is sparse.weights_of(runs)
+    gone = weakref.ref(runs)
+    del runs
+    gc.collect()
+    assert gone() is None
