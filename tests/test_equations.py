@@ -100,6 +100,14 @@ def test_the_function_gives_as_many_results_as_there_are_outputs(equation):
 
 
 @every_equation
+def test_an_argument_is_a_function_or_a_gamma_where_its_symbol_says_so(equation):
+    for case in equation.check.cases():
+        for symbol, argument in zip(equation.inputs, case.arguments, strict=True):
+            assert callable(argument) == (symbol.shape == "function")
+            assert hasattr(argument, "rate") == (symbol.shape == "Gamma")
+
+
+@every_equation
 def test_the_docstring_of_the_function_names_the_label_as_its_source(equation):
     sources = re.findall(r"Source:.*?(?:\n\n|$)", inspect.getdoc(equation.function), re.DOTALL)
     assert any(f"[{equation.label}]" in source for source in sources)

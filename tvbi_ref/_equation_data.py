@@ -443,7 +443,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
             """,
         "inputs": (SECOND_MOMENT, Q_SUPPORT, ACTIVE, INACTIVE),
         "outputs": (SHAPE, RATE),
-        "implementation": "tvbi_ref.module_a:update_precision_complex",
+        "implementation": "tvbi_ref.turbo:update_precision_complex",
         "exercise": "03_mean_field",
         "lesson": "05_module_a",
     },
@@ -1104,10 +1104,15 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "title": "Baum-Welch: a chain learned from beliefs",
         "group": "module_b",
         "statement": r"""
-            p_{01} = \frac{\sum_{i,j} b_{ij}(0, 1)}
-            {\sum_{i,j} \bigl[ b_{ij}(0, 0) + b_{ij}(0, 1) \bigr]}, \qquad
-            p_{10} = \frac{\sum_{i,j} b_{ij}(1, 0)}
-            {\sum_{i,j} \bigl[ b_{ij}(1, 0) + b_{ij}(1, 1) \bigr]}
+            \begin{aligned}
+            p_{01}^{\mathrm{new}} &= r(n_{01} + k_1,\; n_{00}), \qquad
+            p_{10}^{\mathrm{new}} = r(n_{10} + k_0,\; n_{11}) \\
+            r(y, z) &= \text{the } p \in [0, 1] \text{ that maximises }
+            y \ln p + z \ln(1 - p) - c\, p, \qquad c = \frac{J}{p_{01} + p_{10}} \\
+            &= \frac{2 y}{y + z + c + \sqrt{(y - c)^2 + z\, (z + 2 y + 2 c)}} \\
+            n_{ss'} &= \sum_{i,j} b_{ij}(s, s'), \qquad
+            k_1 = \sum_j b_{0j}, \qquad k_0 = J - k_1
+            \end{aligned}
             """,
         "inputs": (
             (
@@ -1117,10 +1122,31 @@ ENTRIES: tuple[dict[str, Any], ...] = (
                 "in [0, 1]",
                 "joint belief of (i, j) and (i+1, j), the state of (i, j) first",
             ),
+            (
+                "b_{0j}",
+                "first_belief",
+                "(J,)",
+                "in [0, 1]",
+                "P(s = 1) of the first node of each of the J chains",
+            ),
+            ("p_{01}", "p01", "scalar", "in (0, 1)", "the old P(1 after 0), where the tangent is"),
+            ("p_{10}", "p10", "scalar", "in (0, 1)", "the old P(0 after 1)"),
         ),
         "outputs": (
-            ("p_{01}", "p01", "scalar", "in [0, 1]", "the new P(1 after 0)"),
-            ("p_{10}", "p10", "scalar", "in [0, 1]", "the new P(0 after 1)"),
+            (
+                r"p_{01}^{\mathrm{new}}",
+                "p01",
+                "scalar",
+                "in [0, 1]",
+                "the new P(1 after 0)",
+            ),
+            (
+                r"p_{10}^{\mathrm{new}}",
+                "p10",
+                "scalar",
+                "in [0, 1]",
+                "the new P(0 after 1)",
+            ),
         ),
         "implementation": "tvbi_ref.module_b:baum_welch",
         "exercise": "07_learning",
@@ -1220,32 +1246,16 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "statement": r"""
             \begin{aligned}
             \text{A, old } \pi: \quad
-            \operatorname{logit}\tilde\pi_n^{\mathrm{old}}
-            &= \operatorname{logit}\pi_n + \ln Z_1(m_n) - \ln Z_0(m_n) \\
+            \bigl( \operatorname{logit}\tilde\pi_n^{\mathrm{old}},\;
+            \langle\rho_n\rangle^{\mathrm{old}} \bigr)
+            &= A(m_n,\, \operatorname{logit}\pi_n) \\
             \text{A to B:} \quad
             l_n &= \operatorname{logit}\tilde\pi_n^{\mathrm{old}} - \operatorname{logit}\pi_n \\
-            \text{B, down:} \quad
-            \alpha_{0j} &= \ln \frac{p_{01}}{p_{10}}, \qquad
-            \alpha_{i+1,j} = \ln \frac{(1 - p_{10})\, e^{l_{ij} + \alpha_{ij}} + p_{01}}
-            {p_{10}\, e^{l_{ij} + \alpha_{ij}} + 1 - p_{01}} \\
-            \text{B, up:} \quad
-            \beta_{I-1,j} &= 0, \qquad
-            \beta_{i-1,j} = \ln \frac{(1 - p_{10})\, e^{l_{ij} + \beta_{ij}} + p_{10}}
-            {p_{01}\, e^{l_{ij} + \beta_{ij}} + 1 - p_{01}} \\
             \text{B to A:} \quad
-            \operatorname{logit}\pi_{ij}^{\mathrm{new}} &= \alpha_{ij} + \beta_{ij} \\
+            \operatorname{logit}\pi_n^{\mathrm{new}} &= B_n(l) \\
             \text{A, new } \pi: \quad
-            \operatorname{logit}\tilde\pi_n
-            &= \operatorname{logit}\pi_n^{\mathrm{new}} + \ln Z_1(m_n) - \ln Z_0(m_n) \\
-            \langle\rho_n\rangle &= \tilde\pi_n\, \frac{a + \tfrac12}{b + \tfrac12 m_n}
-            + (1 - \tilde\pi_n)\, \frac{\bar a + \tfrac12}{\bar b + \tfrac12 m_n}, \qquad
-            \tilde\pi_n = \frac{1}{1 + e^{-\operatorname{logit}\tilde\pi_n}}, \qquad n = (i, j) \\
-            \text{with} \quad
-            \ln Z_1(m) &= a \ln b - \ln\Gamma(a) + \ln\Gamma\bigl(a + \tfrac12\bigr)
-            - \bigl(a + \tfrac12\bigr) \ln\bigl(b + \tfrac12 m\bigr) - \tfrac12 \ln 2\pi \\
-            \ln Z_0(m) &= \bar a \ln \bar b - \ln\Gamma(\bar a)
-            + \ln\Gamma\bigl(\bar a + \tfrac12\bigr)
-            - \bigl(\bar a + \tfrac12\bigr) \ln\bigl(\bar b + \tfrac12 m\bigr) - \tfrac12 \ln 2\pi
+            \bigl( \operatorname{logit}\tilde\pi_n,\; \langle\rho_n\rangle \bigr)
+            &= A(m_n,\, \operatorname{logit}\pi_n^{\mathrm{new}})
             \end{aligned}
             """,
         "inputs": (
@@ -1257,10 +1267,21 @@ ENTRIES: tuple[dict[str, Any], ...] = (
                 "log-odds, real",
                 "Module B's last message",
             ),
-            ACTIVE,
-            INACTIVE,
-            P01,
-            P10,
+            (
+                "A",
+                "module_a",
+                "function",
+                "two (I, J) to two (I, J)",
+                "Module A's step for rho and s: of m and logit pi, gives the log-odds of "
+                "q(s = 1) and the mean of rho; one that remembers goes one step on with each call",
+            ),
+            (
+                "B",
+                "module_b",
+                "function",
+                "(I, J) to (I, J)",
+                "Module B: of the evidence l, gives logit pi, without l",
+            ),
         ),
         "outputs": (
             EVIDENCE,

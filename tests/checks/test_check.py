@@ -11,6 +11,7 @@ import pytest
 from scipy.special import expit
 from variants import VARIANTS
 
+import tvbi_ref
 from tvbi_ref import equations
 from tvbi_ref.checks import check
 from tvbi_ref.checks.calling import Observation, observe
@@ -18,7 +19,7 @@ from tvbi_ref.checks.equations import examine
 from tvbi_ref.checks.mutants import MUTANTS, mutants_of
 from tvbi_ref.checks.suites import CHECKS
 
-PACKAGE = Path(equations.__file__).parent
+PACKAGE = Path(tvbi_ref.__file__).parent
 ROOT = PACKAGE.parent
 CENTRAL = (
     "q-precision",

@@ -1,5 +1,6 @@
 """The grader: right files pass, wrong ones fail in words, and nothing a file does breaks it."""
 
+import io
 import json
 import os
 import textwrap
@@ -10,6 +11,7 @@ import pytest
 
 from tvbi_ref.checks import grade
 from tvbi_ref.checks.grading import source_of
+from tvbi_ref.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.checks.wire import PlainGamma, pack, receive, unpack
 from tvbi_ref.cli import main
 from tvbi_ref.equations import EQUATIONS
@@ -155,6 +157,39 @@ def test_a_gamma_comes_as_its_two_numbers(homework):
     assert "has no attribute 'log_normalizer'" in str(grade(homework(source)))
 
 
+ROUND = """
+def turbo_round(second_moment, prior_log_odds, module_a, module_b):
+    posterior, rho = module_a(second_moment, prior_log_odds)
+    l = posterior - prior_log_odds
+    pi = module_b(l)
+    return (l, pi, *module_a(second_moment, pi))
+"""
+
+
+def test_a_round_gets_its_modules_as_functions(homework):
+    assert grade(homework(ROUND)).passed
+    thrice = ROUND.replace("*module_a(second_moment, pi)", "module_a(second_moment, pi)[0], rho")
+    assert "<rho> is left over" in grade(homework(thrice)).marks[0].message
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("posterior, rho =", "posterior = rho =", "l must be an array (I, J); got shape (2, 4, 2)"),
+        ("module_b(l)", "module_b((posterior, rho))", "l must be an array (I, J); got tuple"),
+        ("module_b(l)", "module_b(l[0])", "l must be an array (I, J); got shape (2,)"),
+        ("module_b(l)", "module_b(l, l)", "raised TypeError"),
+        ("module_b(l)", "module_b.answer(l)", "'ChainB' object has no attribute 'answer'"),
+        ("module_b(l)", "__import__('tvbi_ref').checks", "may not be imported"),
+    ],
+)
+def test_a_module_says_what_it_was_given(homework, right, wrong, words):
+    assert ROUND.count(right) == 1
+    report = str(grade(homework(ROUND.replace(right, wrong))))
+    assert "FAIL" in report
+    assert words in report, report
+
+
 def test_the_files_name_says_what_is_asked_for(homework):
     exercise = EQUATIONS["q-support"].exercise
     asked = [e.label for e in EQUATIONS.values() if e.exercise == exercise]
@@ -231,6 +266,9 @@ def test_the_command_line_says_what_it_cannot_find(homework, capsys):
         [np.arange(6).reshape(2, 3), np.array(True)],
         (np.array([np.nan, -np.inf, -0.0]), np.zeros((0, 3))),
         PlainGamma(1.0, 0.25),
+        CollapsedA(1.0, 0.02, 1.5, 2e-5),
+        MeanFieldA(1.0, 0.02, 1.5, 2e-5),
+        (ChainB(0.1, 0.3), [IndependentB(-2.0)]),
     ],
 )
 def test_what_is_packed_comes_back(value):
@@ -246,6 +284,27 @@ def test_nothing_executable_passes_the_wire():
         unpack(b"\x80\x04cos\nsystem\n")
     with pytest.raises(ValueError, match="the message is damaged"):
         unpack(pack(np.zeros(3))[:-10])
+
+
+def test_a_module_travels_by_its_name_and_numbers_alone():
+    class Heir(ChainB):
+        def __call__(self, evidence):
+            raise AssertionError("never run on the other side")
+
+    with pytest.raises(TypeError):
+        pack(Heir(0.1, 0.3))
+    used = MeanFieldA(1.0, 0.02, 1.0, 2e-5)
+    used(np.ones((1, 1)), np.zeros((1, 1)))
+    assert used.last is not None
+    assert unpack(pack(used)).last is None
+
+
+@pytest.mark.parametrize("module", [["os", 1.0], ["ChainB", 0.1], ["ChainB", "x", 1.0], ["_pass"]])
+def test_a_module_that_there_is_not_is_a_damaged_message(module):
+    file = io.BytesIO()
+    np.savez(file, tree=np.array(json.dumps({"module": module})))
+    with pytest.raises(ValueError, match="the message is damaged"):
+        unpack(file.getvalue())
 
 
 def test_a_cut_message_is_an_end_of_file(tmp_path):

@@ -6,16 +6,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tvbi_ref import nets
+from tvbi_ref.checks.oracles import module_b as oracle
 from tvbi_ref.module_b import (
     ChainSupport,
     GridSupport,
     IndependentSupport,
     NeuronSupport,
+    baum_welch,
     exact,
     learn,
 )
 from tvbi_ref.module_b.bethe import chain_log_partition, log_partition
-from tvbi_ref.module_b.em import em_chain, em_independent, em_ising, ising_gradient
+from tvbi_ref.module_b.em import (
+    SMALLEST,
+    em_chain,
+    em_independent,
+    em_ising,
+    ising_gradient,
+)
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboVBI
 
@@ -53,6 +61,62 @@ def test_without_the_start_a_step_is_the_counted_share_of_transitions(rng):
     here, there = s[:-1, 0], s[1:, 0]
     assert learned.p01 == pytest.approx(there[here == 0].mean(), rel=1e-3)
     assert learned.p10 == pytest.approx(1 - there[here == 1].mean(), rel=1e-3)
+
+
+@settings(max_examples=30)
+@given(
+    p01=probabilities,
+    p10=probabilities,
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 4)),
+    seed=st.integers(0, 999),
+)
+def test_a_step_never_lowers_the_enumerated_likelihood_however_short_the_chains(
+    p01, p10, shape, seed
+):
+    l = 4 * np.random.default_rng(seed).normal(size=shape)
+    given = oracle.chain_pairs(l, p01, p10), oracle.chain_first(l, p01, p10)
+    p, q = baum_welch(*given, p01, p10)
+    with np.errstate(divide="ignore"):  # a chain of one node may learn 1, and ln 0 is not used
+        rise = oracle.chain_log_likelihood(l, p, q) - oracle.chain_log_likelihood(l, p01, p10)
+    assert rise >= -1e-9
+    step = em_chain(ChainSupport(p01, p10), l)
+    np.testing.assert_allclose([step.p01, step.p10], np.clip([p, q], SMALLEST, 1 - SMALLEST))
+
+
+def test_the_steps_end_where_the_enumerated_likelihood_has_no_slope(rng):
+    """The textbook's ratio ends elsewhere: short chains, whose first nodes count."""
+    l = 2 * rng.normal(size=(4, 30))
+    chain = ChainSupport(0.3, 0.3)
+    for _ in range(3000):
+        chain = em_chain(chain, l)
+    best = oracle.best_chain(l, chain.p01, chain.p10)
+    np.testing.assert_allclose([chain.p01, chain.p10], best, rtol=1e-6)
+    n = oracle.chain_pairs(l, *best).sum(axis=(0, 1))
+    assert abs(n[0, 1] / n[0].sum() - best[0]) > 1e-3
+
+
+@pytest.mark.parametrize("p01", [0.3278411905954555, 0.7590837092912536, 0.1, 0.5])
+@pytest.mark.parametrize("size", [30.0, 35.0, 1e3])
+def test_a_layer_that_is_surely_of_one_state_teaches_a_number(p01, size):
+    """With p01 + p10 = 1 the two roots of the quadratic equation nearly coincide."""
+    for sign in (1, -1):
+        for off in (-1e-16, 0.0, 1e-16):
+            chain = ChainSupport(p01, 1 - p01 + off)
+            learned = em_chain(chain, np.full((3, 6), sign * size) + 0.1 * np.arange(6))
+            alive, dead = (learned.p01, learned.p10)[::sign]
+            assert alive == pytest.approx(1 - SMALLEST, abs=1e-3)
+            assert dead == pytest.approx(SMALLEST, abs=1e-6)
+
+
+def test_chains_of_one_node_learn_the_share_that_lives():
+    """There p01 / (p01 + p10) is all that counts, and the step keeps p01 + p10."""
+    l = np.array([[9.0, 9.0, 9.0, -9.0]])
+    for axis in (0, 1):
+        chain = ChainSupport(0.2, 0.3, axis)
+        share = chain.extrinsic(l if axis == 0 else l.T).belief.mean()
+        learned = em_chain(chain, l if axis == 0 else l.T)
+        assert learned.p01 + learned.p10 == pytest.approx(0.5)
+        assert learned.p01 / 0.5 == pytest.approx(share)
 
 
 @pytest.mark.parametrize("truth", [(0.05, 0.2), (0.3, 0.1), (0.02, 0.5)])

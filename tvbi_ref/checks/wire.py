@@ -1,7 +1,8 @@
 """Numbers between two processes: arguments one way, results the other, nothing executable.
 
 A pickle from a stranger's process could run code in ours. Here only arrays without objects,
-numbers, text and their tuples, lists and Gammas pass.
+numbers, text and their tuples, lists and Gammas pass, and the names of the few modules that
+stand in `tvbi_ref.checks.modules`, with their numbers.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import io
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import fields
 from typing import IO, Any, NamedTuple
 
 import numpy as np
+
+from tvbi_ref.checks.modules import MODULES
 
 
 class PlainGamma(NamedTuple):
@@ -27,7 +31,8 @@ def pack(value: Any) -> bytes:
 
     Parameters
     ----------
-    value : None, bool, int, float, str, ndarray, a Gamma, or a tuple or list of these
+    value : None, bool, int, float, str, ndarray, a Gamma, one of MODULES, or a tuple or list
+        of these
 
     Examples
     --------
@@ -47,6 +52,9 @@ def _to_tree(value: Any, arrays: list[Any]) -> Any:
         return {"array": len(arrays) - 1}
     if hasattr(value, "shape") and hasattr(value, "rate"):
         return {"gamma": [float(value.shape), float(value.rate)]}
+    if type(value) in MODULES.values():  # none of its heirs, which may be anything
+        numbers = [float(getattr(value, entry.name)) for entry in fields(value) if entry.init]
+        return {"module": [type(value).__name__, *numbers]}
     if isinstance(value, tuple | list):
         kind = "tuple" if isinstance(value, tuple) else "list"
         return {kind: [_to_tree(entry, arrays) for entry in value]}
@@ -54,7 +62,7 @@ def _to_tree(value: Any, arrays: list[Any]) -> Any:
 
 
 def unpack(data: bytes) -> Any:
-    """Return what was packed; a Gamma comes back as a `PlainGamma`, a number as a number.
+    """Return what was packed; a Gamma comes back as a `PlainGamma`, a module as a new one.
 
     Raises
     ------
@@ -82,6 +90,9 @@ def _from_tree(tree: Any, array: Callable[[int], Any]) -> Any:
         return array(content)
     if kind == "gamma":
         return PlainGamma(*content)
+    if kind == "module":
+        name, *numbers = content
+        return MODULES[name](*map(float, numbers))
     entries = [_from_tree(entry, array) for entry in content]
     return tuple(entries) if kind == "tuple" else entries
 

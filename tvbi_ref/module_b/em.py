@@ -127,7 +127,8 @@ def _maximiser(yes: float, no: float, slope: float) -> float:
     # Setting the derivative to zero: slope p^2 - (yes + no + slope) p + yes = 0, whose smaller
     # root lies in [0, 1]. In this form of it, and of its discriminant, nothing cancels.
     discriminant = (yes - slope) ** 2 + no * (no + 2 * (yes + slope))
-    return float(2 * yes / (yes + no + slope + np.sqrt(discriminant)))
+    p = 2 * yes / (yes + no + slope + np.sqrt(discriminant))
+    return float(min(p, 1.0))  # by rounding it may be a last bit more
 
 
 def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:

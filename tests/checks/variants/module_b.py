@@ -190,19 +190,47 @@ def chain_ising(evidence, p01, p10):
     return forward, backward
 
 
-def baum_welch_loop(pair_beliefs):
-    changes, start = [0.0, 0.0], [0.0, 0.0]
+def baum_welch_quadratic(pair_beliefs, first_belief, p01, p10):
+    """Count in a loop, and take the root as every school book has it."""
+    n, k = [[0.0, 0.0], [0.0, 0.0]], [0.0, 0.0]
     for pair in pair_beliefs.reshape(-1, 2, 2):
-        for s in (0, 1):
-            changes[s] += pair[s, 1 - s]
-            start[s] += pair[s, 0] + pair[s, 1]
-    return changes[0] / start[0], changes[1] / start[1]
+        for s, t in itertools.product((0, 1), repeat=2):
+            n[s][t] += pair[s, t]
+    for b in first_belief:
+        k[1] += b
+        k[0] += 1 - b
+    c = (k[0] + k[1]) / (p01 + p10)
+
+    def root(yes, no):
+        half = (yes + no + c) / (2 * c)
+        return half - math.sqrt(max(half**2 - yes / c, 0))
+
+    return root(n[0][1] + k[1], n[0][0]), root(n[1][0] + k[0], n[1][1])
 
 
-def baum_welch_rows(pair_beliefs):
-    n = np.einsum("ijst->st", pair_beliefs)
-    P = n / n.sum(axis=1, keepdims=True)
-    return P[0, 1], P[1, 0]
+def baum_welch_polynomial(pair_beliefs, first_belief, p01, p10):
+    (n00, n01), (n10, n11) = np.einsum("ijst->st", pair_beliefs)
+    k1 = np.sum(first_belief)
+    k0 = first_belief.size - k1
+    c = first_belief.size / (p01 + p10)
+    new01 = np.roots([c, -(n00 + n01 + k1 + c), n01 + k1]).real.min()
+    return new01, np.roots([c, -(n11 + n10 + k0 + c), n10 + k0]).real.min()
+
+
+def baum_welch_search(pair_beliefs, first_belief, p01, p10):
+    """Go up the concave bound by bisection."""
+    n = pair_beliefs.sum(axis=(0, 1))
+    k = np.array([(1 - first_belief).sum(), first_belief.sum()])
+    c = k.sum() / (p01 + p10)
+
+    def search(yes, no):
+        low, high = 0.0, 1.0
+        for _ in range(60):
+            p = (low + high) / 2
+            low, high = (p, high) if yes * (1 - p) > no * p + c * p * (1 - p) else (low, p)
+        return low
+
+    return search(n[0, 1] + k[1], n[0, 0]), search(n[1, 0] + k[0], n[1, 1])
 
 
 # Grids
@@ -365,6 +393,6 @@ VARIANTS = {
     "bethe": [bethe_counting_numbers, bethe_mutual_information],
     "uniqueness": [uniqueness_eigenvalues, uniqueness_characteristic_polynomial],
     "neuron-group": [group_odds, group_leave_one_out, group_by_columns],
-    "em-chain": [baum_welch_loop, baum_welch_rows],
+    "em-chain": [baum_welch_quadratic, baum_welch_polynomial, baum_welch_search],
     "em-ising": [gradient_by_loops, gradient_from_agreement],
 }

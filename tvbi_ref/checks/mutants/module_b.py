@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr, expit, logit
@@ -522,90 +524,201 @@ def viterbi(evidence: Array, p01: float, p10: float) -> tuple[Array, Array]:
     return forward, backward
 
 
-@mutant("em-chain", "divided by all pairs: p01 is the share of changes among the pairs with s = 0")
-def share_of_all_pairs(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    return n[0, 1] / n.sum(), n[1, 0] / n.sum()
+Chances = tuple[float, float]
+
+
+def _step(yes: Array, no: Array, slope: float) -> Any:
+    """Return what maximises yes ln p + no ln(1-p) - slope p; the textbook's ratio at slope 0."""
+    discriminant = (yes - slope) ** 2 + no * (no + 2 * (yes + slope))
+    return 2 * yes / (yes + no + slope + np.sqrt(discriminant))
+
+
+def _counts(pairs: Array, first: Array, p01: float, p10: float) -> Any:
+    """Return n_ss' (2, 2), (k_0, k_1), and the slope of the tangent."""
+    return pairs.sum(axis=(0, 1)), ((1 - first).sum(), first.sum()), len(first) / (p01 + p10)
 
 
 @mutant(
     "em-chain",
-    "divided by sum P(s' = 0), the LATER node: p01 = P(s' = 1 | s = 0) needs sum P(s = 0)",
+    "the first nodes are left out: this is the textbook's n01 / (n00 + n01), but a stationary "
+    "chain's first node depends on p01 and p10, too",
 )
-def share_of_later_state(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    return n[0, 1] / n[:, 0].sum(), n[1, 0] / n[:, 1].sum()
+def first_nodes_left_out(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, _, _ = _counts(pairs, first, p01, p10)
+    return n[0, 1] / n[0].sum(), n[1, 0] / n[1].sum()
 
 
 @mutant(
     "em-chain",
-    "divided by the pairs that ARRIVE there: n01 over sum P(s' = 1) is P(s = 0 | s' = 1), and "
-    "p01 = P(s' = 1 | s = 0) needs sum P(s = 0)",
+    "the first nodes are counted and what normalises their law is not: c p, the tangent of "
+    "J ln(p01 + p10), is missing",
 )
-def share_of_arrivals(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    return n[0, 1] / n[:, 1].sum(), n[1, 0] / n[:, 0].sum()
+def without_tangent(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, _ = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[1], n[0, 0], 0.0), _step(n[1, 0] + k[0], n[1, 1], 0.0)
 
 
 @mutant(
     "em-chain",
-    "the last row counts in the denominator: it has no successor, so sum P(s = 0) runs over the "
-    "FIRST nodes of the pairs",
+    "the tangent is there and k is not: a first node that is 1 counts for p01 as a step 0-1 does, "
+    "one that is 0 for p10",
 )
-def last_row_counted(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    last = pair_beliefs[-1].sum(axis=(0, 1))
-    return n[0, 1] / (n[0].sum() + last[0]), n[1, 0] / (n[1].sum() + last[1])
+def tangent_alone(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, _, c = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1], n[0, 0], c), _step(n[1, 0], n[1, 1], c)
+
+
+@mutant(
+    "em-chain",
+    "a first node is counted as a step from 0: ln(p01 / (p01 + p10)) is not ln p01, and when it is "
+    "0 that is for p10 and not against p01",
+)
+def first_node_as_a_step(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, _ = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[1], n[0, 0] + k[0], 0.0), n[1, 0] / n[1].sum()
+
+
+@mutant("em-chain", "first_belief is taken for P(s = 0): it is P(s = 1) of the first node")
+def first_belief_turned(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[0], n[0, 0], c), _step(n[1, 0] + k[1], n[1, 1], c)
+
+
+@mutant("em-chain", "k_1 is counted for p10, too: for p10 are the first nodes that are 0")
+def one_k_for_both(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[1], n[0, 0], c), _step(n[1, 0] + k[1], n[1, 1], c)
+
+
+@mutant("em-chain", "the tangent is that of one chain: there are J of them, c = J / (p01 + p10)")
+def slope_of_one_chain(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, _ = _counts(pairs, first, p01, p10)
+    c = 1 / (p01 + p10)
+    return _step(n[0, 1] + k[1], n[0, 0], c), _step(n[1, 0] + k[0], n[1, 1], c)
+
+
+@mutant("em-chain", "c is J times the old p01 + p10: the tangent of J ln x has the slope J / x")
+def slope_multiplied(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, _ = _counts(pairs, first, p01, p10)
+    c = len(first) * (p01 + p10)
+    return _step(n[0, 1] + k[1], n[0, 0], c), _step(n[1, 0] + k[0], n[1, 1], c)
+
+
+@mutant(
+    "em-chain", "c is J / p01 for one and J / p10 for the other: it is J / (p01 + p10) for both"
+)
+def two_slopes(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, _ = _counts(pairs, first, p01, p10)
+    J = len(first)
+    return _step(n[0, 1] + k[1], n[0, 0], J / p01), _step(n[1, 0] + k[0], n[1, 1], J / p10)
+
+
+@mutant(
+    "em-chain",
+    "the larger root of the quadratic equation: it lies beyond 1, the smaller one is asked for",
+)
+def larger_root(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+
+    def root(yes: Any, no: Any) -> Any:
+        return (yes + no + c + np.sqrt((yes + no + c) ** 2 - 4 * c * yes)) / (2 * c)
+
+    return root(n[0, 1] + k[1], n[0, 0]), root(n[1, 0] + k[0], n[1, 1])
+
+
+@mutant(
+    "em-chain",
+    "the tangent point is moved until nothing changes, with the beliefs as they are: the step is "
+    "one, from the old p01 and p10",
+)
+def tangent_moved_on(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    for _ in range(500):
+        n, k, c = _counts(pairs, first, p01, p10)
+        p01, p10 = _step(n[0, 1] + k[1], n[0, 0], c), _step(n[1, 0] + k[0], n[1, 1], c)
+    return p01, p10
+
+
+@mutant("em-chain", "against p01 counts every pair but 0-1: it is the pairs that stay at 0, n00")
+def all_other_pairs(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    total = n.sum()
+    return (
+        _step(n[0, 1] + k[1], total - n[0, 1], c),
+        _step(n[1, 0] + k[0], total - n[1, 0], c),
+    )
+
+
+@mutant(
+    "em-chain",
+    "against p01 counts n11, so that all pairs that ARRIVE at 1 are looked at: p01 = P(s' = 1 | s "
+    "= 0) needs those that leave 0, n01 and n00",
+)
+def pairs_that_arrive(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[1], n[1, 1], c), _step(n[1, 0] + k[0], n[0, 0], c)
+
+
+@mutant("em-chain", "against p01 counts n10, the changes back: it is the pairs that stay at 0, n00")
+def changes_back(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[1], n[1, 0], c), _step(n[1, 0] + k[0], n[0, 1], c)
+
+
+@mutant("em-chain", "against p10 counts n00, as against p01: for p10 it is n11")
+def one_count_against_both(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[0, 1] + k[1], n[0, 0], c), _step(n[1, 0] + k[0], n[0, 0], c)
+
+
+@mutant(
+    "em-chain",
+    "the last row counts as one that stays: it has no successor, so n00 and n11 are of pairs alone",
+)
+def last_row_counted(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    last = pairs[-1:].sum(axis=(0, 1, 2))
+    return _step(n[0, 1] + k[1], n[0, 0] + last[0], c), _step(n[1, 0] + k[0], n[1, 1] + last[1], c)
 
 
 @mutant(
     "em-chain",
     "the pairs are read with the later node first: entry [s, s'] has the earlier one first",
 )
-def pairs_turned(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1)).T
-    return n[0, 1] / n[0].sum(), n[1, 0] / n[1].sum()
+def pairs_turned(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[1, 0] + k[1], n[0, 0], c), _step(n[0, 1] + k[0], n[1, 1], c)
 
 
 @mutant("em-chain", "p01 and p10 are returned the wrong way round")
-def exchanged_probabilities(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    return n[1, 0] / n[1].sum(), n[0, 1] / n[0].sum()
+def exchanged_probabilities(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return _step(n[1, 0] + k[0], n[1, 1], c), _step(n[0, 1] + k[1], n[0, 0], c)
 
 
 @mutant("em-chain", "these are P(0|0) and P(1|1), to stay: p01 and p10 are the chances to change")
-def probabilities_to_stay(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    return n[0, 0] / n[0].sum(), n[1, 1] / n[1].sum()
-
-
-@mutant("em-chain", "each pair's ratio is taken and then the mean: sum first, the sums are divided")
-def mean_of_ratios(pair_beliefs: Array) -> tuple[float, float]:
-    p = pair_beliefs / pair_beliefs.sum(axis=-1, keepdims=True)
-    return p[..., 0, 1].mean(), p[..., 1, 0].mean()
+def probabilities_to_stay(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    return 1 - _step(n[0, 1] + k[1], n[0, 0], c), 1 - _step(n[1, 0] + k[0], n[1, 1], c)
 
 
 @mutant(
-    "em-chain", "this is the share of 0-1 among the changes: it is asked for among all pairs from 0"
+    "em-chain", "each chain takes its step and the mean is returned: the counts are summed first"
 )
-def share_of_changes(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    changes = n[0, 1] + n[1, 0]
-    return n[0, 1] / changes, n[1, 0] / changes
-
-
-@mutant("em-chain", "p10 is divided by sum P(s = 0): it is a share of the pairs with s = 1")
-def one_denominator(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1))
-    return n[0, 1] / n[0].sum(), n[1, 0] / n[0].sum()
+def mean_over_chains(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, c = pairs.sum(axis=0), 1 / (p01 + p10)
+    return (
+        _step(n[:, 0, 1] + first, n[:, 0, 0], c).mean(),
+        _step(n[:, 1, 0] + 1 - first, n[:, 1, 1], c).mean(),
+    )
 
 
 @mutant(
     "em-chain", "a count of 1 is added to each transition: Baum-Welch maximises, it does not smooth"
 )
-def with_pseudo_counts(pair_beliefs: Array) -> tuple[float, float]:
-    n = pair_beliefs.sum(axis=(0, 1)) + 1
-    return n[0, 1] / n[0].sum(), n[1, 0] / n[1].sum()
+def with_pseudo_counts(pairs: Array, first: Array, p01: float, p10: float) -> Chances:
+    n, k, c = _counts(pairs, first, p01, p10)
+    n = n + 1
+    return _step(n[0, 1] + k[1], n[0, 0], c), _step(n[1, 0] + k[0], n[1, 1], c)
 
 
 # Grids

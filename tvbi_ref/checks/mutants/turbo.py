@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
 from tvbi_ref.checks.mutants.registry import mutant
-from tvbi_ref.gamma import Gamma
 
 Array = NDArray[np.float64]
 
@@ -65,41 +64,12 @@ def extrinsic_probability(posterior: Array, incoming: Array) -> Array:
     return expit(posterior - incoming)
 
 
-# One round. What a mutant does not get wrong it leaves to these four.
-
+# One round: m, the old logit pi, Module A, Module B. Modules may remember, so that the order and
+# the number of calls count.
 
 Round = tuple[Array, Array, Array, Array]
-
-
-def _module_a(m: Array, active: Gamma, inactive: Gamma) -> Array:
-    """Return the collapsed evidence."""
-    a, b, a0, b0 = active.shape, active.rate, inactive.shape, inactive.rate
-    constant = a * math.log(b) - math.lgamma(a) + math.lgamma(a + 0.5)
-    constant -= a0 * math.log(b0) - math.lgamma(a0) + math.lgamma(a0 + 0.5)
-    return constant - (a + 0.5) * np.log(b + m / 2) + (a0 + 0.5) * np.log(b0 + m / 2)
-
-
-def _precision(m: Array, log_odds: Array, active: Gamma, inactive: Gamma) -> Array:
-    """Return <rho>."""
-    alive = (active.shape + 0.5) / (active.rate + m / 2)
-    dead = (inactive.shape + 0.5) / (inactive.rate + m / 2)
-    return expit(log_odds) * alive + expit(-log_odds) * dead
-
-
-def _pass(l: Array, psi: Array, start: float) -> Array:
-    """Return what each row hears from the one before it."""
-    (ln00, ln01), (ln10, ln11) = np.log(psi)
-    heard = np.full_like(l, start)
-    for i in range(len(l) - 1):
-        c = l[i] + heard[i]
-        heard[i + 1] = np.logaddexp(ln11 + c, ln01) - np.logaddexp(ln10 + c, ln00)
-    return heard
-
-
-def _module_b(l: Array, p01: float, p10: float) -> Array:
-    """Return the extrinsic log-odds of chains down the columns."""
-    psi = np.array([[1 - p01, p01], [p10, 1 - p10]])
-    return _pass(l, psi, math.log(p01 / p10)) + _pass(l[::-1], psi.T, 0.0)[::-1]
+ModuleA = Callable[[Array, Array], tuple[Array, Array]]
+ModuleB = Callable[[Array], Array]
 
 
 @mutant(
@@ -107,38 +77,57 @@ def _module_b(l: Array, p01: float, p10: float) -> Array:
     "A sends the product of its posterior's and pi's odds: it divides them, l = logit pi_tilde - "
     "logit pi",
 )
-def round_with_product_of_odds(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    evidence = (old + l) + old
-    pi = _module_b(evidence, p01, p10)
-    return evidence, pi, pi + l, _precision(m, pi + l, active, inactive)
+def round_with_product_of_odds(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    evidence = A(m, old)[0] + old
+    pi = B(evidence)
+    return evidence, pi, *A(m, pi)
 
 
 @mutant(
     "turbo-loop",
     "A sends its whole posterior: B hears its own pi again unless that is taken off",
 )
-def round_with_whole_posterior(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    evidence = old + l
-    pi = _module_b(evidence, p01, p10)
-    return evidence, pi, pi + l, _precision(m, pi + l, active, inactive)
+def round_with_whole_posterior(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    evidence, _ = A(m, old)
+    pi = B(evidence)
+    return evidence, pi, *A(m, pi)
 
 
 @mutant(
     "turbo-loop",
-    "B hands over its full belief: A adds l to it once more, so pi must be without l",
+    "l is right, and B is given the whole posterior instead of it: B hears its own pi again",
 )
-def round_with_full_belief(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l, p01, p10) + l
-    return l, pi, pi + l, _precision(m, pi + l, active, inactive)
+def posterior_given_to_b(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    posterior, _ = A(m, old)
+    pi = B(posterior)
+    return posterior - old, pi, *A(m, pi)
+
+
+@mutant("turbo-loop", "l has the wrong sign: it is the posterior's log-odds minus pi's")
+def evidence_reversed(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    evidence = old - A(m, old)[0]
+    pi = B(evidence)
+    return evidence, pi, *A(m, pi)
+
+
+@mutant(
+    "turbo-loop",
+    "A is handed the full belief: A adds l to it once more, so pi must be B's answer without l",
+)
+def round_with_full_belief(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l) + l
+    return l, pi, *A(m, pi)
+
+
+@mutant(
+    "turbo-loop",
+    "l is taken off B's answer: what `module_b` returns is without l already",
+)
+def evidence_taken_off_twice(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l) - l
+    return l, pi, *A(m, pi)
 
 
 @mutant(
@@ -146,25 +135,21 @@ def round_with_full_belief(
     "two mistakes at once: A sends the product of the odds in place of their quotient, and B hands "
     "over its full belief in place of the extrinsic part",
 )
-def round_of_the_follow_up_code(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    evidence = (old + l) + old
-    pi = _module_b(evidence, p01, p10) + evidence
-    return evidence, pi, pi + l, _precision(m, pi + l, active, inactive)
+def round_of_the_follow_up_code(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    evidence = A(m, old)[0] + old
+    pi = B(evidence) + evidence
+    return evidence, pi, *A(m, pi)
 
 
 @mutant(
     "turbo-loop",
-    "B's belief is reported as logit pi: A has used it rightly, but pi itself is without l",
+    "B's belief is reported as logit pi: A has been given the right one, but pi itself is without "
+    "l",
 )
-def belief_reported_as_pi(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    belief = _module_b(l, p01, p10) + l
-    return l, belief, belief.copy(), _precision(m, belief, active, inactive)
+def belief_reported_as_pi(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l)
+    return l, pi + l, *A(m, pi)
 
 
 @mutant(
@@ -172,99 +157,80 @@ def belief_reported_as_pi(
     "Module A is not run again: pi_tilde and <rho> still hold the OLD pi, the round ends with the "
     "new one",
 )
-def module_a_not_run_again(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    return l, _module_b(l, p01, p10), old + l, _precision(m, old + l, active, inactive)
+def module_a_not_run_again(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    posterior, rho = A(m, old)
+    l = posterior - old
+    return l, B(l), posterior, rho
 
 
-@mutant("turbo-loop", "<rho> is left over from the old pi: it follows the new pi_tilde")
-def precision_not_run_again(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l, p01, p10)
-    return l, pi, pi + l, _precision(m, old + l, active, inactive)
+@mutant("turbo-loop", "Module A is run again, but with the OLD pi: it must hear B's answer")
+def module_a_run_with_the_old_pi(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    return l, B(l), *A(m, old)
+
+
+@mutant("turbo-loop", "<rho> is left over from the old pi: it comes with the new pi_tilde")
+def precision_not_run_again(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    posterior, rho = A(m, old)
+    l = posterior - old
+    pi = B(l)
+    return l, pi, A(m, pi)[0], rho
 
 
 @mutant(
     "turbo-loop",
-    "<rho> is weighed with pi: it is weighed with pi_tilde, which has seen the evidence",
+    "logit pi_tilde is put together as the new pi + l: that is the collapsed form alone, where l "
+    "does not depend on pi; Module A has to be run",
 )
-def precision_from_pi(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l, p01, p10)
-    return l, pi, pi + l, _precision(m, pi, active, inactive)
+def posterior_put_together(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l)
+    return l, pi, pi + l, A(m, pi)[1]
 
 
 @mutant(
-    "turbo-loop", "<rho> is that of the likelier state alone: it is the mean over both, by pi_tilde"
+    "turbo-loop",
+    "Module A is called three times: one that remembers, as mean field does, goes a step on with "
+    "each call; take both results from one call",
 )
-def precision_of_likelier_state(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l, p01, p10)
-    decided = np.where(pi + l >= 0, np.inf, -np.inf)
-    return l, pi, pi + l, _precision(m, decided, active, inactive)
+def one_call_for_each_result(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l)
+    return l, pi, A(m, pi)[0], A(m, pi)[1]
 
 
 @mutant("turbo-loop", "the new pi is added to the old one: B's message REPLACES its last one")
-def old_pi_kept(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = old + _module_b(l, p01, p10)
-    return l, pi, pi + l, _precision(m, pi + l, active, inactive)
-
-
-@mutant("turbo-loop", "the new pi is never used with l: logit pi_tilde = logit pi + l")
-def posterior_without_evidence(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l, p01, p10)
-    return l, pi, pi.copy(), _precision(m, pi, active, inactive)
+def old_pi_kept(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = old + B(l)
+    return l, pi, *A(m, pi)
 
 
 @mutant(
-    "turbo-loop", "only the forward pass is run: logit pi adds what comes from above and from below"
+    "turbo-loop", "pi is returned as the posterior: logit pi_tilde is what Module A makes of it"
 )
-def forward_pass_only(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _pass(l, np.array([[1 - p01, p01], [p10, 1 - p10]]), math.log(p01 / p10))
-    return l, pi, pi + l, _precision(m, pi + l, active, inactive)
+def posterior_without_evidence(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l)
+    return l, pi, pi.copy(), A(m, pi)[1]
 
 
-@mutant("turbo-loop", "the chains run along the rows: they run down the columns")
-def chains_along_the_rows(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l.T, p01, p10).T.copy()
-    return l, pi, pi + l, _precision(m, pi + l, active, inactive)
+@mutant("turbo-loop", "Module B is asked with the old pi: it hears l, which it has not said itself")
+def old_pi_given_to_b(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(old)
+    return l, pi, *A(m, pi)
 
 
-@mutant("turbo-loop", "p01 and p10 are exchanged: p01 = P(1|0), p10 = P(0|1)")
-def transitions_exchanged(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, active, inactive)
-    pi = _module_b(l, p10, p01)
-    return l, pi, pi + l, _precision(m, pi + l, active, inactive)
+@mutant("turbo-loop", "Module A's arguments are exchanged: m first, then logit pi")
+def arguments_of_a_exchanged(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(old, m)[0] - old
+    pi = B(l)
+    return l, pi, *A(pi, m)
 
 
-@mutant(
-    "turbo-loop", "active and inactive are exchanged: s = 1 goes with the broad prior, `active`"
-)
-def priors_exchanged(
-    m: Array, old: Array, active: Gamma, inactive: Gamma, p01: float, p10: float
-) -> Round:
-    l = _module_a(m, inactive, active)
-    pi = _module_b(l, p01, p10)
-    return l, pi, pi + l, _precision(m, pi + l, inactive, active)
+@mutant("turbo-loop", "the first two results are exchanged: l, then the new logit pi")
+def messages_exchanged(m: Array, old: Array, A: ModuleA, B: ModuleB) -> Round:
+    l = A(m, old)[0] - old
+    pi = B(l)
+    return pi, l, *A(m, pi)

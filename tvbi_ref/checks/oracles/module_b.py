@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
+from scipy.optimize import brentq, root
 from scipy.special import entr, expit, logsumexp
 
 Array = NDArray[np.float64]
@@ -255,32 +255,134 @@ def chain_pairs(evidence: ArrayLike, p01: float, p10: float) -> Array:
     return pairs
 
 
-def baum_welch(pair_beliefs: ArrayLike) -> tuple[float, float]:
-    """Return the (p01, p10) at which the expected complete log-likelihood has no slope.
+def chain_first(evidence: ArrayLike, p01: float, p10: float) -> Array:
+    """Return the posterior P(s = 1) of the first node of every chain, (J,).
+
+    Parameters
+    ----------
+    evidence : array_like (I, J)
+    p01, p10 : float
+
+    Examples
+    --------
+    >>> chain_first(np.zeros((2, 1)), 0.1, 0.3).round(12)
+    array([0.25])
+    """
+    l = np.asarray(evidence, np.float64)
+    states = all_states(len(l))
+    log_w = chain_log_weights(states, p01, p10)[:, None] + states @ l
+    return np.asarray(expit(log_odds(log_w, states, 0)))
+
+
+def chain_log_likelihood(evidence: ArrayLike, p01: Any, p10: Any) -> Any:
+    """Return ln sum_S p(S) e^(sum l s), summed over the columns.
+
+    Parameters
+    ----------
+    evidence : array_like (I, J)
+    p01, p10 : float
+        May be complex, for a derivative.
+
+    Examples
+    --------
+    >>> bool(abs(chain_log_likelihood(np.zeros((4, 2)), 0.1, 0.3)) < 1e-12)
+    True
+    """
+    l = np.asarray(evidence, np.float64)
+    states = all_states(len(l))
+    log_p = np.log([[1 - p01, p01], [p10, 1 - p10]])
+    s = states.astype(int)
+    start = np.log(np.array([p10, p01]) / (p01 + p10))[s[:, 0]]
+    log_w = (start + log_p[s[:, :-1], s[:, 1:]].sum(axis=1))[:, None] + states @ l
+    largest = log_w.real.max(axis=0)
+    return (largest + np.log(np.exp(log_w - largest).sum(axis=0))).sum()
+
+
+def best_chain(evidence: ArrayLike, p01: float, p10: float) -> tuple[float, float]:
+    """Return the (p01, p10) near these at which the likelihood of the evidence has no slope.
+
+    Parameters
+    ----------
+    evidence : array_like (I, J)
+    p01, p10 : float
+        To start from.
+
+    Notes
+    -----
+    Source: where [em-chain] must stand still, by complex steps and Newton's method.
+
+    Examples
+    --------
+    >>> l = np.array([[4.0], [4.0], [-4.0], [-4.0], [4.0], [-4.0]])
+    >>> p, q = best_chain(l, 0.4, 0.4)
+    >>> better = chain_log_likelihood(l, p, q) > chain_log_likelihood(l, p + 0.01, q)
+    >>> 0 < p < 1 and 0 < q < 1 and bool(better)
+    True
+    """
+
+    def slope(at: Any) -> list[float]:
+        p, q = expit(at)
+        by_p = chain_log_likelihood(evidence, p + 1e-30j, q).imag / 1e-30
+        by_q = chain_log_likelihood(evidence, p, q + 1e-30j).imag / 1e-30
+        return [by_p * p * (1 - p), by_q * q * (1 - q)]
+
+    found = root(slope, np.log([p01 / (1 - p01), p10 / (1 - p10)]), tol=1e-13)
+    assert np.abs(slope(found.x)).max() < 1e-9, found.message
+    best = expit(found.x)
+    return float(best[0]), float(best[1])
+
+
+def baum_welch(
+    pair_beliefs: ArrayLike, first_belief: ArrayLike, p01: float, p10: float
+) -> tuple[float, float]:
+    """Return the (p01, p10) that maximise the expected complete log-likelihood's bound.
 
     Parameters
     ----------
     pair_beliefs : array_like (I-1, J, 2, 2)
-        With some weight on every transition.
+    first_belief : array_like (J,)
+    p01, p10 : float
+        The old values.
 
     Notes
     -----
-    Source: [em-chain], by a search for the root of the score.
+    Source: [em-chain], node by node from what each contributes, by a search for the root of
+    the derivative. The bound falls apart, so that each is found with the other as it was.
 
     Examples
     --------
-    >>> p01, p10 = baum_welch([[[[0.5, 0.25], [0.125, 0.125]]]])
+    >>> p01, p10 = baum_welch([[[[0.125, 0.125], [0.25, 0.5]]]], [0.75], 0.5, 0.5)
     >>> round(p01, 9), round(p10, 9)
-    (0.333333333, 0.5)
+    (0.646446609, 0.292893219)
     """
-    n = np.zeros((2, 2))
-    for block in np.asarray(pair_beliefs).reshape(-1, 2, 2):
-        n += block
+    pairs, first = np.asarray(pair_beliefs, np.float64), np.asarray(first_belief, np.float64)
 
-    def best(change: float, stay: float) -> float:
-        return float(brentq(lambda p: change / p - stay / (1 - p), 1e-9, 1 - 1e-9, xtol=1e-14))
+    def bound(p: Any, q: Any) -> Any:
+        log_p = np.log([[1 - p, p], [q, 1 - q]])
+        total = sum((block * log_p).sum() for block in pairs.reshape(-1, 2, 2))
+        tangent = np.log(p01 + p10) + (p + q - p01 - p10) / (p01 + p10)
+        for b in first:
+            total += b * np.log(p) + (1 - b) * np.log(q) - tangent
+        return total
 
-    return best(n[0, 1], n[0, 0]), best(n[1, 0], n[1, 1])
+    return (
+        _highest(lambda p: bound(p, p10)),
+        _highest(lambda q: bound(p01, q)),
+    )
+
+
+def _highest(f: Any) -> float:
+    """Return where a concave function of a probability is highest, by its complex steps."""
+
+    def slope(log_odds: float) -> float:
+        p, other = expit(log_odds), expit(-log_odds)
+        h = 1e-30 * p * other
+        return float(f(p + 1j * h).imag / 1e-30)
+
+    far = 30.0  # beyond it a probability is 0 or 1 to any tolerance of a check
+    if slope(-far) <= 0 or slope(far) >= 0:
+        return float(slope(far) >= 0)
+    return float(expit(brentq(slope, -far, far, xtol=1e-13)))
 
 
 # Grids

@@ -1,8 +1,10 @@
-r"""What a round of the exchange must end with: the exact posterior of one layer of chains.
+r"""What a round of the exchange must end with, without an exchange.
 
-Given q(w), a state S of the layer weighs p(S) prod_n Z_{s_n}(m_n), where Z_s(m) is the
-integral over the precision, here done numerically. Summing over all states, column by
-column, needs neither messages nor an exchange, and knows nothing of an incoming pi.
+For chains and the collapsed form that is the exact posterior of the layer. Given q(w), a state
+S weighs p(S) prod_n Z_{s_n}(m_n), where Z_s(m) is the integral over the precision, here done
+numerically. Summing over all states, column by column, needs neither messages nor an exchange,
+and knows nothing of an incoming pi. The mean-field form has no such sum: there the evidence of
+each half of the round is a numerical expectation, and nothing is ever subtracted.
 """
 
 from __future__ import annotations
@@ -89,10 +91,14 @@ def _log_odds(log_weights: Array, on: NDArray[np.bool_]) -> Any:
     return np.logaddexp.reduce(log_weights[on]) - np.logaddexp.reduce(log_weights[~on])
 
 
-def turbo_round(
+Results = tuple[Array, Array, Array, Array]
+"""Evidence, prior log-odds, posterior log-odds, <rho>."""
+
+
+def chain_round(
     second_moment: ArrayLike, active: Pair, inactive: Pair, p01: float, p10: float
-) -> tuple[Array, Array, Array, Array]:
-    """Return (evidence, prior log-odds, posterior log-odds, <rho>) of chains down the columns.
+) -> Results:
+    """Return the results of a round with collapsed Module A and chains down the columns.
 
     Parameters
     ----------
@@ -107,20 +113,123 @@ def turbo_round(
 
     Examples
     --------
-    >>> l, pi, posterior, rho = turbo_round([[0.5], [1e-4]], (1.0, 0.02), (1.0, 2e-5), 0.1, 0.3)
+    >>> l, pi, posterior, rho = chain_round([[0.5], [1e-4]], (1.0, 0.02), (1.0, 2e-5), 0.1, 0.3)
     >>> np.allclose(posterior, pi + l)
     True
     """
     m = np.asarray(second_moment, np.float64)
     (on, rho_on), (off, rho_off) = (integrate_precision(m, prior) for prior in (active, inactive))
-    posterior, pi = np.empty_like(m), np.empty_like(m)
-    states = list(itertools.product((0, 1), repeat=len(m)))
+    pi, posterior = _chain_log_odds(on, off, p01, p10)
+    return on - off, pi, posterior, expit(posterior) * rho_on + expit(-posterior) * rho_off
+
+
+def _chain_log_odds(on: Array, off: Array, p01: float, p10: float) -> tuple[Array, Array]:
+    """Return what a weight's column gives it without its own ln Z, and with it."""
+    pi, posterior = np.empty_like(on), np.empty_like(on)
+    states = list(itertools.product((0, 1), repeat=len(on)))
     log_prior = np.array([_log_chain(state, p01, p10) for state in states])
     alive = np.array(states) == 1
-    for i, j in np.ndindex(m.shape):
+    for i, j in np.ndindex(on.shape):
         ln_Z = np.where(alive, on[:, j], off[:, j])
         others = np.delete(ln_Z, i, axis=1)
-        posterior[i, j] = _log_odds(log_prior + ln_Z.sum(axis=1), alive[:, i])
         pi[i, j] = _log_odds(log_prior + others.sum(axis=1), alive[:, i])
-    q = expit(posterior)
-    return on - off, pi, posterior, q * rho_on + expit(-posterior) * rho_off
+        posterior[i, j] = _log_odds(log_prior + ln_Z.sum(axis=1), alive[:, i])
+    return pi, posterior
+
+
+def independent_round(
+    second_moment: ArrayLike, active: Pair, inactive: Pair, log_odds: float
+) -> Results:
+    """Return the results of a round with collapsed Module A and independent weights.
+
+    Parameters
+    ----------
+    second_moment : array_like (I, J)
+    active, inactive : (a, b)
+    log_odds : float
+
+    Notes
+    -----
+    Source: [turbo-loop], weight by weight by Bayes' rule.
+
+    Examples
+    --------
+    >>> l, pi, posterior, rho = independent_round([[0.5]], (1.0, 0.02), (1.0, 2e-5), -2.0)
+    >>> float(pi[0, 0]), np.allclose(posterior, l - 2)
+    (-2.0, True)
+    """
+    m = np.asarray(second_moment, np.float64)
+    (on, rho_on), (off, rho_off) = (integrate_precision(m, prior) for prior in (active, inactive))
+    pi = np.full_like(m, log_odds)
+    posterior = bayes(pi, on, off)
+    return on - off, pi, posterior, expit(posterior) * rho_on + expit(-posterior) * rho_off
+
+
+def mean_field_round(
+    second_moment: ArrayLike,
+    prior_log_odds: ArrayLike,
+    active: Pair,
+    inactive: Pair,
+    prior: tuple[float, float] | float,
+) -> Results:
+    """Return the results of a round with mean-field Module A, for chains or independent weights.
+
+    Parameters
+    ----------
+    second_moment, prior_log_odds : array_like (I, J)
+        The first q(s) is that of `prior_log_odds`.
+    active, inactive : (a, b)
+    prior : (p01, p10), or the log-odds of independent weights
+
+    Notes
+    -----
+    Source: [turbo-loop] with [q-precision], [evidence], [q-support], by `expect` and by
+    enumeration.
+
+    Examples
+    --------
+    >>> l, pi, posterior, rho = mean_field_round([[0.0]], [[0.0]], (1.0, 0.1), (1.0, 1e-3), 0.0)
+    >>> l.round(2), posterior.round(2)
+    (array([[1.66]]), array([[2.84]]))
+    """
+    m, old = np.asarray(second_moment, np.float64), np.asarray(prior_log_odds, np.float64)
+    l, _ = expect(m, expit(old), active, inactive)
+    if isinstance(prior, tuple):
+        pi, _ = _chain_log_odds(l, np.zeros_like(l), *prior)
+    else:
+        pi = np.full_like(m, prior)
+    again, rho = expect(m, expit(old + l), active, inactive)
+    return l, pi, pi + again, rho
+
+
+def expect(m: Array, q_support: Array, active: Pair, inactive: Pair) -> tuple[Array, Array]:
+    """Return E[ln Ga_1(rho) - ln Ga_0(rho)] and E[rho] under mean field's q(rho).
+
+    q(rho) is proportional to exp of what the model says of ln rho on average: over s by q(s),
+    over w by m. Both integrals are over u = ln rho, see `integrate_precision`.
+
+    Parameters
+    ----------
+    m, q_support : ndarray
+    active, inactive : (a, b)
+
+    Notes
+    -----
+    Source: [q-precision] and [evidence], by numerical integration.
+
+    Examples
+    --------
+    >>> l, rho = expect(np.array(0.5), np.array(1.0), (1.0, 0.25), (1.0, 0.25))
+    >>> float(l), round(float(rho), 9)
+    (0.0, 3.0)
+    """
+    q = q_support[..., None]
+    shape = q * active[0] + (1 - q) * inactive[0] + 0.5  # of the grid alone
+    rate = q * active[1] + (1 - q) * inactive[1] + m[..., None] / 2
+    u = np.log(shape / rate) + np.linspace(-60.0, 6.0, 1001) / np.minimum(shape, 1.0)
+    on, off = (
+        a * math.log(b) - math.lgamma(a) + a * u - b * np.exp(u) for a, b in (active, inactive)
+    )
+    weights = q * on + (1 - q) * off + 0.5 * u - np.exp(u) * m[..., None] / 2
+    weights = np.exp(weights - logsumexp(weights, axis=-1, keepdims=True))
+    return (weights * (on - off)).sum(axis=-1), (weights * np.exp(u)).sum(axis=-1)

@@ -197,23 +197,44 @@ def _chain_cases() -> list[Case]:
     ]
 
 
+def _posterior(evidence: Array, p01: float, p10: float) -> Any:
+    """Return what a step of Baum-Welch is given: the posterior's beliefs, and the old values."""
+    pairs = oracle.chain_pairs(evidence, p01, p10)
+    return pairs, oracle.chain_first(evidence, p01, p10), p01, p10
+
+
+def _blocks(pairs: Array, p01: float, p10: float) -> Any:
+    """Return the same of pair beliefs alone, which hold those of the first nodes."""
+    return pairs, pairs[0, :, 1].sum(axis=-1), p01, p10
+
+
 def _baum_welch_cases() -> list[Case]:
     rng = np.random.default_rng(21)
-    even = np.full((3, 2, 2, 2), 0.25)
-    known = np.zeros((7, 1, 2, 2))
+    known, alive = np.zeros((7, 1, 2, 2)), np.zeros((4, 3, 2, 2))
     for step, (s, t) in enumerate([(0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 0), (0, 1)]):
         known[step, 0, s, t] = 1
+    alive[..., 1, 1] = 1
     random = [rng.dirichlet([2.0, 0.5, 0.8, 1.0], size=(n, m)) for n, m in [(1, 1), (3, 4), (6, 2)]]
-    blocks = {
-        "every transition equally likely": even,
-        "a sequence of states that is known": known,
-        "a posterior of chains": oracle.chain_pairs(3 * rng.normal(size=(5, 3)), 0.1, 0.3),
-        "a posterior of long gaps": oracle.chain_pairs(rng.normal(size=(7, 2)) - 2, 0.02, 0.3),
-        "one pair alone": random[0].reshape(1, 1, 2, 2),
-        "random 1": random[1].reshape(3, 4, 2, 2),
-        "random 2": random[2].reshape(6, 2, 2, 2),
+    learned = 2 * rng.normal(size=(6, 4))
+    best = oracle.best_chain(learned, 0.4, 0.4)
+    given = {
+        "every transition equally likely": _blocks(np.full((3, 2, 2, 2), 0.25), 0.5, 0.5),
+        "a sequence of states that is known": _blocks(known, 0.4, 0.3),
+        "a layer that is surely alive": _blocks(alive, 0.2, 0.3),
+        "a posterior of chains": _posterior(3 * rng.normal(size=(5, 3)), 0.1, 0.3),
+        "a posterior of long gaps": _posterior(rng.normal(size=(7, 2)) - 2, 0.02, 0.3),
+        "many short chains, where the first node counts": _posterior(
+            rng.normal(size=(2, 9)) + 1, 0.3, 0.1
+        ),
+        "chains of one node: no pair at all": _posterior(rng.normal(size=(1, 4)), 0.2, 0.3),
+        "one pair alone": _blocks(random[0].reshape(1, 1, 2, 2), 0.3, 0.6),
+        "random 1": _blocks(random[1].reshape(3, 4, 2, 2), 0.6, 0.7),
+        "random 2": _blocks(random[2].reshape(6, 2, 2, 2), 0.05, 0.2),
     }
-    return [Case(name, (pairs,), oracle.baum_welch(pairs)) for name, pairs in blocks.items()]
+    return [
+        *(Case(name, a, oracle.baum_welch(*a)) for name, a in given.items()),
+        Case("a chain that has learned all: it stays", _posterior(learned, *best), best),
+    ]
 
 
 # Grids

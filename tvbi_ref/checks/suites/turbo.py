@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref.checks.cases import Case, Check
+from tvbi_ref.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.checks.oracles import turbo as oracle
-from tvbi_ref.gamma import Gamma
 
 Array = NDArray[np.float64]
 
@@ -43,16 +43,9 @@ def _extrinsic_cases() -> list[Case]:
     ]
 
 
-def _round(
-    name: str,
-    m: Array,
-    incoming: Array,
-    active: tuple[float, float],
-    inactive: tuple[float, float],
-    chain: tuple[float, float],
-) -> Case:
-    arguments = (m, incoming, Gamma(*active), Gamma(*inactive), *chain)
-    return Case(name, arguments, oracle.turbo_round(m, active, inactive, *chain))
+SLAB, SPIKE, CHAIN = (1.0, 0.02), (1.0, 2e-5), (0.1, 0.3)
+UNLIKE = ((1.5, 0.3), (3.0, 1e-3))
+"""A live and a dead weight's Gamma whose shapes differ."""
 
 
 def _moments(rng: np.random.Generator, *shape: int) -> Array:
@@ -60,37 +53,55 @@ def _moments(rng: np.random.Generator, *shape: int) -> Array:
     return np.exp(rng.uniform(-11, 1, shape))
 
 
+def _exact(
+    name: str, m: Array, incoming: Array, chain: Any = CHAIN, gammas: Any = (SLAB, SPIKE)
+) -> Case:
+    """Return a round in which both modules are exact."""
+    (a, b), (a_bar, b_bar) = gammas
+    arguments = (m, incoming, CollapsedA(a, b, a_bar, b_bar), ChainB(*chain))
+    return Case(name, arguments, oracle.chain_round(m, (a, b), (a_bar, b_bar), *chain))
+
+
+def _mean_field(
+    name: str, m: Array, incoming: Array, prior: Any = CHAIN, gammas: Any = (SLAB, SPIKE)
+) -> Case:
+    """Return a round in which Module A remembers: its second call starts from the first."""
+    (a, b), (a_bar, b_bar) = gammas
+    module_b = ChainB(*prior) if isinstance(prior, tuple) else IndependentB(prior)
+    arguments = (m, incoming, MeanFieldA(a, b, a_bar, b_bar), module_b)
+    expected = oracle.mean_field_round(m, incoming, (a, b), (a_bar, b_bar), prior)
+    return Case(name, arguments, expected)
+
+
 def _round_cases() -> list[Case]:
     rng = np.random.default_rng(1)
-    slab, spike, chain = (1.0, 0.02), (1.0, 2e-5), (0.1, 0.3)
     hostile = np.where(rng.random((4, 3)) < 0.5, -12.0, 12.0)
+    dead = np.array([[0.0, 0.5], [0.0, 0.0], [2.0, 0.0]])
+    m = _moments(rng, 3, 4)
+    independent = (m, rng.normal(size=(3, 4)), CollapsedA(*SLAB, *SPIKE), IndependentB(-1.5))
     return [
-        _round(
-            "nothing is known at first", _moments(rng, 4, 2), np.zeros((4, 2)), slab, spike, chain
-        ),
-        _round("random 1", _moments(rng, 4, 3), rng.normal(size=(4, 3)), slab, spike, chain),
-        _round(
-            "random 2", _moments(rng, 3, 5), 3 * rng.normal(size=(3, 5)), slab, spike, (0.3, 0.05)
-        ),
-        _round(
+        _exact("nothing is known at first", _moments(rng, 4, 2), np.zeros((4, 2))),
+        _exact("random 1", _moments(rng, 4, 3), rng.normal(size=(4, 3))),
+        _exact("random 2", _moments(rng, 3, 5), 3 * rng.normal(size=(3, 5)), (0.3, 0.05)),
+        _exact(
             "Gammas of unlike shapes",
             _moments(rng, 5, 2),
             rng.normal(size=(5, 2)),
-            (1.5, 0.3),
-            (3.0, 1e-3),
             (0.2, 0.6),
+            UNLIKE,
         ),
-        _round("an old pi that is surely wrong", _moments(rng, 4, 3), hostile, slab, spike, chain),
-        _round(
-            "dead weights, m = 0, among live ones",
-            np.array([[0.0, 0.5], [0.0, 0.0], [2.0, 0.0]]),
-            rng.normal(size=(3, 2)),
-            slab,
-            spike,
-            chain,
-        ),
-        _round(
-            "one node a chain", _moments(rng, 1, 4), rng.normal(size=(1, 4)), slab, spike, chain
+        _exact("an old pi that is surely wrong", _moments(rng, 4, 3), hostile),
+        _exact("dead weights, m = 0, among live ones", dead, rng.normal(size=(3, 2))),
+        _exact("one node a chain", _moments(rng, 1, 4), rng.normal(size=(1, 4))),
+        Case("independent weights", independent, oracle.independent_round(m, SLAB, SPIKE, -1.5)),
+        _mean_field("mean field, nothing known at first", _moments(rng, 4, 2), np.zeros((4, 2))),
+        _mean_field("mean field, random", _moments(rng, 3, 4), 2 * rng.normal(size=(3, 4))),
+        _mean_field(
+            "mean field, independent weights, Gammas of unlike shapes",
+            _moments(rng, 2, 5),
+            rng.normal(size=(2, 5)),
+            -1.0,
+            UNLIKE,
         ),
     ]
 
