@@ -18,7 +18,6 @@ from tvbi_ref.module_b.grid import (
     LEFT,
     MAX_COUPLING,
     RIGHT,
-    SATURATION,
     SWEEPS_AT_ONCE,
     Border,
 )
@@ -570,7 +569,7 @@ def test_certain_neighbours_say_exactly_twice_the_coupling_each(J, sign):
     np.testing.assert_allclose(answer.log_odds, sign * 2 * J * n_neighbours, rtol=1e-12)
 
 
-@pytest.mark.parametrize("size", [20.0, SATURATION - 1, SATURATION + 1, 1e4])
+@pytest.mark.parametrize("size", [20.0, 8 * MAX_COUPLING + 39, 8 * MAX_COUPLING + 41, 1e4])
 @pytest.mark.parametrize("J", [0.3, 3.0, -3.0, 5.0, -5.0, MAX_COUPLING, -MAX_COUPLING])
 def test_saturating_the_evidence_changes_no_message(size, J):
     """The same sweeps in log-odds, where nothing overflows and nothing need be cut."""

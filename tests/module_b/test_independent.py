@@ -31,7 +31,7 @@ def test_an_independent_support_answers_its_prior_whatever_the_evidence(h, evide
 @given(evidence=evidences)
 def test_the_belief_is_the_sigmoid_of_extrinsic_plus_evidence(prior, evidence):
     answer = prior.extrinsic(evidence)
-    np.testing.assert_array_equal(answer.belief, expit(answer.log_odds + evidence))
+    np.testing.assert_allclose(answer.belief, expit(answer.log_odds + evidence), rtol=1e-10)
 
 
 @pytest.mark.parametrize("prior", PRIORS[:3], ids=lambda prior: type(prior).__name__)

@@ -38,18 +38,19 @@ class Own(SupportPrior):
 
 def writes(evidence):
     evidence -= 1
-    return Messages(evidence, np.empty(0), None)
+    return Messages(evidence)
 
 
 WRONG = {
     "nothing": (lambda l: None, TypeError, "Own._messages must return Messages; got NoneType"),
     "bare array": (lambda l: l, TypeError, "must return Messages; got ndarray"),
-    "scalar": (lambda l: Messages(0.0, np.empty(0), None), ValueError, r"shape \(3, 2\)"),
-    "column": (lambda l: Messages(l[:, :1], np.empty(0), None), ValueError, r"shape \(3, 2\)"),
-    "transposed": (lambda l: Messages(l.T, np.empty(0), None), ValueError, r"shape \(3, 2\)"),
-    "nan": (lambda l: Messages(l * np.nan, np.empty(0), None), NonFiniteError, "log_odds from Own"),
-    "infinite": (lambda l: Messages(l + np.inf, np.empty(0), None), NonFiniteError, "log_odds"),
-    "no residuals": (lambda l: Messages(l, None, None), ValueError, "residuals from Own"),
+    "scalar": (lambda l: Messages(0.0), ValueError, r"shape \(3, 2\)"),
+    "column": (lambda l: Messages(l[:, :1]), ValueError, r"shape \(3, 2\)"),
+    "transposed": (lambda l: Messages(l.T), ValueError, r"shape \(3, 2\)"),
+    "short message": (lambda l: Messages(l, [l, l[:1]]), ValueError, r"heard from Own.*\(1, 2\)"),
+    "nan": (lambda l: Messages(l * np.nan), NonFiniteError, "message of Own"),
+    "infinite": (lambda l: Messages(l, [l + np.inf]), NonFiniteError, "message of Own"),
+    "no residuals": (lambda l: Messages(l, (), None), ValueError, "residuals from Own"),
     "writes into the evidence": (writes, ValueError, "read-only"),
 }
 
@@ -64,7 +65,7 @@ def test_a_wrong_answer_is_named(case):
 
 
 def test_a_right_answer_passes_and_becomes_an_array():
-    answer = Own(lambda l: Messages([[1, 2]], np.empty(0), None)).extrinsic([[0.0, 0.0]])
+    answer = Own(lambda l: Messages([[1, 2]])).extrinsic([[0.0, 0.0]])
     np.testing.assert_array_equal(answer.log_odds, [[1.0, 2.0]])
 
 

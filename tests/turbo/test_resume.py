@@ -30,8 +30,7 @@ from tvbi_ref.module_b import (
 )
 from tvbi_ref.nets import SGD, Adam
 from tvbi_ref.prior import HierarchicalPrior
-from tvbi_ref.turbo import TurboVBI
-from tvbi_ref.turbo.loop import Run
+from tvbi_ref.turbo import TurboVBI, loop
 from tvbi_ref.turbo.resume import FORMAT, VERSION
 
 GRID = GridSupport(-1.0, 0.05, 0.5)
@@ -72,7 +71,7 @@ class Remembering(SupportPrior):
     def _messages(self, evidence, state, schedule):
         calls, (last, _) = state or (0, (np.zeros_like(evidence), None))
         log_odds = self.pull * np.tanh(last) - 1
-        return Messages(log_odds, np.empty(0), (calls + 1, (evidence.copy(), {"old": last})))
+        return Messages(log_odds, state=(calls + 1, (evidence.copy(), {"old": last})))
 
     def sample(self, shape, rng):
         return np.zeros(shape)
@@ -243,7 +242,7 @@ def test_a_run_that_is_over_returns_its_result_and_trains_no_more(data, tmp_path
     path = tmp_path / "run.npz"
     first = turbo().fit(small(), *data, checkpoint=path)
     before = path.read_bytes()
-    monkeypatch.setattr(Run, "epoch", None)
+    monkeypatch.setattr(loop, "one_epoch", None)
     again = turbo().fit(small(), *data, checkpoint=path)
     assert bits(again) == bits(first)
     assert again.trace.rows == first.trace.rows
@@ -681,7 +680,7 @@ class Mutable(SupportPrior):
 @dataclass(frozen=True)
 class OddMessages(Remembering):
     def _messages(self, evidence, state, schedule):
-        return Messages(np.zeros_like(evidence), np.empty(0), object())
+        return Messages(np.zeros_like(evidence), state=object())
 
 
 class Counting(nets.SoftmaxCrossEntropy):
@@ -710,7 +709,7 @@ CANNOT = {
 @pytest.mark.parametrize("case", CANNOT)
 def test_what_cannot_be_stored_is_said_before_the_first_epoch(case, tmp_path, monkeypatch):
     settings, says = CANNOT[case]
-    monkeypatch.setattr(Run, "epoch", None)
+    monkeypatch.setattr(loop, "one_epoch", None)
     if case == "odd field":
         monkeypatch.setattr(Remembering, "_messages", OddMessages._messages)
     with pytest.raises(TypeError, match=says):
@@ -719,7 +718,7 @@ def test_what_cannot_be_stored_is_said_before_the_first_epoch(case, tmp_path, mo
 
 
 def test_a_likelihood_that_learns_in_its_own_way_cannot_be_stored(tmp_path, monkeypatch):
-    monkeypatch.setattr(Run, "epoch", None)
+    monkeypatch.setattr(loop, "one_epoch", None)
     net = nets.mlp([3, 2], seed=0)
     net.loss = Counting()
     with pytest.raises(TypeError, match=r"the likelihood must be Gaussian, .* a Counting"):
@@ -744,7 +743,7 @@ def test_the_same_command_goes_on_after_a_kill_and_another_is_refused(
     tmp_path, monkeypatch, capsys
 ):
     stored = ("--checkpoint", str(tmp_path / "run.npz"))
-    whole_epoch, epochs, written = Run.epoch, [], []
+    whole_epoch, epochs, written = loop.one_epoch, [], []
 
     def dies_in_the_third(run, epoch):
         if epoch == 2:
@@ -752,10 +751,10 @@ def test_the_same_command_goes_on_after_a_kill_and_another_is_refused(
         return whole_epoch(run, epoch)
 
     monkeypatch.setattr(experiment, "write", lambda outcomes, *_: written.extend(outcomes) or [])
-    monkeypatch.setattr(Run, "epoch", dies_in_the_third)
+    monkeypatch.setattr(loop, "one_epoch", dies_in_the_third)
     assert cli.main(command(tmp_path, *stored)) == 130
     assert written == []
-    monkeypatch.setattr(Run, "epoch", lambda run, k: epochs.append(k) or whole_epoch(run, k))
+    monkeypatch.setattr(loop, "one_epoch", lambda run, k: epochs.append(k) or whole_epoch(run, k))
     assert cli.main(command(tmp_path, *stored)) == 0
     assert epochs == [2]
     assert cli.main(command(tmp_path)) == 0

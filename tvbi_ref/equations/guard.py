@@ -80,6 +80,7 @@ class Guarded:
         return str(getattr(self.function, "__name__", type(self.function).__name__))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the function returns, if it is what the equation may return."""
         arguments = self._in_order(args, kwargs)
         try:
             answer = self.function(*(_shown(argument) for argument in arguments))
@@ -152,7 +153,7 @@ class _Form:
         for symbol, shape, _ in self.given:
             letters = _letters(symbol.shape)
             if len(letters) == len(shape):
-                self.sizes |= {k: n for k, n in zip(letters, shape, strict=True) if k.isidentifier()}
+                self.sizes |= dict(zip(letters, shape, strict=True))
 
     @property
     def finite(self) -> bool:

@@ -67,10 +67,12 @@ class Heard:
     >>> from tvbi_ref import ChainSupport, use
     >>> with use("numpy"), listen() as heard:
     ...     _ = ChainSupport(0.1, 0.3).extrinsic([[3.0], [0.0]])
+    >>> heard.labels
+    ['chain', 'cavity', 'sum-product', 'extrinsic-b', 'belief']
     >>> print(heard)
-    equation         by        given                    returned
-    chain            readable  (2, 1) 0 to 3, 0.1, 0.3  (2, 1) -1.1 to 0.657, (2, 1) 0 to 0.0
-    ...
+    equation       by        given                                              returned
+    chain          readable  (2, 1) 0 to 3, 0.1, 0.3                            (2, 1) -1.1 to ...
+      cavity       readable  (1,) 0, (1,) 3, (1, 1) -1.1                        (1,) 1.9 ...
     """
 
     calls: list[Call] = field(default_factory=list)

@@ -70,6 +70,7 @@ class Socket(Generic[P, R]):
         self.readable = readable
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the plug returns."""
         state = _STATE.get() or _without_use()
         plug = state.plugs.get(self.label) or state.find(self)
         answer: R = plug(*args, **kwargs)
@@ -275,7 +276,9 @@ def as_engine(engine: str, name: str = "engine") -> str:
     ValueError: engine must be one of 'numba', 'numpy'; got 'jax'
     """
     if as_choice(engine, name, ENGINES) == "numba" and not numba_is_here():
-        raise ImportError(f'{name} is "numba", and Numba cannot be imported here; "numpy" needs none')
+        raise ImportError(
+            f'{name} is "numba", and Numba cannot be imported here; "numpy" needs none'
+        )
     return engine
 
 
@@ -324,7 +327,7 @@ def use(
     >>> with use(sum_product=mine):
     ...     message = ChainSupport(0.1, 0.3).extrinsic([[3.0], [0.0]])
     >>> message.log_odds.round(4).ravel()
-    array([-1.0986,  0.6569])
+    array([-1.0986,  0.4982])
     """
     if isinstance(engine, Mapping):
         engine, equations = None, {**engine, **(equations or {})}
@@ -396,5 +399,6 @@ class carry(Generic[P, R]):  # noqa: N801  (used as a function)
     )
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the function returns."""
         with entered(State(*self.state)):
             return self.function(*args, **kwargs)

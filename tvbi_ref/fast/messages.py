@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logit
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations.sockets import fast
 from tvbi_ref.module_b import messages
 
@@ -20,25 +20,25 @@ SMALLEST = 1e-200
 @fast("sum-product")
 def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     """Do `module_b.sum_product` through the odds r = e^c, cut where the message is saturated."""
-    c, psi = np.asarray(cavity, np.float64), np.asarray(psi, np.float64)
+    c, psi = np.asarray(cavity, np.float64), as_float_array(psi, "psi", shape=(2, 2))
     if psi[psi > 0].min() < SMALLEST * psi.max():
         return messages.sum_product.readable(c, psi)
     (psi00, psi01), (psi10, psi11) = psi
     if psi01 == psi10 == 0:
         return c + np.log(psi11 / psi00)
-    r = np.clip(c, -SATURATION, SATURATION)
+    r = np.clip(c, -SATURATION, SATURATION, out=np.empty(c.shape))
     np.exp(r, out=r)  # in place: on a large layer a new array costs more than its arithmetic
-    message = psi11 * r
+    message = np.multiply(psi11, r, out=np.empty(c.shape))
     message += psi01
     r *= psi10
     r += psi00
     message /= r
-    message = np.log(message, out=message)
+    np.log(message, out=message)
     if psi10 == 0:
         message += np.maximum(c - SATURATION, 0)
     if psi01 == 0:
         message += np.minimum(c + SATURATION, 0)
-    return message
+    return message[()]
 
 
 @fast("neuron-group", fuses=["sum-product", "cavity"])

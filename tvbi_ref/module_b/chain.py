@@ -13,6 +13,7 @@ from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.messages import cavity, stationary, sum_product, transition_matrix
 
+
 @equation("chain")
 def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
     """Pass messages down each column and up again, in log-odds: forward-backward.

@@ -16,10 +16,12 @@ from scipy.special import expit
 
 from tvbi_ref import plots
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations.sockets import plugged
 from tvbi_ref.module_b import ChainSupport, chain_messages
 from tvbi_ref.teaching.fields import as_png, draw_support, legend_below
 from tvbi_ref.teaching.messages import draw_factor, draw_node
-from tvbi_ref.turbo.exchange import WIRES
+from tvbi_ref.turbo import turbo_round
+from tvbi_ref.turbo.follow_up import EXCHANGES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -165,7 +167,7 @@ def play(wire: str, evidence: FloatArray, chain: ChainSupport, rounds: int = 8) 
     Parameters
     ----------
     wire : str
-        A name in `tvbi_ref.turbo.WIRES`.
+        A name in `tvbi_ref.turbo.follow_up.EXCHANGES`, or "extrinsic".
     evidence : ndarray (I,)
         What the data say.
     chain : ChainSupport
@@ -185,8 +187,10 @@ def play(wire: str, evidence: FloatArray, chain: ChainSupport, rounds: int = 8) 
     pi, posterior = _answer(np.zeros_like(l), chain), []
     for _ in range(rounds + 1):
         posterior.append((pi + l)[:, 0])
-        sent = WIRES[wire].to_b(pi + l, pi)
-        pi = WIRES[wire].to_a(_answer(sent, chain), sent)
+        with plugged(EXCHANGES.get(wire, {})):
+            pi = turbo_round(
+                l, pi, lambda l, pi: (pi + l, l), lambda sent: _answer(sent, chain)
+            ).prior_log_odds
     return Rounds(np.array(posterior), (_answer(l, chain) + l)[:, 0])
 
 
@@ -240,7 +244,7 @@ def explore() -> Any:
     """
     import ipywidgets as widgets
 
-    wire = widgets.Dropdown(options=list(WIRES), value="full_belief", description="wire")
+    wire = widgets.Dropdown(options=["extrinsic", *EXCHANGES], value="full_belief", description="wire")
     rounds = widgets.IntSlider(8, min=1, max=12, description="rounds")
     middle = widgets.FloatSlider(-1.0, min=-5, max=5, step=0.25, description="evidence")
     picture = widgets.Image(format="png")

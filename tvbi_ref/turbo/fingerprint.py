@@ -9,9 +9,9 @@ Callbacks are not described: they are code.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, fields
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def fingerprint(run: Run) -> dict[str, Any]:
     """
     settings = run.options.settings | asdict(run.options.schedule)
     return {
-        "package": version("tvbi-ref"),
+        "package": sys.modules["tvbi_ref"].__version__,
         "engine": current().engine,
         "equations of your own": {label: _named(plug) for label, plug in current().own.items()},
         **{

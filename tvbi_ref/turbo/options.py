@@ -74,7 +74,7 @@ class Options:
 
     Examples
     --------
-    >>> from tvbi_ref import TurboVBI, datasets, nets
+    >>> from tvbi_ref import HierarchicalPrior, TurboVBI, datasets, nets
     >>> from tvbi_ref.module_b import ChainSupport
     >>> data = datasets.load_digits()
     >>> prior = HierarchicalPrior.spike_and_slab(ChainSupport(0.05, 0.4))

@@ -39,6 +39,8 @@ class TurboResult:
         ``exchange="full_belief"`` Module A was handed the evidence on top of it.
     evidence : list of ndarray (I, J)
         What Module B answered to: l, if the exchange is right.
+    prior_log_odds : list of ndarray (I, J)
+        logit pi as Module A was handed it: the messages' log-odds, if the exchange is right.
     supports : list of SupportPrior
         Every layer's support prior at the end; with ``learn=True`` not what it was.
     trace : Trace
@@ -50,6 +52,7 @@ class TurboResult:
     posteriors: list[LayerPosterior]
     messages: list[SupportMessage]
     evidence: list[FloatArray]
+    prior_log_odds: list[FloatArray]
     supports: list[SupportPrior]
     trace: Trace
     settings: dict[str, Any]
@@ -234,6 +237,7 @@ class Run:
             posteriors=[layer.q for layer in self.layers],
             messages=[layer.module_b.message for layer in self.layers],
             evidence=[layer.module_b.evidence for layer in self.layers],
+            prior_log_odds=[layer.module_b.prior_log_odds for layer in self.layers],
             supports=[layer.module_b.support for layer in self.layers],
             trace=self.trace,
             settings=self.options.settings,
