@@ -125,6 +125,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "prior-weight",
         "title": "Prior of a weight, given its precision",
         "group": "model",
+        "analytic": True,
         "statement": r"""
             \ln p(w_n \mid \rho_n) = \ln \mathcal N\bigl(w_n;\, 0,\, 1/\rho_n\bigr)
             = \tfrac12 \ln \frac{\rho_n}{2\pi} - \tfrac12\, \rho_n w_n^2
@@ -141,6 +142,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "prior-precision",
         "title": "Prior of a precision, given the support",
         "group": "model",
+        "analytic": True,
         "statement": r"""
             \begin{aligned}
             p(\rho_n \mid s_n) &= \mathrm{Ga}(\rho_n; a, b)^{s_n}\,
@@ -164,6 +166,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "prior-weight-marginal",
         "title": "Prior of a weight, the precision integrated out",
         "group": "model",
+        "analytic": True,
         "statement": r"""
             \begin{aligned}
             \ln p(w_n \mid s_n)
@@ -186,6 +189,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "prior-support-ising",
         "title": "Ising prior of the support",
         "group": "model",
+        "analytic": True,
         "statement": r"""
             \begin{aligned}
             \ln p(S) + \ln Z &= \sum_{i,j} h_{ij} s_{ij}
@@ -211,6 +215,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "prior-support-markov",
         "title": "Markov chain prior of the support, one chain a column",
         "group": "model",
+        "analytic": True,
         "statement": r"""
             \begin{aligned}
             \ln p(S) &= \sum_{j} \Bigl[ s_{0j} \ln \lambda + (1 - s_{0j}) \ln(1 - \lambda)
@@ -343,6 +348,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "q-factors",
         "title": "The mean-field posterior",
         "group": "module_a",
+        "analytic": True,
         "statement": r"""
             \begin{aligned}
             \ln q(w_n, \rho_n, s_n) &= \ln \mathcal N(w_n; \mu_n, \sigma_n^2)
@@ -502,6 +508,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "q-weight",
         "title": "What the prior adds to the weights' objective",
         "group": "module_a",
+        "analytic": True,
         "statement": r"""
             \begin{aligned}
             R(\mu, \sigma^2) &= \sum_n \Bigl[ \tfrac12 \langle\rho_n\rangle (\mu_n^2 + \sigma_n^2)
@@ -781,6 +788,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
         "label": "mean-field-trap",
         "title": "When mean field never lets a dead weight go",
         "group": "module_a",
+        "analytic": True,
         "statement": r"""
             t_n = a \ln \frac{b}{\bar b} + \operatorname{logit}\pi_n
             - \bigl(a + \tfrac12\bigr) \Bigl( 1 - \frac{\bar b}{b} \Bigr), \qquad

@@ -86,6 +86,9 @@ class Equation:
         The exercise file that asks for it, without ".py".
     lesson : str
         Where it is taught, "notebook#label".
+    analytic : bool
+        Whether it says something about the algorithm and has no part in training, pruning or
+        prediction; every other one is called there.
     """
 
     label: str
@@ -98,6 +101,7 @@ class Equation:
     task: str
     exercise: str
     lesson: str
+    analytic: bool = False
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -122,7 +126,7 @@ class Equation:
 
     def __str__(self) -> str:
         places = (
-            ("function", self.implementation.replace(":", ".")),
+            ("function", self.implementation.replace(":", ".") + self._part),
             ("check", f'tvbi_ref.checks.check("{self.label}", {self.task})'),
             ("exercise", f"{self.exercise}, function {self.task}"),
             ("lesson", self.lesson),
@@ -152,11 +156,15 @@ class Equation:
                 "",
                 *_markdown_table(("", "letter", "name", "shape", "domain", "meaning"), symbols),
                 "",
-                f"Function `{self.implementation.replace(':', '.')}`, "
+                f"Function `{self.implementation.replace(':', '.')}`{self._part}, "
                 f'check `tvbi_ref.checks.check("{self.label}", {self.task})`, '
                 f"exercise `{self.exercise}`, lesson `{self.lesson}`.",
             ]
         )
+
+    @property
+    def _part(self) -> str:
+        return " (analytic: no run needs it)" if self.analytic else ""
 
     def _symbols(self) -> list[tuple[str, ...]]:
         """Return a line for each symbol, inputs first."""
