@@ -3,8 +3,9 @@
 Module A knows the data and takes Module B's word for the structure; Module B knows the
 structure and takes Module A's word for the data. Each result contains what the other has said,
 and if that went back, both would soon be certain of their own echo. So each sends its result
-without what came in. You write that subtraction, and then one whole round with both modules
-exact, put together from the functions of exercises 4 to 6.
+without what came in. You write that subtraction, and then one whole round, for any Module A
+and any Module B: both are functions that the round is given. Two of your own, made of the
+functions of exercises 4 to 6, are there to try it with.
 
 Check yourself: tvbi-ref check 08_turbo.py
 Read: docs/EQUATIONS.md, section 5
@@ -15,7 +16,7 @@ from collections import namedtuple
 import numpy as np
 from scipy.special import expit, gammaln
 
-# To try things out with; the checks bring one of their own.
+# To try things out with; the checks bring modules of their own.
 Gamma = namedtuple("Gamma", ["shape", "rate"])
 
 
@@ -86,16 +87,35 @@ def chain_messages(evidence, p01, p10):
     return forward, backward
 
 
-def turbo_round(second_moment, prior_log_odds, active, inactive, p01, p10):
+def collapsed(active, inactive):
+    """Return Module A in the collapsed form, as a function of m and logit pi (given)."""
+
+    def module_a(second_moment, prior_log_odds):
+        log_odds = prior_log_odds + evidence_collapsed(second_moment, active, inactive)
+        return log_odds, precision_collapsed(second_moment, expit(log_odds), active, inactive)
+
+    return module_a
+
+
+def chains(p01, p10):
+    """Return Module B for chains down the columns, as a function of l (given)."""
+
+    def module_b(evidence):
+        forward, backward = chain_messages(evidence, p01, p10)
+        return forward + backward
+
+    return module_b
+
+
+def turbo_round(second_moment, prior_log_odds, module_a, module_b):
     """Return the messages and the posterior after one round: [turbo-loop].
 
-    For given q(w), collapsed Module A, chains down the columns as Module B:
+    For given q(w):
 
-        1. Module A with the old logit pi:  logit pi_tilde = logit pi + [evidence-collapsed]
+        1. Module A with the old logit pi:  logit pi_tilde
         2. A to B:                          l by [extrinsic-a]
-        3. Module B:                        [chain] on l
-        4. B to A:                          the new logit pi by [extrinsic-b]
-        5. Module A with the new logit pi:  logit pi_tilde, and <rho> by [precision-collapsed]
+        3. B to A:                          Module B's answer to l is the new logit pi
+        4. Module A with the new logit pi:  logit pi_tilde and <rho>
 
     Parameters
     ----------
@@ -103,9 +123,11 @@ def turbo_round(second_moment, prior_log_odds, active, inactive, p01, p10):
         m >= 0.
     prior_log_odds : ndarray (I, J)
         The old logit pi.
-    active, inactive : Gamma
-    p01, p10 : float
-        Of the chains, in (0, 1).
+    module_a : function (m, logit pi) -> (logit pi_tilde, <rho>)
+        Two arrays (I, J) in, two out. It may remember: mean field starts each call from the
+        q(s) of the last, so that a call more is a step more.
+    module_b : function (l) -> logit pi
+        An array (I, J) in, one out. Its answer is without l.
 
     Returns
     -------
@@ -114,22 +136,21 @@ def turbo_round(second_moment, prior_log_odds, active, inactive, p01, p10):
 
     Notes
     -----
-    Hint: does the result depend on the old logit pi? Think first, then try. In the chain the
-    field is part of the forward message.
+    Hint: does the result depend on the old logit pi? Think first, for the collapsed form and
+    for mean field, then try. How often do you call Module A?
 
     Examples
     --------
     A large weight lifts its small neighbour, which has nothing to say for itself:
 
     >>> m, slab, spike = np.array([[0.5], [0.0]]), Gamma(1.0, 0.02), Gamma(1.0, 0.002)
-    >>> l, log_odds, posterior, rho = turbo_round(m, np.zeros((2, 1)), slab, spike, 0.1, 0.1)
+    >>> module_a, module_b = collapsed(slab, spike), chains(0.1, 0.1)
+    >>> l, log_odds, posterior, rho = turbo_round(m, np.zeros((2, 1)), module_a, module_b)
     >>> l.round(2).ravel(), log_odds.round(2).ravel()
     (array([ 2.2 , -1.15]), array([-0.88,  1.52]))
     """
-    posterior = prior_log_odds + evidence_collapsed(second_moment, active, inactive)
+    posterior, _ = module_a(second_moment, prior_log_odds)
     l = extrinsic_a(posterior, prior_log_odds)
-    forward, backward = chain_messages(l, p01, p10)
-    new_log_odds = forward + backward
-    posterior = new_log_odds + l
-    rho = precision_collapsed(second_moment, expit(posterior), active, inactive)
+    new_log_odds = module_b(l)
+    posterior, rho = module_a(second_moment, new_log_odds)
     return l, new_log_odds, posterior, rho
