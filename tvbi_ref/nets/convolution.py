@@ -1,44 +1,65 @@
-r"""Convolutions: the layer, and a fast version of the readable functions in `local_reparam`.
+r"""Convolutions: the layer, and its windows written as a matrix.
 
-A window of the image under the kernel, written as a column, makes the convolution one matrix
-product (`columns_of`, elsewhere called im2col):
+The layer computes by the functions of `local_reparam`. `columns_of` is the picture behind their
+fast forms: a window of the image under the kernel, written as a column, makes the convolution one
+matrix product,
 
-    z = M X + b + sqrt(S X^2 + eps) e,    M, S (F, C kh kw),  X (C kh kw, positions)
-
-Local reparameterisation needs the columns of x and of x^2, which are the squares of the same
-numbers: they are gathered once. X holds every pixel kh kw times, so it is made for a few images
-at a time, small enough to stay in the cache, and made again for the backward pass rather than
-kept: gathering is a twentieth of the work. There
-
-    dX = M^T g + 2 X (S^T v),    v = g e / (2 sd)
-
-takes both paths back at once, so that the columns are added up into an image only once, too.
-
-Gathering and adding up are compiled loops with NumPy twins; the passes between the products are
-those of a dense layer (`kernels`). Half of the images goes to each of two threads (`halves`).
+    z = M X + b + sqrt(S X^2 + eps) e,    M, S (F, C kh kw),  X (C kh kw, positions).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
-from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray, as_choice, as_count
-from tvbi_ref.nets.halves import in_halves, standard_normal
+from tvbi_ref.equations import socket
+from tvbi_ref.nets.halves import standard_normal
 from tvbi_ref.nets.kernel_matrix import LAYOUTS, to_kernel, to_matrix
-from tvbi_ref.nets.kernels import add_noise, add_product, flat, noise_gradient
 from tvbi_ref.nets.layers import WeightLayer, he_normal
-from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _conv_output_shape, _pad, _require_shape
+from tvbi_ref.nets.local_reparam import (
+    _conv_output_shape,
+    _pad,
+    _require_shape,
+    correlate,
+    correlate_backward,
+    local_reparam_conv,
+    local_reparam_conv_backward,
+)
 
-COLUMN_BYTES = 2**18
-"""Columns of about so many bytes are made at a time: they stay in the cache with their products.
-Half or twice as many cost a few per cent, 1 MiB five to ten, 2 MiB up to a half."""
+
+@socket("conv")
+def draw_conv(
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    bias: FloatArray,
+    noise: FloatArray,
+    stride: int,
+    padding: int,
+) -> tuple[FloatArray, Any]:
+    """Return `local_reparam_conv`, and what the fast form of `conv_backward` can use again."""
+    return local_reparam_conv(x, mean, variance, bias, noise, stride, padding), None
+
+
+@socket("conv-backward")
+def conv_backward(
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    noise: FloatArray,
+    grad: FloatArray,
+    stride: int,
+    padding: int,
+    memory: Any,
+    needs_dx: bool,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return `local_reparam_conv_backward`; a fast form may leave dL/dx out, as nan."""
+    return local_reparam_conv_backward(x, mean, variance, noise, grad, stride, padding)
 
 
 class Conv2D(WeightLayer):
@@ -147,14 +168,12 @@ class Conv2D(WeightLayer):
         """
         M, geometry = self._live_mean(), (self.stride, self.padding)
         self._x, self._M, self._noise = x, M, None
+        self._shape = _conv_output_shape(x, M, M, *geometry)
         if rng is None:
-            return fast_correlate(x, M, *geometry) + self.bias.value[:, None, None]
+            return correlate(x, M, *geometry) + self.bias.value[:, None, None]
         self._S = self.variance
-        shape = _conv_output_shape(x, M, self._S, *geometry)
-        self._noise = standard_normal(rng, shape, np.result_type(x, M))
-        z, self._sd = fast_local_reparam_conv(
-            x, M, self._S, self.bias.value, self._noise, *geometry
-        )
+        self._noise = standard_normal(rng, self._shape, np.result_type(x, M))
+        z, self._memory = draw_conv(x, M, self._S, self.bias.value, self._noise, *geometry)
         return z
 
     def backward(self, grad: FloatArray) -> FloatArray:
@@ -174,21 +193,15 @@ class Conv2D(WeightLayer):
         Source: [local-reparam-conv-backward].
         """
         x, M, geometry = self._x, self._M, (self.stride, self.padding)
+        _require_shape(grad, "grad", self._shape)
         if self._noise is None:
-            d_mean, d_x = fast_correlate_backward(x, M, grad, *geometry)
+            d_mean, d_x = correlate_backward(x, M, grad, *geometry)
             self._keep_gradients(d_mean, None, grad.sum(axis=(0, 2, 3)))
             return d_x
-        d_mean, d_variance, d_bias, d_x = fast_local_reparam_conv_backward(
-            x,
-            M,
-            self._S,
-            self._noise,
-            np.ascontiguousarray(grad),
-            self._sd,
-            *geometry,
-            needs_dx=self.needs_dx,
+        *gradients, d_x = conv_backward(
+            x, M, self._S, self._noise, grad, *geometry, self._memory, self.needs_dx
         )
-        self._keep_gradients(d_mean, d_variance, d_bias)
+        self._keep_gradients(*gradients)
         return d_x
 
 
@@ -201,192 +214,10 @@ def _as_sides(value: Any, name: str) -> tuple[int, int]:
     return height, width
 
 
-# The fast functions
-
-
-def fast_correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> FloatArray:
-    """Return what `local_reparam.correlate` does, by matrix products.
-
-    Examples
-    --------
-    >>> x = np.array([[[[1.0, 2.0, 4.0]]]])
-    >>> fast_correlate(x, np.array([[[[-1.0, 1.0]]]]), stride=1, padding=0)
-    array([[[[1., 2.]]]])
-    """
-    z = np.empty(_conv_output_shape(x, kernel, kernel, stride, padding), np.result_type(x, kernel))
-    K = _as_matrix(kernel)
-    for images, X in _columns_by_group(_padded(x, padding), kernel.shape, z.shape, stride):
-        z[images] = _as_images(K @ X, z[images].shape)
-    return z
-
-
-def fast_correlate_backward(
-    x: FloatArray, kernel: FloatArray, grad: FloatArray, stride: int, padding: int
-) -> tuple[FloatArray, FloatArray]:
-    """Return what `local_reparam.correlate_backward` does, by matrix products.
-
-    Examples
-    --------
-    >>> x, kernel = np.array([[[[1.0, 2.0, 4.0]]]]), np.array([[[[-1.0, 1.0]]]])
-    >>> fast_correlate_backward(x, kernel, np.array([[[[1.0, 1.0]]]]), stride=1, padding=0)
-    (array([[[[3., 6.]]]]), array([[[[-1.,  0.,  1.]]]]))
-    """
-    _require_shape(grad, "grad", _conv_output_shape(x, kernel, kernel, stride, padding))
-    K, xp = _as_matrix(kernel), _padded(x, padding)
-    d_K, d_xp = np.zeros(K.T.shape, grad.dtype), np.zeros(xp.shape, grad.dtype)
-    for images, X in _columns_by_group(xp, kernel.shape, grad.shape, stride):
-        g = _by_filter(grad[images])
-        d_K += X @ g.T
-        _add_up(K.T @ g, stride, d_xp[images], kernel.shape, grad.shape)
-    return d_K.T.reshape(kernel.shape), _inside(d_xp, padding)
-
-
-def fast_local_reparam_conv(
-    x: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    bias: FloatArray,
-    noise: FloatArray,
-    stride: int = 1,
-    padding: int = 0,
-) -> tuple[FloatArray, FloatArray]:
-    """Return z, what `local_reparam.local_reparam_conv` does, and the deviations sd.
-
-    Notes
-    -----
-    Source: [local-reparam-conv].
-
-    Examples
-    --------
-    >>> x, kernel = np.full((1, 1, 1, 2), 3.0), np.full((1, 1, 1, 1), 4.0)
-    >>> noise = np.array([[[[0.0, 2.0]]]])
-    >>> z, sd = fast_local_reparam_conv(x, kernel, kernel, np.ones(1), noise)
-    >>> z.round(6), sd.round(6)
-    (array([[[[13., 25.]]]]), array([[[[6., 6.]]]]))
-    """
-    shape = _conv_output_shape(x, mean, variance, stride, padding)
-    _require_shape(bias, "bias", mean.shape[:1])
-    _require_shape(noise, "noise", shape)
-    xp = _padded(x, padding)
-    z, sd = np.empty((2, *shape), np.result_type(x, mean))
-
-    def fill(half: slice) -> None:
-        _draw_outputs(xp[half], mean, variance, bias, noise[half], stride, z[half], sd[half])
-
-    in_halves(len(x), fill, z.size)
-    return z, sd
-
-
-def _draw_outputs(
-    xp: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    bias: FloatArray,
-    noise: FloatArray,
-    stride: int,
-    z: FloatArray,
-    sd: FloatArray,
-) -> None:
-    """Fill z and sd for padded images, a group of them at a time."""
-    M, S = _as_matrix(mean), _as_matrix(variance)
-    for images, X in _columns_by_group(xp, mean.shape, z.shape, stride):
-        means = M @ X
-        means += bias[:, None]
-        X *= X
-        spread = S @ X  # the variance; add_noise leaves its root
-        add_noise(flat(means), flat(spread), flat(_by_filter(noise[images])), VARIANCE_FLOOR)
-        z[images] = _as_images(means, z[images].shape)
-        sd[images] = _as_images(spread, z[images].shape)
-
-
-def fast_local_reparam_conv_backward(
-    x: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    noise: FloatArray,
-    grad: FloatArray,
-    sd: FloatArray,
-    stride: int = 1,
-    padding: int = 0,
-    needs_dx: bool = True,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return what `local_reparam.local_reparam_conv_backward` does, by matrix products.
-
-    Parameters
-    ----------
-    x, mean, variance, noise, stride, padding
-        As in the forward pass.
-    grad : ndarray (B, F, Ho, Wo)
-        g = dL/dz.
-    sd : ndarray (B, F, Ho, Wo)
-        What the forward pass returned beside z.
-    needs_dx : bool
-        False: dL/dx is not computed, and nan.
-
-    Notes
-    -----
-    Source: [local-reparam-conv-backward].
-
-    Examples
-    --------
-    >>> x, kernel = np.full((1, 1, 1, 1), 3.0), np.full((1, 1, 1, 1), 4.0)
-    >>> noise, grad = np.full((1, 1, 1, 1), 2.0), np.ones((1, 1, 1, 1))
-    >>> _, sd = fast_local_reparam_conv(x, kernel, kernel, np.ones(1), noise)
-    >>> d_mean, d_variance, d_bias, d_x = fast_local_reparam_conv_backward(
-    ...     x, kernel, kernel, noise, grad, sd
-    ... )
-    >>> [round(float(d.squeeze()), 6) for d in (d_mean, d_variance, d_bias, d_x)]
-    [3.0, 1.5, 1.0, 8.0]
-    """
-    _require_shape(noise, "noise", _conv_output_shape(x, mean, variance, stride, padding))
-    _require_shape(grad, "grad", noise.shape)
-    _require_shape(sd, "sd", noise.shape)
-    xp = _padded(x, padding)
-    d_xp = np.full(xp.shape, 0 if needs_dx else np.nan, grad.dtype)
-
-    def add_up(half: slice) -> tuple[FloatArray, FloatArray]:
-        arrays = noise[half], grad[half], sd[half], d_xp[half] if needs_dx else None
-        return _add_gradients(xp[half], mean, variance, *arrays, stride)
-
-    (d_M, d_S), (more_d_M, more_d_S) = in_halves(len(x), add_up, grad.size)
-    d_mean, d_variance = (d.T.reshape(mean.shape) for d in (d_M + more_d_M, d_S + more_d_S))
-    return d_mean, d_variance, grad.sum(axis=(0, 2, 3)), _inside(d_xp, padding)
-
-
-def _add_gradients(
-    xp: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    noise: FloatArray,
-    grad: FloatArray,
-    sd: FloatArray,
-    d_xp: FloatArray | None,
-    stride: int,
-) -> tuple[FloatArray, FloatArray]:
-    """Return dM^T and dS^T, (C kh kw, F), of padded images, and add theirs to `d_xp`."""
-    M, S = _as_matrix(mean), _as_matrix(variance)
-    d_M, d_S = np.zeros((2, *M.T.shape), grad.dtype)
-    for images, X in _columns_by_group(xp, mean.shape, grad.shape, stride):
-        g, v = grad[images], np.empty_like(grad[images])
-        noise_gradient(flat(g), flat(noise[images]), flat(sd[images]), flat(v))
-        g, v = _by_filter(g), _by_filter(v)
-        d_M += X @ g.T  # the transposed matrix: OpenBLAS makes it faster than g X^T
-        if d_xp is not None:
-            d_X = M.T @ g
-            add_product(flat(d_X), flat(X), flat(S.T @ v), 2, 0)
-            _add_up(d_X, stride, d_xp[images], mean.shape, grad.shape)
-        X *= X
-        d_S += X @ v.T
-    return d_M, d_S
-
-
-# Columns
-
-
 def columns_of(
     x: FloatArray, kernel_size: tuple[int, ...], stride: int, padding: int
 ) -> FloatArray:
-    """Return every window of the images as a column, (C kh kw, B Ho Wo).
+    """Return every window of the images as a column, (C kh kw, B Ho Wo); elsewhere called im2col.
 
     Parameters
     ----------
@@ -405,160 +236,6 @@ def columns_of(
     array([[1., 2.],
            [2., 4.]])
     """
-    B, C, *sides = x.shape
-    positions = [
-        (side + 2 * padding - k) // stride + 1 for side, k in zip(sides, kernel_size, strict=True)
-    ]
-    columns = np.empty((C, *kernel_size, B, *positions), x.dtype)
-    gather_columns(_padded(x, padding), stride, columns)
-    return columns.reshape(C * math.prod(kernel_size), -1)
-
-
-def gather_columns_numpy(x: FloatArray, stride: int, columns: FloatArray) -> None:
-    """Write every window of the images as a column; NumPy twin of `gather_columns`.
-
-    Parameters
-    ----------
-    x : ndarray (b, C, H, W)
-        With the padding in it.
-    stride : int
-    columns : ndarray (C, kh, kw, b, Ho, Wo)
-        Three axes inside a window, three that number the windows.
-
-    Examples
-    --------
-    >>> columns = np.empty((1, 1, 2, 1, 1, 2))
-    >>> gather_columns_numpy(np.array([[[[1.0, 2.0, 4.0]]]]), 1, columns)
-    >>> columns.reshape(2, 2)
-    array([[1., 2.],
-           [2., 4.]])
-    """
-    windows = sliding_window_view(x, columns.shape[1:3], axis=(2, 3))
-    columns[...] = windows[:, :, ::stride, ::stride].transpose(1, 4, 5, 0, 2, 3)
-
-
-@kernel(twin=gather_columns_numpy)
-def gather_columns(x: FloatArray, stride: int, columns: FloatArray) -> None:
-    """Write every window of the images as a column; see `gather_columns_numpy`.
-
-    Examples
-    --------
-    >>> columns = np.empty((1, 1, 2, 1, 1, 2))
-    >>> gather_columns(np.array([[[[1.0, 2.0, 4.0]]]]), 1, columns)
-    >>> columns.reshape(2, 2)
-    array([[1., 2.],
-           [2., 4.]])
-    """
-    C, kh, kw, b, Ho, Wo = columns.shape
-    for n in range(b):
-        for c in range(C):
-            for k in range(kh):
-                for l in range(kw):
-                    for i in range(Ho):
-                        source, target = x[n, c, i * stride + k, l:], columns[c, k, l, n, i]
-                        if stride == 1:  # apart, because LLVM makes a vector loop of it
-                            for j in range(Wo):
-                                target[j] = source[j]
-                        else:
-                            for j in range(Wo):
-                                target[j] = source[j * stride]
-
-
-def scatter_columns_numpy(columns: FloatArray, stride: int, x: FloatArray) -> None:
-    """Add each entry where `gather_columns` took it, its adjoint; twin of `scatter_columns`.
-
-    Parameters
-    ----------
-    columns : ndarray (C, kh, kw, b, Ho, Wo)
-    stride : int
-    x : ndarray (b, C, H, W)
-        With the padding in it; changed in place.
-
-    Examples
-    --------
-    >>> x, columns = np.zeros((1, 1, 1, 3)), np.array([1.0, 2.0, 2.0, 4.0])
-    >>> scatter_columns_numpy(columns.reshape(1, 1, 2, 1, 1, 2), 1, x)
-    >>> x
-    array([[[[1., 4., 4.]]]])
-    """
-    _, kh, kw, _, *positions = columns.shape
-    rows, width = (stride * (size - 1) + 1 for size in positions)
-    for k, l in np.ndindex(kh, kw):
-        x[:, :, k : k + rows : stride, l : l + width : stride] += columns[:, k, l].swapaxes(0, 1)
-
-
-@kernel(twin=scatter_columns_numpy)
-def scatter_columns(columns: FloatArray, stride: int, x: FloatArray) -> None:
-    """Add each entry where `gather_columns` took it, its adjoint; see the twin.
-
-    Examples
-    --------
-    >>> x, columns = np.zeros((1, 1, 1, 3)), np.array([1.0, 2.0, 2.0, 4.0])
-    >>> scatter_columns(columns.reshape(1, 1, 2, 1, 1, 2), 1, x)
-    >>> x
-    array([[[[1., 4., 4.]]]])
-    """
-    C, kh, kw, b, Ho, Wo = columns.shape
-    for n in range(b):
-        for c in range(C):
-            for k in range(kh):
-                for l in range(kw):
-                    for i in range(Ho):
-                        source, target = columns[c, k, l, n, i], x[n, c, i * stride + k, l:]
-                        if stride == 1:  # apart, because LLVM makes a vector loop of it
-                            for j in range(Wo):
-                                target[j] += source[j]
-                        else:
-                            for j in range(Wo):
-                                target[j * stride] += source[j]
-
-
-def _columns_by_group(
-    xp: FloatArray, kernel: tuple[int, ...], z: tuple[int, ...], stride: int
-) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield slices of the padded images and their columns (C kh kw, b Ho Wo), to be written to.
-
-    All columns stand in the same memory, one group after the other.
-    """
-    K, positions = math.prod(kernel[1:]), z[2] * z[3]
-    size = max(1, COLUMN_BYTES // (K * positions * xp.itemsize))
-    memory = np.empty(K * positions * min(size, len(xp)), xp.dtype)
-    for start in range(0, len(xp), size):
-        group = xp[start : start + size]
-        X = memory[: K * positions * len(group)]
-        gather_columns(group, stride, X.reshape(*kernel[1:], len(group), *z[2:]))
-        yield slice(start, start + size), X.reshape(K, -1)
-
-
-def _add_up(
-    d_X: FloatArray, stride: int, d_x: FloatArray, kernel: tuple[int, ...], z: tuple[int, ...]
-) -> None:
-    """Add columns (C kh kw, b Ho Wo) up into padded images."""
-    scatter_columns(d_X.reshape(*kernel[1:], len(d_x), *z[2:]), stride, d_x)
-
-
-def _padded(x: FloatArray, padding: int) -> FloatArray:
-    """Return the images with their padding, contiguous; a copy only if need be."""
-    return np.ascontiguousarray(_pad(x, padding) if padding else x)
-
-
-def _inside(xp: FloatArray, padding: int) -> FloatArray:
-    """Return padded images without their padding."""
-    inside = slice(padding, -padding or None)
-    return np.ascontiguousarray(xp[:, :, inside, inside])
-
-
-def _as_matrix(kernel: FloatArray) -> FloatArray:
-    """Return kernels (F, C, kh, kw) as rows (F, C kh kw), in the order of the columns."""
-    return kernel.reshape(len(kernel), -1)
-
-
-def _by_filter(z: FloatArray) -> FloatArray:
-    """Return (b, F, Ho, Wo) as (F, b Ho Wo), contiguous."""
-    return np.ascontiguousarray(z.swapaxes(0, 1)).reshape(z.shape[1], -1)
-
-
-def _as_images(rows: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Return (F, b Ho Wo) as (b, F, Ho, Wo), the inverse of `_by_filter`."""
-    b, F, Ho, Wo = shape
-    return rows.reshape(F, b, Ho, Wo).swapaxes(0, 1)
+    windows = sliding_window_view(_pad(x, padding), kernel_size, axis=(2, 3))
+    columns = windows[:, :, ::stride, ::stride].transpose(1, 4, 5, 0, 2, 3)
+    return columns.reshape(x.shape[1] * math.prod(kernel_size), -1).copy()

@@ -11,6 +11,7 @@ comes out of them: whether they run at the same time or one after the other chan
 
 from __future__ import annotations
 
+import contextvars
 import math
 import threading
 from collections.abc import Callable
@@ -61,7 +62,7 @@ def in_halves(n: int, work: Callable[[slice], Result], numbers: int) -> list[Res
             return [work(first), work(second)]
         # A new thread every time: one that waits for work would be missing after a fork.
         with blas.limit(limits=1), ThreadPoolExecutor(1) as other:
-            later = other.submit(work, second)
+            later = other.submit(contextvars.copy_context().run, work, second)
             return [work(first), later.result()]
 
 

@@ -18,8 +18,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
-from tvbi_ref.nets.kernels import add_noise, add_product, flat, noise_gradient
-from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _require_dense_shapes, linear
+from tvbi_ref.equations import socket
+from tvbi_ref.nets.local_reparam import (
+    _require_dense_shapes,
+    _require_shape,
+    linear,
+    local_reparam_dense,
+    local_reparam_dense_backward,
+)
 from tvbi_ref.nets.parameters import Parameter
 
 LOG_VARIANCE_BOUNDS = (-20.0, 2.0)
@@ -153,10 +159,16 @@ class WeightLayer:
     def _keep_gradients(
         self, d_mean: FloatArray, d_variance: FloatArray | None, d_bias: FloatArray
     ) -> None:
-        """Fill the parameters' gradients; that of ln sigma2 is S dL/dS, by the chain rule."""
-        self.mean.grad[...] = d_mean if self.mask is None else d_mean * self.mask
-        self.log_variance.grad[...] = 0 if d_variance is None else self._S * d_variance
-        self.bias.grad[...] = d_bias
+        """Hand the gradients to the parameters; that of ln sigma2 is S dL/dS, by the chain rule."""
+        _bind(self.mean, d_mean)
+        if self.mask is not None:
+            self.mean.grad *= self.mask
+        if d_variance is None:
+            self.log_variance.grad[...] = 0
+        else:
+            _bind(self.log_variance, d_variance)
+            self.log_variance.grad *= self._S
+        _bind(self.bias, d_bias)
 
     needs_dx = True
     """False: `backward` may return nan for dL/dx, which training has no use for at the data."""
@@ -167,6 +179,11 @@ class WeightLayer:
         return self._S
 
     _S: FloatArray
+
+
+def _bind(parameter: Parameter, grad: FloatArray) -> None:
+    """Make an array the parameter's gradient, no copy if it is one that others may add to."""
+    parameter.grad = np.require(grad, parameter.value.dtype, ["C", "W"])
 
 
 def he_normal(
@@ -180,6 +197,28 @@ def he_normal(
     True
     """
     return (np.sqrt(2.0 / fan_in) * rng.standard_normal(shape)).astype(dtype)
+
+
+@socket("dense")
+def draw_dense(
+    x: FloatArray, mean: FloatArray, variance: FloatArray, bias: FloatArray, noise: FloatArray
+) -> tuple[FloatArray, Any]:
+    """Return `local_reparam_dense`, and what the fast form of `dense_backward` can use again."""
+    return local_reparam_dense(x, mean, variance, bias, noise), None
+
+
+@socket("dense-backward")
+def dense_backward(
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    noise: FloatArray,
+    grad: FloatArray,
+    memory: Any,
+    needs_dx: bool,
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return `local_reparam_dense_backward`; a fast form may leave dL/dx out, as nan."""
+    return local_reparam_dense_backward(x, mean, variance, noise, grad)
 
 
 class Dense(WeightLayer):
@@ -242,13 +281,13 @@ class Dense(WeightLayer):
         M = self._live_mean()
         _require_dense_shapes(x, M, M)
         self._x, self._M, self._noise = np.ascontiguousarray(x), M, None
-        z = linear(x, M)
-        z += self.bias.value
-        if rng is not None:
-            self._S, self._x2 = self.variance, self._x * self._x
-            self._sd = linear(self._x2, self._S)  # the variance; add_noise leaves its root
-            self._noise = rng.standard_normal(z.shape, dtype=z.dtype.type)
-            add_noise(flat(z), flat(self._sd), flat(self._noise), VARIANCE_FLOOR)
+        if rng is None:
+            z = linear(x, M)
+            z += self.bias.value
+            return z
+        self._S, real = self.variance, np.result_type(x, M).type
+        self._noise = rng.standard_normal((len(x), M.shape[1]), dtype=real)
+        z, self._memory = draw_dense(self._x, M, self._S, self.bias.value, self._noise)
         return z
 
     def backward(self, grad: FloatArray) -> FloatArray:
@@ -269,29 +308,16 @@ class Dense(WeightLayer):
         -----
         Source: [local-reparam-dense-backward].
         """
-        self._fill_gradients(grad)
-        if not self.needs_dx:
-            return np.full_like(self._x, np.nan)
-        d_x = grad @ self._M.T
-        if self._noise is not None:
-            add_product(flat(d_x), flat(self._x), flat(self._v @ self._S.T), 2, 0)
-        return d_x
-
-    def _fill_gradients(self, grad: FloatArray) -> None:
-        """Fill the parameters' gradients; the products go straight to their place."""
-        np.matmul(self._x.T, grad, out=self.mean.grad)
-        if self.mask is not None:
-            self.mean.grad *= self.mask
-        self.bias.grad[...] = grad.sum(axis=0)
+        x, M = self._x, self._M
+        _require_shape(grad, "grad", (len(x), M.shape[1]))
         if self._noise is None:
-            self.log_variance.grad[...] = 0
-            return
-        self._v = np.empty_like(self._noise)
-        noise_gradient(
-            flat(np.ascontiguousarray(grad)), flat(self._noise), flat(self._sd), flat(self._v)
+            self._keep_gradients(x.T @ grad, None, grad.sum(axis=0))
+            return grad @ M.T if self.needs_dx else np.full_like(x, np.nan)
+        *gradients, d_x = dense_backward(
+            x, M, self._S, self._noise, grad, self._memory, self.needs_dx
         )
-        np.matmul(self._x2.T, self._v, out=self.log_variance.grad)
-        self.log_variance.grad *= self._S  # by ln sigma2, the chain rule
+        self._keep_gradients(*gradients)
+        return d_x
 
 
 class PlainLayer:

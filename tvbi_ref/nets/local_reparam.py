@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref.equations import equation, socket
 
 VARIANCE_FLOOR = 1e-8
 """Inside the square root: a pruned input must not make the gradient of the root infinite."""
@@ -65,13 +66,13 @@ def dense_deviation(x: FloatArray, variance: FloatArray) -> FloatArray:
     return np.sqrt(linear(x * x, variance) + VARIANCE_FLOOR)
 
 
+@equation("local-reparam-dense")
 def local_reparam_dense(
     x: FloatArray,
     mean: FloatArray,
     variance: FloatArray,
     bias: FloatArray,
     noise: FloatArray,
-    sd: FloatArray | None = None,
 ) -> FloatArray:
     """Return z = x M + b + sqrt(x^2 S + 1e-8) e, one draw of a dense layer's outputs.
 
@@ -83,8 +84,6 @@ def local_reparam_dense(
     bias : ndarray (J,)
     noise : ndarray (B, J)
         e ~ N(0, 1), one draw for each output of each row.
-    sd : ndarray (B, J), optional
-        What `dense_deviation` gives, where the caller has it already.
 
     Returns
     -------
@@ -109,17 +108,17 @@ def local_reparam_dense(
     _require_shape(bias, "bias", mean.shape[1:])
     _require_shape(noise, "noise", (x.shape[0], mean.shape[1]))
     z = linear(x, mean) + bias
-    z += (dense_deviation(x, variance) if sd is None else sd) * noise
+    z += dense_deviation(x, variance) * noise
     return z
 
 
+@equation("local-reparam-dense-backward")
 def local_reparam_dense_backward(
     x: FloatArray,
     mean: FloatArray,
     variance: FloatArray,
     noise: FloatArray,
     grad: FloatArray,
-    sd: FloatArray | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return (dL/dM, dL/dS, dL/db, dL/dx) of `local_reparam_dense`, the noise held fixed.
 
@@ -127,7 +126,7 @@ def local_reparam_dense_backward(
 
     Parameters
     ----------
-    x, mean, variance, noise, sd
+    x, mean, variance, noise
         As in the forward pass.
     grad : ndarray (B, J)
         g = dL/dz.
@@ -152,7 +151,7 @@ def local_reparam_dense_backward(
     _require_dense_shapes(x, mean, variance)
     _require_shape(noise, "noise", (x.shape[0], mean.shape[1]))
     _require_shape(grad, "grad", noise.shape)
-    v = grad * noise / (2 * (dense_deviation(x, variance) if sd is None else sd))
+    v = grad * noise / (2 * dense_deviation(x, variance))
     d_mean, d_x = linear_backward(x, mean, grad)
     d_variance, d_x2 = linear_backward(x * x, variance, v)
     d_x += 2 * x * d_x2
@@ -162,6 +161,7 @@ def local_reparam_dense_backward(
 # Convolution
 
 
+@socket("correlate")
 def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> FloatArray:
     """Slide kernels over images: the "convolution" of a neural network, kernel not flipped.
 
@@ -191,6 +191,7 @@ def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> F
     return np.einsum("bcijkl,fckl->bfij", windows, kernel, optimize=True)
 
 
+@socket("correlate-backward")
 def correlate_backward(
     x: FloatArray, kernel: FloatArray, grad: FloatArray, stride: int, padding: int
 ) -> tuple[FloatArray, FloatArray]:
@@ -231,6 +232,7 @@ def conv_deviation(x: FloatArray, variance: FloatArray, stride: int, padding: in
     return np.sqrt(correlate(x * x, variance, stride, padding) + VARIANCE_FLOOR)
 
 
+@equation("local-reparam-conv")
 def local_reparam_conv(
     x: FloatArray,
     mean: FloatArray,
@@ -283,6 +285,7 @@ def local_reparam_conv(
     return z
 
 
+@equation("local-reparam-conv-backward")
 def local_reparam_conv_backward(
     x: FloatArray,
     mean: FloatArray,

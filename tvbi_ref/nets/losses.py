@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, softmax
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real
+from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma, gamma_entropy
 
 LOG_2PI = math.log(2 * math.pi)
 
 
+@equation("likelihood-categorical")
 def softmax_cross_entropy(output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
     """Return the mean over rows of -ln softmax(z)_y, and its gradient by z.
 
@@ -53,6 +55,7 @@ def softmax_cross_entropy(output: FloatArray, y: NDArray[Any]) -> tuple[float, F
     return float(value), gradient / len(y)
 
 
+@equation("likelihood-gaussian")
 def gaussian_nll(
     output: FloatArray, y: NDArray[Any], noise_precision: float, log_noise_precision: float
 ) -> tuple[float, FloatArray]:
@@ -95,6 +98,7 @@ def gaussian_nll(
     return 0.5 * noise_precision * squared - constant, gradient
 
 
+@equation("noise-precision")
 def update_noise_precision(
     output: FloatArray, y: NDArray[Any], prior: Gamma
 ) -> tuple[float, float]:

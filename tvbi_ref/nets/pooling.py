@@ -3,8 +3,7 @@ r"""Pooling: images made smaller by their maxima or means over square tiles.
 The tiles do not overlap and must cover the image: a side that is no multiple of the tile's is an
 error, where other libraries drop the rest of the pixels without a word. Entry (k, l) of every
 tile at once is the strided part x[:, :, k::size, l::size], so that a loop over the size^2 places
-in a tile is the whole computation. Only the way back through the maxima has a compiled loop: the
-way there gains nothing by one.
+in a tile is the whole computation.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tvbi_ref._kernels import kernel
 from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref.equations import socket
 from tvbi_ref.nets.layers import PlainLayer
 from tvbi_ref.nets.local_reparam import _require_axes, _require_shape
 
@@ -65,10 +64,7 @@ class MaxPool(_Tiles):
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g at the first maximum of every tile, 0 elsewhere."""
         _require_shape(grad, "grad", self._z.shape)
-        d_x = np.empty(self._x.shape, self._x.dtype)
-        x, z, g = (np.ascontiguousarray(array) for array in (self._x, self._z, grad))
-        max_pool_gradient(x, z, g, self.size, d_x)
-        return d_x
+        return max_pool_backward(self._x, self._z, grad, self.size)
 
 
 class AveragePool(_Tiles):
@@ -114,10 +110,9 @@ class AveragePool(_Tiles):
         return d_x
 
 
-def max_pool_gradient_numpy(
-    x: FloatArray, z: FloatArray, grad: FloatArray, size: int, out: FloatArray
-) -> None:
-    """Write g at the first maximum of every tile, 0 elsewhere; twin of `max_pool_gradient`.
+@socket("max-pool-backward")
+def max_pool_backward(x: FloatArray, z: FloatArray, grad: FloatArray, size: int) -> FloatArray:
+    """Return dL/dx of `MaxPool`: g at the first maximum of every tile, 0 elsewhere.
 
     Parameters
     ----------
@@ -125,52 +120,24 @@ def max_pool_gradient_numpy(
     z, grad : ndarray (B, C, H/size, W/size)
         The maxima, and g = dL/dz.
     size : int
-    out : ndarray (B, C, H, W)
+
+    Returns
+    -------
+    ndarray (B, C, H, W)
 
     Examples
     --------
-    >>> x, out = np.array([[[[2.0, 5.0], [5.0, 4.0]]]]), np.empty((1, 1, 2, 2))
-    >>> max_pool_gradient_numpy(x, np.full((1, 1, 1, 1), 5.0), np.ones((1, 1, 1, 1)), 2, out)
-    >>> out
+    >>> x = np.array([[[[2.0, 5.0], [5.0, 4.0]]]])
+    >>> max_pool_backward(x, np.full((1, 1, 1, 1), 5.0), np.ones((1, 1, 1, 1)), 2)
     array([[[[0., 1.],
              [0., 0.]]]])
     """
-    free = np.ones(grad.shape, bool)
+    d_x, free = np.empty(x.shape, x.dtype), np.ones(grad.shape, bool)
     for part in _places(size):
         hit = free & (x[part] == z)
-        out[part] = grad * hit
+        d_x[part] = grad * hit
         free ^= hit
-
-
-@kernel(twin=max_pool_gradient_numpy)
-def max_pool_gradient(
-    x: FloatArray, z: FloatArray, grad: FloatArray, size: int, out: FloatArray
-) -> None:
-    """Write g at the first maximum of every tile, 0 elsewhere; see the twin.
-
-    Examples
-    --------
-    >>> x, out = np.array([[[[2.0, 5.0], [5.0, 4.0]]]]), np.empty((1, 1, 2, 2))
-    >>> max_pool_gradient(x, np.full((1, 1, 1, 1), 5.0), np.ones((1, 1, 1, 1)), 2, out)
-    >>> out
-    array([[[[0., 1.],
-             [0., 0.]]]])
-    """
-    B, C, rows, width = z.shape
-    free, real = np.empty(width, z.dtype), z.dtype.type
-    for b in range(B):
-        for c in range(C):
-            for i in range(rows):
-                g, best = grad[b, c, i], z[b, c, i]
-                free[:] = 1
-                for k in range(size):
-                    source, target = x[b, c, i * size + k], out[b, c, i * size + k]
-                    for l in range(size):
-                        for j in range(width):
-                            # Numbers and not branches, which no processor could foresee.
-                            hit = free[j] * real(source[j * size + l] == best[j])
-                            target[j * size + l] = g[j] * hit
-                            free[j] -= hit
+    return d_x
 
 
 def _places(size: int) -> Iterator[tuple[slice, ...]]:
