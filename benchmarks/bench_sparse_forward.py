@@ -12,10 +12,11 @@ import pytest
 from peers_sparse_forward import clustered
 
 from tvbi_ref import compress, nets
-from tvbi_ref._kernels import TWINS
-from tvbi_ref.compress import kernels
-from tvbi_ref.compress.columns import as_columns
 from tvbi_ref.compress.formats import FORMATS
+from tvbi_ref.fast import sparse_loops
+from tvbi_ref.fast.columns import as_columns
+from tvbi_ref.fast.kernel import kernel
+from tvbi_ref.fast.sparse import matrix_columns
 
 LAYER, DENSITY = (784, 300), 0.02
 
@@ -28,8 +29,8 @@ def test_layer(benchmark, name, run, batch):
     weights = FORMATS[name].from_dense(clustered(LAYER, DENSITY, run))
     x = as_columns(np.random.default_rng(0).random((batch, LAYER[0])), np.float32)
     bias = np.zeros(LAYER[1], np.float32)
-    weights.columns(x, bias)
-    benchmark(weights.columns, x, bias)
+    matrix_columns(weights, x, bias)
+    benchmark(matrix_columns, weights, x, bias)
     flops = 2 * weights.kept * batch
     benchmark.extra_info["gflop_per_s"] = round(flops / benchmark.stats["median"] / 1e9, 1)
 
@@ -57,23 +58,13 @@ def test_network(benchmark, builder, name, batch):
     benchmark(small.predict, x)
 
 
-@pytest.mark.parametrize("name", ["add_segments", "dot_rows", "dot_runs"])
+@pytest.mark.parametrize("name", ["add_neurons", "dot_rows"])
 def test_compilation(benchmark, name):
     """Once for every type of numbers; later runs read the result from the disk."""
-    kernel = TWINS[name].kernel
-    real, whole, bits = "f4[::1]", "i8[::1]", "b1[::1]"
+    loop = getattr(sparse_loops, name).py_func
+    real, whole = "f4[::1]", "i8[::1]"
     types = {
-        "add_segments": f"f4[:,::1], {real}, {whole}, {bits}, {whole}, {whole}, {real}, {whole}, "
-        "f4[:,:,::1]",
+        "add_neurons": f"f4[:,::1], {real}, {whole}, {whole}, {real}, {whole}, f4[:,:,::1]",
         "dot_rows": f"{real}, {real}, {whole}, {whole}, {real}, {real}",
-        "dot_runs": f"{real}, {real}, {whole}, {whole}, {whole}, {real}, {real}",
     }
-
-    def compile_anew() -> None:
-        kernels.kernel(twin=TWINS[name].twin)(kernel.py_func).compile(f"({types[name]})")
-
-    pair = TWINS[name]
-    try:
-        benchmark.pedantic(compile_anew, rounds=1)
-    finally:
-        TWINS[name] = pair
+    benchmark.pedantic(lambda: kernel(loop).compile(f"({types[name]})"), rounds=1)

@@ -28,8 +28,9 @@ import numpy as np
 import scipy.sparse
 from _timing import in_turns
 
-from tvbi_ref.compress.columns import as_columns
 from tvbi_ref.compress.formats import FORMATS
+from tvbi_ref.fast.columns import as_columns
+from tvbi_ref.fast.sparse import matrix_columns
 
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LAYERS = ((784, 300), (2048, 2048))
@@ -84,9 +85,9 @@ def sides(weights: np.ndarray, x: np.ndarray) -> dict[str, Call]:
     clusters, csr = (FORMATS[name].from_dense(weights) for name in ("clusters", "csr"))
     theirs, turned = scipy.sparse.csr_array(weights.T), np.ascontiguousarray(x.T)
     calls: dict[str, Call] = {
-        "clusters": lambda: clusters.columns(columns, bias),
+        "clusters": lambda: matrix_columns(clusters, columns, bias),
         "rows": lambda: clusters.forward(x, bias),
-        "csr": lambda: csr.columns(columns, bias),
+        "csr": lambda: matrix_columns(csr, columns, bias),
         "BLAS": lambda: x @ weights,
         "SciPy CSR": lambda: theirs @ (turned if len(x) > 1 else turned[:, 0]),
     }

@@ -20,9 +20,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from tvbi_ref import plots
-from tvbi_ref.compress.columns import as_columns
 from tvbi_ref.compress.formats import FORMATS
 from tvbi_ref.compress.formats.base import Format
+from tvbi_ref.fast.columns import as_columns
+from tvbi_ref.fast.sparse import matrix_columns
 
 sys.path.append(str(HERE.parent / "benchmarks"))
 from _timing import in_turns
@@ -85,7 +86,7 @@ def calls(forms: dict[str, Format], batch: int) -> dict[str, Any]:
     """Return the forward passes that are raced, each in the layout that suits it best."""
     rows = np.random.default_rng(1).random((batch, LAYER[0]), dtype=np.float32)
     x, bias = as_columns(rows, np.float32), np.zeros(LAYER[1], np.float32)
-    made = {name: lambda name=name: forms[name].columns(x, bias) for name in TIMED}
+    made = {name: lambda name=name: matrix_columns(forms[name], x, bias) for name in TIMED}
     return made | {"dense": lambda: rows @ forms["dense"].values}
 
 

@@ -95,6 +95,8 @@ def sparse_network(layers: Sequence[SparseLayer | Layer], x: FloatArray) -> Floa
 def products(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> int:
     """Return how many products of a stored weight and a number one input takes."""
     stored = [layer.weights.values.size for layer in layers if isinstance(layer, SparseLayer)]
+    if len(shape) == 1:
+        return sum(stored)
     return sum(n * places for n, places in zip(stored, positions(layers, shape), strict=True))
 
 
@@ -106,20 +108,13 @@ def layer_columns(layer: SparseLayer | Layer, x: FloatArray) -> FloatArray:
     >>> layer_columns(MaxPool(2), np.arange(8.0).reshape(1, 2, 2, 2))
     array([[[[6., 7.]]]])
     """
-    if isinstance(layer, SparseDense):
-        return matrix_columns(layer.weights, x, layer.bias)
-    if isinstance(layer, SparseConv):
-        return conv_columns(layer, x)
-    if isinstance(layer, ReLU):
-        return np.maximum(x, 0, out=x)
-    if isinstance(layer, MaxPool):
-        return pooled(x, layer.size, np.maximum)
-    if isinstance(layer, AveragePool):
-        total = pooled(x, layer.size, np.add)
-        return np.divide(total, layer.size**2, out=total)
-    if isinstance(layer, Flatten):
-        return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    return layer.forward(x)  # elementwise
+    kind = type(layer)  # instances of an abstract class are slow to tell
+    return COLUMNS[kind](layer, x) if kind in COLUMNS else layer.forward(x)
+
+
+def dense_columns(layer: SparseDense, x: FloatArray) -> FloatArray:
+    """Return W^T x + b, (I, B) to (J, B)."""
+    return matrix_columns(layer.weights, x, layer.bias)
 
 
 def matrix_columns(weights: Format, x: FloatArray, bias: FloatArray) -> FloatArray:
@@ -188,3 +183,20 @@ def with_border(x: FloatArray, padding: int) -> FloatArray:
     wider[...] = 0
     wider[:, padding:-padding, padding:-padding] = x
     return wider
+
+
+def average_pooled(layer: AveragePool, x: FloatArray) -> FloatArray:
+    """Return the means of tiles."""
+    total = pooled(x, layer.size, np.add)
+    return np.divide(total, layer.size**2, out=total)
+
+
+COLUMNS: dict[type, Callable[[Any, FloatArray], FloatArray]] = {
+    SparseDense: dense_columns,
+    SparseConv: conv_columns,
+    ReLU: lambda layer, x: np.maximum(x, 0, out=x),
+    MaxPool: lambda layer, x: pooled(x, layer.size, np.maximum),
+    AveragePool: average_pooled,
+    Flatten: lambda layer, x: x.reshape(math.prod(x.shape[:-1]), x.shape[-1]),
+}
+"""What layers do features first; those that are not here do the same to every number."""
