@@ -68,15 +68,19 @@ def test_a_float32_network_is_checked_in_float64_and_not_touched():
 # Wrong gradients
 
 
+def by_variance(layer, grad):
+    """Return v = g e / (2 sd), the gradient by the variance of a layer's outputs."""
+    return grad * layer._noise / (2 * np.sqrt(layer._x**2 @ layer._S))
+
+
 class WithoutHalf(nets.Dense):
     """v = g e / sd in place of g e / (2 sd)."""
 
     def backward(self, grad):
         dX = super().backward(grad)
         if self._noise is not None:
-            v = grad * self._noise / (2 * self._sd)
             self.log_variance.grad *= 2
-            dX = dX + 2 * self._x * (v @ self._S.T)
+            dX = dX + 2 * self._x * (by_variance(self, grad) @ self._S.T)
         return dX
 
 
@@ -86,7 +90,7 @@ class NoisyBias(nets.Dense):
     def backward(self, grad):
         dX = super().backward(grad)
         if self._noise is not None:
-            self.bias.grad += (grad * self._noise / (2 * self._sd)).sum(axis=0)
+            self.bias.grad += by_variance(self, grad).sum(axis=0)
         return dX
 
 
@@ -422,7 +426,7 @@ class WrongSign(Affine):
 class BiasInTheVariance(Stochastic):
     def backward(self, grad):
         d_x = super().backward(grad)
-        self.bias.grad += (grad * self._noise / (2 * self._sd)).sum(axis=0)
+        self.bias.grad += by_variance(self, grad).sum(axis=0)
         return d_x
 
 
