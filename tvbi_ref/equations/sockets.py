@@ -276,9 +276,7 @@ def as_engine(engine: str, name: str = "engine") -> str:
     ValueError: engine must be one of 'numba', 'numpy'; got 'jax'
     """
     if as_choice(engine, name, ENGINES) == "numba" and not numba_is_here():
-        raise ImportError(
-            f'{name} is "numba", and Numba cannot be imported here; "numpy" needs none'
-        )
+        raise ImportError(f"{name} is 'numba', and Numba cannot be imported; 'numpy' needs none")
     return engine
 
 

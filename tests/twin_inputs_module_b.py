@@ -1,0 +1,104 @@
+"""What the fast forms of Modules A and B are tried on, for `test_twins.py`."""
+
+import numpy as np
+
+from tvbi_ref.module_b.graph import MAX_LOG_ODDS, Slots, saturation
+from tvbi_ref.module_b.grid import MAX_COUPLING
+
+SHAPES = [(1, 1), (1, 6), (6, 1), (2, 2), (3, 4), (5, 3)]
+
+
+def chain_inputs(rng):
+    """Yield (evidence, p01, p10), to beyond where e^x overflows."""
+    for shape in SHAPES:
+        for size in (1.0, 30.0, 599.0, 601.0, 1e4):
+            evidence = rng.uniform(-size, size, shape)
+            for p01, p10 in [rng.uniform(0.01, 0.99, 2), (1e-12, 1e-12), (1e-12, 1 - 1e-12)]:
+                yield evidence, float(p01), float(p10)
+
+
+def sum_product_inputs(rng):
+    """Yield (cavity, psi): numbers and arrays, certainties, potentials from 1e-300 on."""
+    certain = [np.eye(2), np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.2, 0.8]])]
+    rare = np.array([[1.0, 1e-300], [1e-300, 1.0]])
+    for psi in [*rng.uniform(0.01, 2, (3, 2, 2)), rare, *certain]:
+        for size in (1.0, 30.0, 700.0, 1e4):
+            yield rng.uniform(-size, size, (3, 4)), psi
+        yield 2.5, psi
+
+
+def group_inputs(rng):
+    """Yield (evidence, p_alive, p_in, p_out), hard groups among them."""
+    for shape in SHAPES:
+        for size in (1.0, 30.0, 800.0):
+            evidence = rng.uniform(-size, size, shape)
+            for p_in, p_out in ((0.8, 0.1), (1.0, 0.0), (0.7, 0.0), (1.0, 0.2), (0.5, 1e-12)):
+                yield evidence, float(rng.uniform(0.01, 0.99)), p_in, p_out
+
+
+def with_rim(odds):
+    odds[0, 0] = odds[1, -1] = 1.0
+    odds[2, :, 0] = odds[3, :, -1] = 1.0
+    return odds
+
+
+def grid_inputs(rng):
+    """Yield (own, odds, coupling_row, coupling_col, sweeps, tol, damping)."""
+    for shape in SHAPES:
+        for size, J in ((1.0, 0.3), (20.0, 2.0), (200.0, MAX_COUPLING)):
+            for damping, sweeps, tol in ((0.0, 1, 0.0), (0.4, 3, 0.0), (0.0, 30, 1e-3)):
+                odds = with_rim(np.exp(rng.uniform(-2 * J, 2 * J, (4, *shape))))
+                couplings = rng.uniform(-J, J, 2).tolist()
+                yield rng.uniform(-size, size, shape), odds, *couplings, sweeps, tol, damping
+    yield from grid_extremes(rng)
+
+
+def grid_extremes(rng):
+    """Yield inputs in which all that a node hears points the same way, as far as it may."""
+    shape, J = (5, 5), MAX_COUPLING
+    for side in (-1, 1):
+        own = np.full(shape, side * 1000.0)
+        odds = with_rim(np.exp(side * 2 * J * rng.uniform(0.9, 1, (4, *shape))))
+        for t in (-J, J):
+            # One sweep: the second one's residual would be rounding error and nothing else.
+            yield own, odds, t, t, 1, 0.0, 0.0
+
+
+def random_slots(rng):
+    """Yield the slots of random graphs, one of them without edges and one a star."""
+    pairs = np.array([(a, b) for a in range(9) for b in range(a)])
+    yield Slots.of(np.empty((0, 2), dtype=np.int64))
+    yield Slots.of(np.array([(4, k) for k in range(4)]))
+    for n_edges in (1, 8, 20, 36):
+        yield Slots.of(rng.permutation(pairs)[:n_edges])
+
+
+def graph_inputs(rng):
+    """Yield (own, odds, couplings, slots, sweeps, tol, damping)."""
+    for slots in random_slots(rng):
+        for size, J in ((1.0, 0.3), (20.0, 2.0), (2 * MAX_LOG_ODDS, 15.0)):
+            for damping, sweeps in ((0.0, 1), (0.4, 3)):
+                couplings = rng.uniform(-J, J, 36)[slots.edge]
+                saturation(slots, couplings)  # allowed
+                own = rng.uniform(-size, size, len(slots.nodes))
+                odds = np.exp(rng.uniform(-1, 1, len(slots.edge)) * 2 * np.abs(couplings))
+                yield own, odds, couplings, slots, sweeps, 0.0, damping
+
+
+def penalty_inputs(rng):
+    """Yield (d_mean, d_log_variance, mean, variance, expected_precision, weight)."""
+    for dtype in (np.float64, np.float32):
+        for shape in ((1, 1), (3, 5), (2, 3, 2, 2)):
+            arrays = rng.normal(size=(3, *shape)).astype(dtype)
+            variance, rho = rng.gamma(1.0, 1.0, (2, *shape)).astype(dtype)
+            yield *arrays, variance, rho, float(rng.random())
+
+
+INPUTS = {
+    "add-penalty-gradient": penalty_inputs,
+    "chain": chain_inputs,
+    "graph": graph_inputs,
+    "grid": grid_inputs,
+    "neuron-group": group_inputs,
+    "sum-product": sum_product_inputs,
+}
