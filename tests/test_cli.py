@@ -86,6 +86,14 @@ def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
     assert cli.main(quick(*arguments, "--out", str(tmp_path))) == 0
 
 
+def test_the_true_support_is_looked_for_only_in_a_network_of_its_shape(tmp_path, capsys):
+    arguments = ["train", "synthetic", "--out", str(tmp_path)]
+    assert cli.main(quick(*arguments)) == 0
+    assert "precision-recall" in capsys.readouterr().out
+    assert cli.main(quick(*arguments, "--hidden", "6")) == 0
+    assert "precision-recall" not in capsys.readouterr().out
+
+
 def test_the_same_command_gives_the_same_model(tmp_path):
     for name in ("a", "b"):
         arguments = ["train", "digits", "--hidden", "8", "--out", str(tmp_path / name)]

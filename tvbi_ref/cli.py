@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tvbi_ref import __version__
 from tvbi_ref._files import atomic_write
+from tvbi_ref.errors import DivergenceError, PlugError
 from tvbi_ref.recipes import DEMO, RECIPES, SCHEDULE, Recipe, Supports
 
 
@@ -60,9 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has seen enough, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, TypeError, FloatingPointError, OSError) as error:
+    except (ValueError, TypeError, FloatingPointError, OSError, PlugError) as error:
         # What a user can mend is said in one line; a traceback would bury it.
-        print(f"tvbi-ref: {error}", file=sys.stderr)
+        print(f"tvbi-ref: {error}{_kept(options, error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("tvbi-ref: interrupted; files already written are whole", file=sys.stderr)
@@ -70,6 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         warnings.showwarning = shown
     return result
+
+
+def _kept(options: argparse.Namespace, error: Exception) -> str:
+    """Return what is left of a run that broke off, in words."""
+    checkpoint = getattr(options, "checkpoint", None)
+    if not (checkpoint and isinstance(error, DivergenceError | PlugError) and error.last_good):
+        return ""
+    return f"; {checkpoint} has the {len(error.last_good.trace)} epochs before"
 
 
 def _print_warning(message: Warning | str, *rest: Any, **more: Any) -> None:
@@ -222,6 +231,17 @@ def _add_common(parser: argparse.ArgumentParser, *, out: str) -> None:
     parser.add_argument("--fine-tune-epochs", type=int, help="of the survivors after pruning")
     parser.add_argument("--batch-size", type=int, help="rows of a minibatch")
     parser.add_argument("--learning-rate", type=float, help="of Adam; it falls linearly to 0")
+    own = parser.add_argument_group("equations of your own")
+    own.add_argument(
+        "--equations",
+        metavar="FILE",
+        help="a .py file or a notebook; its functions that are called as in the exercises are "
+        "checked and then take the package's place in the turbo loop, the pruning and the "
+        "fine-tuning. The package's own loop runs beside, to say where they part: twice the time",
+    )
+    own.add_argument(
+        "--unchecked", action="store_true", default=None, help="plug them in without a check"
+    )
 
 
 def _add_network(parser: argparse.ArgumentParser) -> None:
@@ -379,6 +399,8 @@ def run_demo(options: argparse.Namespace) -> int:
     from tvbi_ref import datasets, experiment, nets
 
     experiment.make_folder(options.out)  # a mistake is found before the long work, not after
+    yours = _own_equations(options)
+    run = yours.run if yours else experiment.run
     data = datasets.load_digits(seed=options.seed)
     network = nets.mlp([64, 128, 64, 10], seed=options.seed)
     budget = _budget(options, SCHEDULE)
@@ -388,9 +410,9 @@ def run_demo(options: argparse.Namespace) -> int:
     for kind in PRIORS:
         print(f"{kind} ...", flush=True)
         prior = demo_prior(kind)
-        outcomes.append(experiment.run(kind, network, data, prior, budget, seed=options.seed))
+        outcomes.append(run(kind, network, data, prior, budget, seed=options.seed))
     text = experiment.table(dense, outcomes) + "\n\n" + experiment.layer_table(outcomes)
-    _report(experiment, outcomes, text, options.out)
+    _report(outcomes, text, options.out, yours)
     return 0
 
 
@@ -449,6 +471,8 @@ def run_train(options: argparse.Namespace) -> int:
 
     task = train_task(options)
     experiment.make_folder(options.out)
+    yours = _own_equations(options)
+    run = yours.run if yours else experiment.run
     support = task.prior.support
     shape = task.network.weight_layers[0].matrix_shape
     expected = f"expects {support.density(shape):.1%} of the first layer to live"
@@ -456,12 +480,13 @@ def run_train(options: argparse.Namespace) -> int:
     if options.checkpoint and os.path.exists(options.checkpoint):
         print(f"going on from {options.checkpoint}\n", flush=True)
     # The baseline comes last: a checkpoint of another run is refused before the long work.
-    outcome = experiment.run(*task, seed=options.seed, checkpoint=options.checkpoint)
+    outcome = run(*task, seed=options.seed, checkpoint=options.checkpoint)
     dense = experiment.dense_baseline(task.network, task.data, task.budget, seed=options.seed)
     text = experiment.table(dense, [outcome]) + "\n\n" + experiment.layer_table([outcome])
-    if supports := getattr(task.data, "supports", None):
+    supports = getattr(task.data, "supports", ())
+    if [layer.matrix_shape for layer in task.network.weight_layers] == [s.shape for s in supports]:
         text += "\n\n" + experiment.recovery(outcome, supports)
-    _report(experiment, [outcome], text, options.out)
+    _report([outcome], text, options.out, yours)
     return 0
 
 
@@ -598,8 +623,28 @@ def _widths(text: str) -> list[int]:
         ) from None
 
 
-def _report(experiment: Any, outcomes: list[Any], text: str, out: str) -> None:
+def _own_equations(options: argparse.Namespace) -> Any:
+    """Return the equations of --equations, ready to be plugged in; None without."""
+    if options.equations is None:
+        if options.unchecked:
+            raise ValueError("--unchecked has no meaning without --equations")
+        return None
+    from tvbi_ref import own
+
+    yours = own.ready(options.equations, unchecked=bool(options.unchecked))
+    print(f"{yours.announcement}\n", flush=True)
+    return yours
+
+
+def _report(outcomes: list[Any], text: str, out: str, yours: Any) -> None:
+    from tvbi_ref import experiment
+
+    text = f"{text}\n\n{yours}" if yours else text
     written = experiment.write(outcomes, text, out)
+    if yours:
+        written.append(experiment.make_folder(out) / "equations.json")
+        with atomic_write(written[-1]) as file:
+            file.write(json.dumps(yours.to_json(), indent=2).encode())
     print(f"\n{text}\n\nwritten:")
     for path in written:
         print(f"  {path}")

@@ -24,6 +24,7 @@ from tvbi_ref.datasets import Dataset
 from tvbi_ref.nets import Network, train
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboResult, TurboVBI
+from tvbi_ref.turbo.loop import Callback
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def run(
     seed: int,
     progress: bool | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Outcome:
     """Compress a copy of `network` under one prior and measure it on the test set.
 
@@ -155,6 +157,8 @@ def run(
     progress : bool, optional
     checkpoint : path-like, optional
         Of the turbo loop alone, see `TurboVBI.fit`; fine-tuning starts afresh.
+    callbacks : sequence of callable
+        Of the turbo loop, see `TurboVBI.fit`.
 
     Returns
     -------
@@ -177,6 +181,7 @@ def run(
         data.x_train,
         data.y_train,
         validation=validation,
+        callbacks=callbacks,
         progress=progress,
         checkpoint=checkpoint,
     )

@@ -185,12 +185,13 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
             for epoch in _epochs(run, progress):
                 row = one_epoch(run, epoch)
                 stops = [callback(epoch, row, run.result()) for callback in callbacks]
-                run.finished = any(stops) or self._is_last(epoch, row)
+                run.finished = any(stops) or self.is_last(epoch, row)
                 if kept:
                     kept.write()
         return run.result()
 
-    def _is_last(self, epoch: int, row: Row) -> bool:
+    def is_last(self, epoch: int, row: Row) -> bool:
+        """Whether a run ends with this epoch, of which this is the row."""
         at_rest = self.schedule.settled(epoch) and row["change"] <= self.tol
         return at_rest or epoch + 1 == self.epochs
 
