@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tvbi_ref.module_b import Columns, Rows, Tiles
 from tvbi_ref.module_b.graph import MAX_LOG_ODDS, Slots, saturation
 from tvbi_ref.module_b.grid import MAX_COUPLING
 
@@ -28,12 +29,14 @@ def sum_product_inputs(rng):
 
 
 def group_inputs(rng):
-    """Yield (evidence, p_alive, p_in, p_out), hard groups among them."""
+    """Yield (evidence, labels, p_alive, p_in, p_out), hard and ragged groups among them."""
     for shape in SHAPES:
         for size in (1.0, 30.0, 800.0):
             evidence = rng.uniform(-size, size, shape)
             for p_in, p_out in ((0.8, 0.1), (1.0, 0.0), (0.7, 0.0), (1.0, 0.2), (0.5, 1e-12)):
-                yield evidence, float(rng.uniform(0.01, 0.99)), p_in, p_out
+                for partition in (Columns(), Rows(), Tiles(2, 3)):
+                    p_alive = float(rng.uniform(0.01, 0.99))
+                    yield evidence, partition.labels(shape), p_alive, p_in, p_out
 
 
 def with_rim(odds):
@@ -99,6 +102,6 @@ INPUTS = {
     "chain": chain_inputs,
     "graph": graph_inputs,
     "grid": grid_inputs,
-    "neuron-group": group_inputs,
+    "group": group_inputs,
     "sum-product": sum_product_inputs,
 }

@@ -21,7 +21,7 @@ HOME: dict[str, str] = {
     "chain": "chain",
     "grid": "grid",
     "graph": "graph",
-    "neuron-group": "messages",
+    "group": "messages",
     "sum-product": "messages",
 }
 """In which file the fast form of a socket stands, by label."""

@@ -9,6 +9,7 @@ from scipy.special import logit
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations.sockets import fast
 from tvbi_ref.module_b import messages
+from tvbi_ref.module_b.group import IntArray, sum_by_group
 
 SATURATION = 600.0
 """Beyond it a message is constant to the last bit, or grows with the cavity."""
@@ -41,10 +42,13 @@ def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     return message[()]
 
 
-@fast("neuron-group", fuses=["sum-product", "cavity"])
-def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: float) -> FloatArray:
-    """Do `module_b.neuron_extrinsic` in place."""
+@fast("group", fuses=["neuron-group", "sum-product", "cavity"])
+def group_extrinsic(
+    evidence: FloatArray, labels: IntArray, p_alive: float, p_in: float, p_out: float
+) -> FloatArray:
+    """Do `module_b.group.group_extrinsic` where the weights stand."""
     psi = np.array([[1 - p_out, p_out], [1 - p_in, p_in]])
     ln_g = sum_product(evidence, psi.T)
-    ln_zeta = ln_g.sum(axis=0) + logit(p_alive) - ln_g
-    return sum_product(ln_zeta, psi)
+    zeta = (logit(p_alive) + sum_by_group(labels, ln_g))[labels]
+    zeta -= ln_g  # what the indicator knows without this weight
+    return sum_product(zeta, psi)

@@ -145,7 +145,8 @@ class SupportPrior(ABC):
         shown.flags.writeable = False  # a prior that writes into the evidence is told so
         h, heard, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
         log_odds = as_float_array(extrinsic(h, heard), f"message of {type(self).__name__}")
-        return SupportMessage(log_odds, belief(h, l, heard), residuals, state)
+        nothing_more = np.empty((0, *l.shape))  # the neighbours have their say in log_odds
+        return SupportMessage(log_odds, belief(log_odds, l, nothing_more), residuals, state)
 
     def _checked(self, answer: Any, shape: tuple[int, ...]) -> Messages:
         """Return what `_messages` returned, or say what is wrong with it."""

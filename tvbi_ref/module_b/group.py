@@ -29,7 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit, xlog1py, xlogy
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
-from tvbi_ref.equations import equation
+from tvbi_ref.equations import equation, socket
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages
 from tvbi_ref.module_b.messages import (
@@ -238,9 +238,6 @@ class GroupSupport(SupportPrior):
     p_in: float
     p_out: float
     p_end: float | None = None
-    _known_places: dict[tuple[int, ...], list[IntArray]] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
 
     def __post_init__(self) -> None:
         if isinstance(self.partition, type) or not hasattr(self.partition, "labels"):
@@ -273,23 +270,15 @@ class GroupSupport(SupportPrior):
         return self.p_alive * self.p_end / (1 - self.p_alive)
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        l = np.clip(evidence, -CERTAIN, CERTAIN)
-        return Messages(self._alone(l) if self.p_end is None else self._chained(l))
+        l, labels = np.clip(evidence, -CERTAIN, CERTAIN), self.partition.labels(evidence.shape)
+        if self.p_end is None:
+            return Messages(group_extrinsic(l, labels, self.p_alive, self.p_in, self.p_out))
+        return Messages(self._chained(l, labels))
 
-    def _alone(self, l: FloatArray) -> FloatArray:
-        """Return logit pi where groups know nothing of each other: [neuron-group]."""
-        log_odds = np.empty(l.shape)
-        for places in self._places(l.shape):
-            columns = l.ravel()[places]
-            log_odds.ravel()[places] = neuron_extrinsic(
-                columns, self.p_alive, self.p_in, self.p_out
-            )
-        return log_odds
-
-    def _chained(self, l: FloatArray) -> FloatArray:
+    def _chained(self, l: FloatArray, labels: IntArray) -> FloatArray:
         """Return logit pi where the indicators form a chain: up, across and down."""
-        labels, ln_g = self.partition.labels(l.shape), sum_product(l, self._psi.T)
-        G = _sum_by_group(labels, ln_g)
+        ln_g = sum_product(l, self._psi.T)
+        G = sum_by_group(labels, ln_g)
         h = extrinsic(np.zeros_like(G), self._neighbours(G))
         others = G[labels] - ln_g
         return sum_product(cavity(h[labels], np.zeros_like(l), [others]), self._psi)
@@ -298,17 +287,6 @@ class GroupSupport(SupportPrior):
         """Return what each indicator hears from the groups before and behind, 2 x (G,)."""
         assert self.p_end is not None
         return [m[:, 0] for m in chain_messages(G[:, None], self._p_start, self.p_end)]
-
-    def _places(self, shape: tuple[int, ...]) -> list[IntArray]:
-        """Return where the weights of the groups stand, (n, how many groups have n weights)."""
-        if shape not in self._known_places:
-            labels = self.partition.labels(shape).ravel()
-            order, sizes = np.argsort(labels, kind="stable"), np.bincount(labels)
-            size_of = np.repeat(sizes, sizes)  # of the group, along `order`
-            self._known_places[shape] = [
-                np.ascontiguousarray(order[size_of == n].reshape(-1, n).T) for n in np.unique(sizes)
-            ]
-        return self._known_places[shape]
 
     def group_belief(self, evidence: ArrayLike) -> FloatArray:
         """Return P(z = 1 | all evidence) of every group.
@@ -338,7 +316,7 @@ class GroupSupport(SupportPrior):
         array([0.95, 0.11])
         """
         l = np.clip(as_float_array(evidence, "evidence", ndim=2), -CERTAIN, CERTAIN)
-        G = _sum_by_group(self.partition.labels(l.shape), sum_product(l, self._psi.T))
+        G = sum_by_group(self.partition.labels(l.shape), sum_product(l, self._psi.T))
         if self.p_end is None:
             return belief(np.full_like(G, logit(self.p_alive)), G, np.empty((0, *G.shape)))
         return belief(np.zeros_like(G), G, self._neighbours(G))
@@ -373,7 +351,7 @@ class GroupSupport(SupportPrior):
         """
         s = as_support(support)
         labels = self.partition.labels(s.shape)
-        ones, zeros = _sum_by_group(labels, s), _sum_by_group(labels, 1 - s)
+        ones, zeros = sum_by_group(labels, s), sum_by_group(labels, 1 - s)
         # ln P(group g | z), (2, G); with 0 ln 0 = 0
         a = np.array([xlogy(ones, p) + xlog1py(zeros, -p) for p in (self.p_out, self.p_in)])
         ln_first = np.log([1 - self.p_alive, self.p_alive])
@@ -384,6 +362,39 @@ class GroupSupport(SupportPrior):
         for a_g in a[:, 1:].T:
             alpha = a_g + np.logaddexp(*(alpha[:, None] + ln_step))
         return float(np.logaddexp(*alpha))
+
+
+@socket("group")
+def group_extrinsic(
+    evidence: FloatArray, labels: IntArray, p_alive: float, p_in: float, p_out: float
+) -> FloatArray:
+    """Return logit pi where groups know nothing of each other.
+
+    Groups of one size, laid side by side, are the columns of a matrix: [neuron-group].
+
+    Parameters
+    ----------
+    evidence : ndarray (I, J)
+        l, log-odds.
+    labels : ndarray of int (I, J)
+        The group of every weight, 0, 1, 2, ... without a gap.
+    p_alive, p_in, p_out : float
+        As of `neuron_extrinsic`.
+
+    Examples
+    --------
+    >>> rows = np.array([[0, 0], [1, 1]])
+    >>> group_extrinsic(np.array([[3.0, -1.0], [2.0, -4.0]]), rows, 0.5, 1.0, 0.0)
+    array([[-1.,  3.],
+           [-4.,  2.]])
+    """
+    order, sizes = np.argsort(labels, axis=None, kind="stable"), np.bincount(labels.ravel())
+    size_of = np.repeat(sizes, sizes)  # of the group, in that order
+    log_odds = np.empty(evidence.size)
+    for n in np.unique(sizes):
+        columns = order[size_of == n].reshape(-1, n).T
+        log_odds[columns] = neuron_extrinsic(evidence.ravel()[columns], p_alive, p_in, p_out)
+    return log_odds.reshape(evidence.shape)
 
 
 @equation("neuron-group")
@@ -409,8 +420,7 @@ def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: fl
 
     Notes
     -----
-    Source: [neuron-group], [sum-product], [cavity]. `GroupSupport` lays the groups of any
-    partition side by side as columns.
+    Source: [neuron-group], [sum-product], [cavity].
 
     Examples
     --------
@@ -449,8 +459,14 @@ class NeuronSupport(GroupSupport):
     partition: Partition = field(default=Columns(), init=False, repr=False)
 
 
-def _sum_by_group(labels: IntArray, values: FloatArray) -> FloatArray:
-    """Return the sum of `values` (I, J) over each group, (G,)."""
+def sum_by_group(labels: IntArray, values: FloatArray) -> FloatArray:
+    """Return the sum of `values` (I, J) over each group, (G,).
+
+    Examples
+    --------
+    >>> sum_by_group(np.array([[0, 1], [0, 0]]), np.array([[1.0, 2.0], [4.0, 8.0]]))
+    array([13.,  2.])
+    """
     return np.asarray(np.bincount(labels.ravel(), weights=values.ravel()), dtype=np.float64)
 
 

@@ -150,7 +150,8 @@ def extrinsic(field: ArrayLike, messages: ArrayLike) -> FloatArray:
     >>> float(extrinsic(-1.0, [0.25, 0.25]))
     -0.5
     """
-    return sum(map(np.asarray, messages), start=np.asarray(field, np.float64))
+    h = np.asarray(field, np.float64)
+    return sum(map(np.asarray, messages), start=h) if len(messages) else h.copy()
 
 
 def transition_matrix(p01: float, p10: float) -> FloatArray:
