@@ -257,3 +257,20 @@ def test_the_seconds_are_those_of_the_readers_run_alone(run, tmp_path, monkeypat
     assert run(text, epochs=3)[0] == 0
     rows = (tmp_path / "out" / "trace_grid.csv").read_text().splitlines()
     assert float(rows[-1].split(",")[-1]) < 0.9
+
+
+def test_the_page_on_sockets_shows_what_the_command_prints(run):
+    page = (Path(__file__).parents[1] / "docs" / "sockets.md").read_text()
+    file = page.split("# my_equations.py\n")[1].split("```")[0]
+    command, shown = page.split("```text\n$ tvbi-ref ")[1].split("```")[0].split("\n...\n")
+    train, digits, hidden, width, *_ = command.split()
+    status, out, _ = run(file, command=(train, digits, hidden, width), name="my_equations.py")
+    assert status == 0
+    said = out.split("equations of your own, ")[1].split("written:")[0].replace(",", "")
+
+    def without_numbers(text):  # they are of more epochs there, and of another machine
+        return re.sub(r"[\d.e-]*\d", "#", re.sub(r"from \S*my_", "from my_", text)).split()
+
+    assert without_numbers("equations of your own " + said) == without_numbers(
+        shown.replace(",", "")
+    )

@@ -8,7 +8,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-AT_LEAST = {"support_priors.md": 20}
+AT_LEAST = {"support_priors.md": 20, "sockets.md": 25}
 """So many examples a page must have: a page whose examples are not found would always pass."""
 
 
