@@ -104,9 +104,11 @@ def public_functions():
                 yield pytest.param(thing, id=f"{module.__name__}.{name}")
 
 
-# Entry points and figures of the command line; their behaviour is shown in its own tests.
+# Entry points and figures of the command line, whose behaviour is shown in its own tests; fast
+# forms, of which the readable form has the example; steps of the loop, which work on a run.
 WITHOUT_EXAMPLE = re.compile(
-    r"checks\.worker\.main|cli\.|_terms$|_odds_numpy$|load_(mnist|network)|experiment\."
+    r"checks\.worker\.main|cli\.|_terms$|load_(mnist|network)|experiment\.|tvbi_ref\.fast\."
+    r"|turbo\.loop\."
 )
 
 

@@ -48,7 +48,8 @@ class Symbol:
     name : str
         What the implementing function calls it; for a result, what the check calls it.
     shape : str
-        "(I, J)", "scalar", or "Gamma" for a `tvbi_ref.Gamma` with its `shape` and `rate`.
+        "(I, J)", "scalar", "function", or "Gamma" for a `tvbi_ref.Gamma` with its `shape` and
+        `rate`.
     domain : str
         In words: "> 0", "0 or 1", "log-odds, real".
     meaning : str

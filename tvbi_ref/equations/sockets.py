@@ -108,8 +108,8 @@ def socket(name: str) -> Callable[[Callable[P, R]], Socket[P, R]]:
     """
 
     def declare(readable: Callable[P, R]) -> Socket[P, R]:
-        SOCKETS[name] = Socket(name, readable)
-        return SOCKETS[name]
+        SOCKETS[name] = made = Socket(name, readable)
+        return made
 
     return declare
 
@@ -157,6 +157,12 @@ def fast(label: str, fuses: Iterable[str] = ()) -> Callable[[Function], Function
     Notes
     -----
     `tvbi_ref.fast.HOME` says in which file each one stands.
+
+    Examples
+    --------
+    >>> from tvbi_ref.module_b import chain_messages
+    >>> chain_messages.fast.__module__ if numba_is_here() else "tvbi_ref.fast.chain"
+    'tvbi_ref.fast.chain'
     """
 
     def declare(function: Function) -> Function:
@@ -184,7 +190,13 @@ def fast_plug(label: str) -> Fast | None:
 
 @functools.cache
 def numba_is_here() -> bool:
-    """Return whether Numba can be imported."""
+    """Return whether Numba can be imported.
+
+    Examples
+    --------
+    >>> numba_is_here() in (True, False)
+    True
+    """
     try:
         importlib.import_module("numba")
     except ImportError:
@@ -195,7 +207,7 @@ def numba_is_here() -> bool:
 class Listener(Protocol):
     """What hears of every call, see `listen`."""
 
-    def hearing(self, label: str, whose: str, plug: Function) -> Function:
+    def hearing(self, label: str, whose: str, plug: Callable[..., Any]) -> Callable[..., Any]:
         """Return the plug with an ear at it; `whose` is "own", "fast" or "readable"."""
 
 
@@ -240,7 +252,14 @@ _IN_USE: set[State] = set()
 
 
 def current() -> State:
-    """Return what answers where this is called."""
+    """Return what answers where this is called.
+
+    Examples
+    --------
+    >>> with use("numpy"):
+    ...     current().engine
+    'numpy'
+    """
     return _STATE.get() or _without_use()
 
 
@@ -327,15 +346,25 @@ def use(
     >>> message.log_odds.round(4).ravel()
     array([-1.0986,  0.4982])
     """
+    given: list[Mapping[str, Callable[..., Any]]] = [equations or {}]
     if isinstance(engine, Mapping):
-        engine, equations = None, {**engine, **(equations or {})}
-    plugs = {name.replace("_", "-"): plug for name, plug in own.items()}
-    guards = {label: Guarded(label, f) for label, f in {**(equations or {}), **plugs}.items()}
+        given, engine = [engine, *given], None
+    plugs = {label: plug for mapping in given for label, plug in mapping.items()}
+    plugs |= {name.replace("_", "-"): plug for name, plug in own.items()}
+    guards = {label: Guarded(label, function) for label, function in plugs.items()}
     return _announced(_with(guards, engine))
 
 
 def plugged(own: Mapping[str, Callable[..., Any]]) -> AbstractContextManager[None]:
-    """Let functions of the package's own answer as long as the block lasts; no guard, no news."""
+    """Let functions of the package's own answer as long as the block lasts; no guard, no news.
+
+    Examples
+    --------
+    >>> from tvbi_ref.module_a import update_support
+    >>> with plugged({"q-support": lambda prior, evidence: prior - evidence}):
+    ...     update_support(3.0, 1.0)
+    2.0
+    """
     return entered(_with(own))
 
 
@@ -347,7 +376,14 @@ def _with(own: Mapping[str, Callable[..., Any]], engine: str | None = None) -> S
 
 @contextmanager
 def entered(state: State) -> Iterator[None]:
-    """Let a state answer as long as the block lasts."""
+    """Let a state answer as long as the block lasts.
+
+    Examples
+    --------
+    >>> with entered(State("numpy")):
+    ...     current().engine
+    'numpy'
+    """
     token = _STATE.set(state)
     try:
         yield
@@ -367,7 +403,15 @@ def _announced(state: State) -> Iterator[None]:
 
 
 def heard_by(listener: Listener) -> AbstractContextManager[None]:
-    """Let a listener hear of every call as long as the block lasts."""
+    """Let a listener hear of every call as long as the block lasts.
+
+    Examples
+    --------
+    >>> from tvbi_ref.equations import Heard
+    >>> with heard_by(Heard()):
+    ...     current().listener
+    Heard(0 calls of 0 functions)
+    """
     return entered(replace(current(), listener=listener))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
 from tvbi_ref.errors import UniquenessWarning
-from tvbi_ref.module_b.messages import belief, extrinsic
+from tvbi_ref.module_b.messages import Heard, belief, extrinsic
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Messages(NamedTuple):
     """
 
     field: FloatArray
-    heard: Sequence[FloatArray] = ()
+    heard: Heard = ()
     residuals: FloatArray = np.empty(0)
     state: Any = None
 

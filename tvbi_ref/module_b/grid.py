@@ -177,7 +177,7 @@ def grid_messages(
     return odds, np.array(residuals)
 
 
-def goes_on(residuals: Sequence[float], sweeps: int, tol: float) -> bool:
+def goes_on(residuals: Sequence[float] | FloatArray, sweeps: int, tol: float) -> bool:
     """Whether another sweep is due, after those that left these residuals.
 
     Examples
@@ -376,7 +376,9 @@ class GridSupport(SupportPrior):
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
         h, odds = self.node_field(evidence.shape), _initial_odds(evidence.shape, state)
         couplings = self.coupling_row, self.coupling_col
-        odds, residuals = grid_messages(h + evidence, odds, *couplings, *schedule)
+        odds, residuals = grid_messages(
+            h + evidence, odds, *couplings, schedule.sweeps, schedule.tol, schedule.damping
+        )
         return Messages(h, [np.log(odds.prod(axis=0))], residuals, odds)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:

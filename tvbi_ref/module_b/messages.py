@@ -8,6 +8,7 @@ needs one division and no transcendental function; the tests hold the two agains
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,10 @@ MARGIN = 1e-12
 """Transition probabilities lie in [MARGIN, 1 - MARGIN]: a certain step has no finite coupling."""
 
 
+Heard = FloatArray | Sequence[ArrayLike]
+"""Messages to a node, k of them: an array (k, ...), or a list of arrays."""
+
+
 class IsingFactor(NamedTuple):
     """A pairwise factor in Ising form: ln psi(s, s') = const + J x x' + u s + v s', x = 2s - 1."""
 
@@ -30,7 +35,7 @@ class IsingFactor(NamedTuple):
 
 
 @equation("cavity")
-def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: ArrayLike) -> FloatArray:
+def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: Heard) -> FloatArray:
     r"""Return c = h + l + the sum of the messages from all OTHER factors at this node.
 
     Parameters
@@ -112,7 +117,7 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
 
 
 @equation("belief")
-def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatArray:
+def belief(field: ArrayLike, evidence: ArrayLike, messages: Heard) -> FloatArray:
     r"""Return the belief b = P(s = 1), with logit b = h + l + the sum of ALL messages.
 
     Parameters
@@ -133,7 +138,7 @@ def belief(field: ArrayLike, evidence: ArrayLike, messages: ArrayLike) -> FloatA
 
 
 @equation("extrinsic-b")
-def extrinsic(field: ArrayLike, messages: ArrayLike) -> FloatArray:
+def extrinsic(field: ArrayLike, messages: Heard) -> FloatArray:
     r"""Return logit pi = h + the sum of all messages: the belief WITHOUT the node's own evidence.
 
     Parameters

@@ -18,6 +18,9 @@ figures/paper_vs_code.py measures what each of them does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -111,12 +114,14 @@ def update_precision_complex(
     return a_tilde, b_tilde
 
 
-EXCHANGES = {
+EXCHANGES: dict[str, dict[str, Callable[..., Any]]] = {
     "product_of_odds": {"extrinsic-a": product_of_odds},
     "full_belief": {"turbo-loop": round_with_full_belief},
     "product_and_belief": {"extrinsic-a": product_of_odds, "turbo-loop": round_with_full_belief},
 }
 """The wrong wires by name, each as equation and what answers in its place."""
 
-FORMS = {"mean_field_complex": {"q-precision": update_precision_complex}}
+FORMS: dict[str, dict[str, Callable[..., Any]]] = {
+    "mean_field_complex": {"q-precision": update_precision_complex}
+}
 """The wrong forms of Module A, likewise."""
