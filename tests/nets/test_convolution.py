@@ -1,4 +1,4 @@
-"""The fast convolution against its readable twin, and the layer built on it."""
+"""The fast convolution against the readable one, and the layer built on it."""
 
 import tracemalloc
 
@@ -8,20 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import tvbi_ref
 from tvbi_ref import nets
 from tvbi_ref.checks import check_gradients
-from tvbi_ref.nets import convolution, local_reparam
-from tvbi_ref.nets.convolution import (
-    fast_correlate,
-    fast_correlate_backward,
-    fast_local_reparam_conv,
-    fast_local_reparam_conv_backward,
-    gather_columns,
-    scatter_columns,
-)
+from tvbi_ref.nets import local_reparam
+from tvbi_ref.nets.convolution import columns_of, conv_backward, draw_conv
+from tvbi_ref.nets.local_reparam import correlate, correlate_backward
 
 GEOMETRIES = [(1, 0), (1, 2), (2, 0), (2, 1), (3, 2)]
 """Strides and paddings; with images of 6 by 5 most strides leave pixels over."""
+
+
+@pytest.fixture
+def fast():
+    """Return the file with the fast forms."""
+    pytest.importorskip("numba")
+    from tvbi_ref.fast import conv
+
+    return conv
 
 
 def arguments(stride, padding, dtype=np.float64, seed=0, B=5):
@@ -29,36 +33,34 @@ def arguments(stride, padding, dtype=np.float64, seed=0, B=5):
     rng = np.random.default_rng(seed)
     x, mean, bias = (rng.normal(size=shape) for shape in ((B, 3, 6, 5), (4, 3, 3, 2), (4,)))
     variance = np.exp(rng.uniform(-3, 0, mean.shape))
-    shape = local_reparam.correlate(x, mean, stride, padding).shape
+    shape = correlate(x, mean, stride, padding).shape
     noise, grad = rng.normal(size=(2, *shape))
     return tuple(a.astype(dtype) for a in (x, mean, variance, bias, noise, grad))
 
 
-def fast_and_readable(stride, padding, dtype=np.float64, seed=0, B=5):
-    """Return two lists with the results of every fast function and of its twin."""
-    x, mean, variance, bias, noise, grad = arguments(stride, padding, dtype, seed, B)
-    how = stride, padding
-    z, sd = fast_local_reparam_conv(x, mean, variance, bias, noise, *how)
-    fast = [fast_correlate(x, mean, *how), *fast_correlate_backward(x, mean, grad, *how), z, sd]
-    fast += fast_local_reparam_conv_backward(x, mean, variance, noise, grad, sd, *how)
-    readable = [local_reparam.correlate(x, mean, *how)]
-    readable += local_reparam.correlate_backward(x, mean, grad, *how)
-    readable += [local_reparam.local_reparam_conv(x, mean, variance, bias, noise, *how)]
-    readable += [local_reparam.conv_deviation(x, variance, *how)]
-    readable += local_reparam.local_reparam_conv_backward(x, mean, variance, noise, grad, *how)
-    return fast, readable
+def all_results(engine, stride, padding, dtype):
+    """Return what every function of a convolution gives."""
+    x, mean, variance, bias, noise, grad = arguments(stride, padding, dtype)
+    how, memory = (stride, padding), {}
+    with tvbi_ref.use(engine):
+        results = [correlate(x, mean, *how), *correlate_backward(x, mean, grad, *how)]
+        results.append(draw_conv(x, mean, variance, bias, noise, *how, memory))
+        out = tuple(np.empty_like(like) for like in (mean, mean, bias))
+        d_x = conv_backward(x, mean, variance, noise, grad, *how, memory, True, out)
+    return [*results, *out, d_x]
 
 
 @pytest.mark.parametrize("group", [1, 2, 100], ids=lambda n: f"{n} at a time")
 @pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float32, 2e-5)])
-def test_the_fast_convolution_is_the_readable_one(monkeypatch, stride, padding, dtype, rtol, group):
+def test_a_fast_convolution_is_right_whatever_number_of_images_it_takes_at_a_time(
+    monkeypatch, fast, stride, padding, dtype, rtol, group
+):
     outputs = arguments(stride, padding)[-1][0, 0].size
     size = group * 18 * outputs * np.dtype(dtype).itemsize
-    monkeypatch.setattr(convolution, "COLUMN_BYTES", size)
-    fast, readable = fast_and_readable(stride, padding, dtype)
-    assert len(fast) == len(readable) == 9
-    for ours, theirs in zip(fast, readable, strict=True):
+    monkeypatch.setattr(fast, "COLUMN_BYTES", size)
+    engines = (all_results(engine, stride, padding, dtype) for engine in ("numba", "numpy"))
+    for ours, theirs in zip(*engines, strict=True):
         assert ours.dtype == dtype
         np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=rtol * np.abs(theirs).max())
 
@@ -71,61 +73,68 @@ def test_the_fast_convolution_is_the_readable_one(monkeypatch, stride, padding, 
     st.integers(0, 2),
     st.integers(0, 2**31),
 )
-def test_the_fast_convolution_is_the_readable_one_for_every_geometry(
+def test_both_convolutions_are_the_product_with_the_columns_for_every_geometry(
     counts, kernel_size, more, stride, padding, seed
 ):
     (B, C, F), rng = counts, np.random.default_rng(seed)
     sides = [max(1, k + m - 2 * padding) for k, m in zip(kernel_size, more, strict=True)]
     x, kernel = rng.normal(size=(B, C, *sides)), rng.normal(size=(F, C, *kernel_size))
-    z = local_reparam.correlate(x, kernel, stride, padding)
-    np.testing.assert_allclose(fast_correlate(x, kernel, stride, padding), z, rtol=1e-9, atol=1e-12)
-    grad = rng.normal(size=z.shape)
-    pairs = zip(
-        fast_correlate_backward(x, kernel, grad, stride, padding),
-        local_reparam.correlate_backward(x, kernel, grad, stride, padding),
-        strict=True,
-    )
-    for ours, theirs in pairs:
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    z = correlate(x, kernel, stride, padding)
+    grad, X = rng.normal(size=z.shape), columns_of(x, kernel_size, stride, padding)
+    rows = kernel.reshape(F, -1) @ X
+    np.testing.assert_allclose(z.swapaxes(0, 1).reshape(F, -1), rows, rtol=1e-9, atol=1e-12)
+    d_kernel, d_x = correlate_backward(x, kernel, grad, stride, padding)
+    expected = grad.swapaxes(0, 1).reshape(F, -1) @ X.T
+    np.testing.assert_allclose(d_kernel.reshape(F, -1), expected, rtol=1e-9, atol=1e-12)
+    # Linear in x, so <x, dx> = <z, g>.
+    assert np.vdot(x, d_x) == pytest.approx(np.vdot(z, grad), rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
-def test_to_scatter_is_the_adjoint_of_to_gather(stride, padding):
+def test_to_scatter_is_the_adjoint_of_to_gather(fast, stride, padding):
     x, mean, *_, grad = arguments(stride, padding)
     xp = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
     columns = np.full((*mean.shape[1:], len(x), *grad.shape[2:]), np.nan)
-    gather_columns(xp, stride, columns)
+    fast.gather_columns(xp, stride, columns)
+    expected = columns_of(x, mean.shape[2:], stride, padding)
+    np.testing.assert_array_equal(columns.reshape(expected.shape), expected)
     other = np.random.default_rng(1).normal(size=columns.shape)
     images = np.zeros_like(xp)
-    scatter_columns(other, stride, images)
+    fast.scatter_columns(other, stride, images)
     assert np.vdot(images, xp) == pytest.approx(np.vdot(columns, other), rel=1e-12)
 
 
-def test_the_fast_functions_leave_their_arguments_alone():
+@pytest.mark.parametrize("needs_dx", [True, False])
+def test_the_way_back_leaves_its_arguments_alone_but_for_what_it_fills(needs_dx):
     given_arrays = arguments(2, 1)
     kept = [array.copy() for array in given_arrays]
     x, mean, variance, bias, noise, grad = given_arrays
-    _, sd = fast_local_reparam_conv(x, mean, variance, bias, noise, 2, 1)
-    fast_local_reparam_conv_backward(x, mean, variance, noise, grad, sd, 2, 1)
-    fast_correlate_backward(x, mean, grad, 2, 1)
+    memory, out = {}, tuple(np.full_like(like, np.nan) for like in (mean, mean, bias))
+    draw_conv(x, mean, variance, bias, noise, 2, 1, memory)
+    conv_backward(x, mean, variance, noise, grad, 2, 1, memory, needs_dx, out)
+    correlate_backward(x, mean, grad, 2, 1)
     x1, kernel = np.ones((2, 3, 1, 1)), np.full((4, 3, 1, 1), 2.0)  # its columns could be a view
-    fast_local_reparam_conv(x1, kernel, kernel, bias, np.ones((2, 4, 1, 1)))
+    draw_conv(x1, kernel, kernel, bias, np.ones((2, 4, 1, 1)), 1, 0, {})
     np.testing.assert_array_equal(x1, 1)
     for before, after in zip(kept, given_arrays, strict=True):
         np.testing.assert_array_equal(before, after)
+    expected = nets.local_reparam_conv_backward(x, mean, variance, noise, grad, 2, 1)
+    for ours, theirs in zip(out, expected, strict=False):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
-def test_the_columns_of_a_large_batch_are_never_held_all_at_once():
+def test_the_columns_of_a_large_batch_are_never_held_all_at_once(fast):
     """64 images of 3 x 32 x 32 under kernels of 5: the columns would take 78 MB."""
     rng = np.random.default_rng(0)
     layer = nets.Conv2D(3, 4, 5, rng, padding=2)
     x = rng.normal(size=(64, 3, 32, 32)).astype(np.float32)
     tracemalloc.start()
-    layer.backward(layer.forward(x, rng))
+    with tvbi_ref.use("numba"):
+        layer.backward(layer.forward(x, rng))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     outputs = 64 * 4 * 32 * 32 * 4
-    assert peak < 6 * outputs + x.nbytes + 6 * convolution.COLUMN_BYTES < 25e6
+    assert peak < 6 * outputs + x.nbytes + 6 * fast.COLUMN_BYTES < 25e6
 
 
 # The layer

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from tvbi_ref import nets
+from tvbi_ref import nets, use
+from tvbi_ref.equations.sockets import current
 from tvbi_ref.nets.halves import LARGE, in_halves, standard_normal
 
 
@@ -73,14 +74,20 @@ def test_the_state_of_the_generator_says_what_is_drawn_next():
     np.testing.assert_array_equal(standard_normal(other, (LARGE,), np.float32), second)
 
 
+def test_the_second_thread_has_the_plugs_of_the_first():
+    with threadpool_limits(2), use("numpy"):
+        assert in_halves(2, lambda _: current().engine, LARGE) == ["numpy", "numpy"]
+
+
 @pytest.mark.parametrize("needs_dx", [True, False])
-def test_a_large_convolution_has_the_same_bits_on_one_thread_and_on_two(needs_dx):
+def test_a_large_fast_convolution_has_the_same_bits_on_one_thread_and_on_two(needs_dx):
+    pytest.importorskip("numba")
     x = np.random.default_rng(0).random((9, 3, 34, 34), dtype=np.float32)
     results = []
     for threads in (1, 2):
         layer = nets.Conv2D(3, 8, 3, np.random.default_rng(1))
         layer.needs_dx = needs_dx
-        with threadpool_limits(threads):
+        with threadpool_limits(threads), use("numba"):
             z = layer.forward(x, np.random.default_rng(2))
             assert z.size >= LARGE
             d_x = layer.backward(z)

@@ -11,7 +11,6 @@ from tvbi_ref.nets.local_reparam import (
     conv_deviation,
     correlate,
     correlate_backward,
-    dense_deviation,
     linear,
     linear_backward,
 )
@@ -176,17 +175,6 @@ def test_a_dense_layer_runs_the_functions_to_the_last_bit(keep, dtype):
     np.testing.assert_array_equal(layer.bias.grad, d_bias)
     np.testing.assert_array_equal(layer.mean.grad, d_mean if keep is None else d_mean * keep)
     np.testing.assert_array_equal(layer.log_variance.grad, layer.variance * d_variance)
-
-
-def test_a_given_deviation_changes_nothing():
-    x, mean, variance, bias, noise = dense_arguments()
-    sd = dense_deviation(x, variance)
-    one = nets.local_reparam_dense(x, mean, variance, bias, noise)
-    np.testing.assert_array_equal(nets.local_reparam_dense(x, mean, variance, bias, noise, sd), one)
-    some = nets.local_reparam_dense_backward(x, mean, variance, noise, noise)
-    again = nets.local_reparam_dense_backward(x, mean, variance, noise, noise, sd)
-    for first, second in zip(some, again, strict=True):
-        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

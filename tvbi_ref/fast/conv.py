@@ -29,7 +29,8 @@ from tvbi_ref.equations import fast
 from tvbi_ref.fast.kernel import kernel
 from tvbi_ref.fast.passes import add_noise, add_product, flat, noise_gradient
 from tvbi_ref.nets.halves import in_halves
-from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _pad
+from tvbi_ref.nets.layers import Gradients, Memory, fill
+from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _conv_output_shape, _pad
 
 Shape = tuple[int, ...]
 
@@ -41,11 +42,10 @@ Half or twice as many cost a few per cent, 1 MiB five to ten, 2 MiB up to a half
 @fast("correlate")
 def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> FloatArray:
     """Slide kernels over images."""
+    z = np.empty(_conv_output_shape(x, kernel, kernel, stride, padding), np.result_type(x, kernel))
     xp, K = _padded(x, padding), _as_matrix(kernel)
-    sides = [(n - k) // stride + 1 for n, k in zip(xp.shape[2:], kernel.shape[2:], strict=True)]
-    z = np.empty((len(x), len(K), *sides), np.result_type(x, kernel))
     for images, X in _columns(xp, slice(None), kernel.shape, z.shape, stride):
-        z[images] = _as_images(K @ X, z[images].shape)
+        z[images] = _as_images(K @ X, z.shape)
     return z
 
 
@@ -72,23 +72,25 @@ def draw_conv(
     noise: FloatArray,
     stride: int,
     padding: int,
-) -> tuple[FloatArray, FloatArray]:
-    """Return z and sd."""
+    memory: Memory,
+) -> FloatArray:
+    """Return z, and leave sd."""
     xp, M, S = _padded(x, padding), _as_matrix(mean), _as_matrix(variance)
     z, sd = np.empty((2, *noise.shape), np.result_type(x, mean))
 
-    def fill(half: slice) -> None:
+    def draw(half: slice) -> None:
         for images, X in _columns(xp, half, mean.shape, z.shape, stride):
             means = M @ X
             means += bias[:, None]
             X *= X
             spread = S @ X  # the variance; add_noise leaves its root
             add_noise(flat(means), flat(spread), flat(_by_filter(noise[images])), VARIANCE_FLOOR)
-            z[images] = _as_images(means, z[images].shape)
-            sd[images] = _as_images(spread, z[images].shape)
+            z[images] = _as_images(means, z.shape)
+            sd[images] = _as_images(spread, z.shape)
 
-    in_halves(len(x), fill, z.size)
-    return z, sd
+    in_halves(len(x), draw, z.size)
+    memory["sd"] = sd
+    return z
 
 
 @fast("conv-backward", fuses=["local-reparam-conv-backward"])
@@ -100,14 +102,15 @@ def conv_backward(
     grad: FloatArray,
     stride: int,
     padding: int,
-    memory: FloatArray | None,
+    memory: Memory,
     needs_dx: bool,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return the gradients by mean, variance, bias and x; `memory` is sd."""
-    if memory is None:
-        memory = np.sqrt(correlate(x * x, variance, stride, padding) + VARIANCE_FLOOR)
+    out: Gradients,
+) -> FloatArray:
+    """Fill the gradients by mean, variance and bias, and return that by x."""
+    if not memory:
+        memory = {"sd": np.sqrt(correlate(x * x, variance, stride, padding) + VARIANCE_FLOOR)}
     xp, M, S = _padded(x, padding), _as_matrix(mean), _as_matrix(variance)
-    grad, sd = np.ascontiguousarray(grad), memory
+    grad, sd = np.ascontiguousarray(grad), memory["sd"]
     d_xp = np.full(xp.shape, 0 if needs_dx else np.nan, grad.dtype)
 
     def add_up(half: slice) -> FloatArray:
@@ -126,8 +129,9 @@ def conv_backward(
         return total
 
     d_M, d_S = np.add(*in_halves(len(x), add_up, grad.size))
-    d_mean, d_variance = (d.T.reshape(mean.shape) for d in (d_M, d_S))
-    return d_mean, d_variance, grad.sum(axis=(0, 2, 3)), _inside(d_xp, padding)
+    weights = (d.T.reshape(mean.shape) for d in (d_M, d_S))
+    fill(out, (*weights, grad.sum(axis=(0, 2, 3))))
+    return _inside(d_xp, padding)
 
 
 def _columns(
@@ -211,7 +215,6 @@ def _by_filter(z: FloatArray) -> FloatArray:
     return np.ascontiguousarray(z.swapaxes(0, 1)).reshape(z.shape[1], -1)
 
 
-def _as_images(rows: FloatArray, shape: Shape) -> FloatArray:
+def _as_images(rows: FloatArray, z: Shape) -> FloatArray:
     """Return (F, b Ho Wo) as (b, F, Ho, Wo), the inverse of `_by_filter`."""
-    b, F, Ho, Wo = shape
-    return rows.reshape(F, b, Ho, Wo).swapaxes(0, 1)
+    return rows.reshape(z[1], -1, *z[2:]).swapaxes(0, 1)

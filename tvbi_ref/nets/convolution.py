@@ -20,7 +20,7 @@ from tvbi_ref._validation import FloatArray, as_choice, as_count
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.halves import standard_normal
 from tvbi_ref.nets.kernel_matrix import LAYOUTS, to_kernel, to_matrix
-from tvbi_ref.nets.layers import WeightLayer, he_normal
+from tvbi_ref.nets.layers import Gradients, Memory, WeightLayer, fill, he_normal
 from tvbi_ref.nets.local_reparam import (
     _conv_output_shape,
     _pad,
@@ -41,9 +41,10 @@ def draw_conv(
     noise: FloatArray,
     stride: int,
     padding: int,
-) -> tuple[FloatArray, Any]:
-    """Return `local_reparam_conv`, and what the fast form of `conv_backward` can use again."""
-    return local_reparam_conv(x, mean, variance, bias, noise, stride, padding), None
+    memory: Memory,
+) -> FloatArray:
+    """Return `local_reparam_conv`; a fast form leaves in `memory` what the way back can use."""
+    return local_reparam_conv(x, mean, variance, bias, noise, stride, padding)
 
 
 @socket("conv-backward")
@@ -55,11 +56,14 @@ def conv_backward(
     grad: FloatArray,
     stride: int,
     padding: int,
-    memory: Any,
+    memory: Memory,
     needs_dx: bool,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return `local_reparam_conv_backward`; a fast form may leave dL/dx out, as nan."""
-    return local_reparam_conv_backward(x, mean, variance, noise, grad, stride, padding)
+    out: Gradients,
+) -> FloatArray:
+    """Do `local_reparam_conv_backward`: fill `out` and return dL/dx, nan if nobody needs it."""
+    *gradients, d_x = local_reparam_conv_backward(x, mean, variance, noise, grad, stride, padding)
+    fill(out, gradients)
+    return d_x
 
 
 class Conv2D(WeightLayer):
@@ -168,12 +172,16 @@ class Conv2D(WeightLayer):
         """
         M, geometry = self._live_mean(), (self.stride, self.padding)
         self._x, self._M, self._noise = x, M, None
-        self._shape = _conv_output_shape(x, M, M, *geometry)
         if rng is None:
-            return correlate(x, M, *geometry) + self.bias.value[:, None, None]
-        self._S = self.variance
-        self._noise = standard_normal(rng, self._shape, np.result_type(x, M))
-        z, self._memory = draw_conv(x, M, self._S, self.bias.value, self._noise, *geometry)
+            z = correlate(x, M, *geometry)
+            z += self.bias.value[:, None, None]
+        else:
+            self._S, shape = self.variance, _conv_output_shape(x, M, M, *geometry)
+            self._noise = standard_normal(rng, shape, np.result_type(x, M))
+            self._memory: Memory = {}
+            how = *geometry, self._memory
+            z = draw_conv(x, M, self._S, self.bias.value, self._noise, *how)
+        self._shape = z.shape
         return z
 
     def backward(self, grad: FloatArray) -> FloatArray:
@@ -196,12 +204,11 @@ class Conv2D(WeightLayer):
         _require_shape(grad, "grad", self._shape)
         if self._noise is None:
             d_mean, d_x = correlate_backward(x, M, grad, *geometry)
-            self._keep_gradients(d_mean, None, grad.sum(axis=(0, 2, 3)))
-            return d_x
-        *gradients, d_x = conv_backward(
-            x, M, self._S, self._noise, grad, *geometry, self._memory, self.needs_dx
-        )
-        self._keep_gradients(*gradients)
+            fill(self._gradients, (d_mean, 0, grad.sum(axis=(0, 2, 3))))
+        else:
+            how = *geometry, self._memory, self.needs_dx, self._gradients
+            d_x = conv_backward(x, M, self._S, self._noise, grad, *how)
+        self._finish()
         return d_x
 
 

@@ -12,10 +12,11 @@ A `WeightLayer` carries a Gaussian posterior over its weights: `Dense` here, `Co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
 from tvbi_ref.equations import socket
@@ -30,6 +31,13 @@ from tvbi_ref.nets.parameters import Parameter
 
 LOG_VARIANCE_BOUNDS = (-20.0, 2.0)
 """Beyond these a float32 variance is noise or an overflow on its way."""
+
+
+Memory = dict[str, FloatArray]
+"""What a fast form of the forward pass leaves for that of the backward pass; else empty."""
+
+Gradients = tuple[FloatArray, FloatArray, FloatArray]
+"""By mean, variance and bias: arrays that stay in their place, to be written to."""
 
 
 class Layer(Protocol):
@@ -156,19 +164,17 @@ class WeightLayer:
         """Return the means, zero where pruned even if an optimizer has moved them."""
         return self.mean.value if self.mask is None else self.mean.value * self.mask
 
-    def _keep_gradients(
-        self, d_mean: FloatArray, d_variance: FloatArray | None, d_bias: FloatArray
-    ) -> None:
-        """Hand the gradients to the parameters; that of ln sigma2 is S dL/dS, by the chain rule."""
-        _bind(self.mean, d_mean)
+    @property
+    def _gradients(self) -> Gradients:
+        """Where the gradients by mean, variance and bias go, see `_finish`."""
+        return self.mean.grad, self.log_variance.grad, self.bias.grad
+
+    def _finish(self) -> None:
+        """Make the gradient by the variance one by ln sigma2, S dL/dS; a pruned mean has none."""
+        if self._noise is not None:
+            self.log_variance.grad *= self._S
         if self.mask is not None:
             self.mean.grad *= self.mask
-        if d_variance is None:
-            self.log_variance.grad[...] = 0
-        else:
-            _bind(self.log_variance, d_variance)
-            self.log_variance.grad *= self._S
-        _bind(self.bias, d_bias)
 
     needs_dx = True
     """False: `backward` may return nan for dL/dx, which training has no use for at the data."""
@@ -179,11 +185,7 @@ class WeightLayer:
         return self._S
 
     _S: FloatArray
-
-
-def _bind(parameter: Parameter, grad: FloatArray) -> None:
-    """Make an array the parameter's gradient, no copy if it is one that others may add to."""
-    parameter.grad = np.require(grad, parameter.value.dtype, ["C", "W"])
+    _noise: FloatArray | None  # of the last forward pass
 
 
 def he_normal(
@@ -201,10 +203,15 @@ def he_normal(
 
 @socket("dense")
 def draw_dense(
-    x: FloatArray, mean: FloatArray, variance: FloatArray, bias: FloatArray, noise: FloatArray
-) -> tuple[FloatArray, Any]:
-    """Return `local_reparam_dense`, and what the fast form of `dense_backward` can use again."""
-    return local_reparam_dense(x, mean, variance, bias, noise), None
+    x: FloatArray,
+    mean: FloatArray,
+    variance: FloatArray,
+    bias: FloatArray,
+    noise: FloatArray,
+    memory: Memory,
+) -> FloatArray:
+    """Return `local_reparam_dense`; a fast form leaves in `memory` what the way back can use."""
+    return local_reparam_dense(x, mean, variance, bias, noise)
 
 
 @socket("dense-backward")
@@ -214,11 +221,20 @@ def dense_backward(
     variance: FloatArray,
     noise: FloatArray,
     grad: FloatArray,
-    memory: Any,
+    memory: Memory,
     needs_dx: bool,
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return `local_reparam_dense_backward`; a fast form may leave dL/dx out, as nan."""
-    return local_reparam_dense_backward(x, mean, variance, noise, grad)
+    out: Gradients,
+) -> FloatArray:
+    """Do `local_reparam_dense_backward`: fill `out` and return dL/dx, nan if nobody needs it."""
+    *gradients, d_x = local_reparam_dense_backward(x, mean, variance, noise, grad)
+    fill(out, gradients)
+    return d_x
+
+
+def fill(out: Gradients, gradients: Sequence[ArrayLike]) -> None:
+    """Copy gradients to where they belong."""
+    for target, gradient in zip(out, gradients, strict=True):
+        target[...] = gradient
 
 
 class Dense(WeightLayer):
@@ -287,8 +303,8 @@ class Dense(WeightLayer):
             return z
         self._S, real = self.variance, np.result_type(x, M).type
         self._noise = rng.standard_normal((len(x), M.shape[1]), dtype=real)
-        z, self._memory = draw_dense(self._x, M, self._S, self.bias.value, self._noise)
-        return z
+        self._memory: Memory = {}
+        return draw_dense(self._x, M, self._S, self.bias.value, self._noise, self._memory)
 
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx and fill the gradients of mean, bias and ln sigma2.
@@ -311,12 +327,14 @@ class Dense(WeightLayer):
         x, M = self._x, self._M
         _require_shape(grad, "grad", (len(x), M.shape[1]))
         if self._noise is None:
-            self._keep_gradients(x.T @ grad, None, grad.sum(axis=0))
-            return grad @ M.T if self.needs_dx else np.full_like(x, np.nan)
-        *gradients, d_x = dense_backward(
-            x, M, self._S, self._noise, grad, self._memory, self.needs_dx
-        )
-        self._keep_gradients(*gradients)
+            np.matmul(x.T, grad, out=self.mean.grad)
+            self.log_variance.grad[...] = 0
+            self.bias.grad[...] = grad.sum(axis=0)
+            d_x = grad @ M.T if self.needs_dx else np.full_like(x, np.nan)
+        else:
+            how = self._memory, self.needs_dx, self._gradients
+            d_x = dense_backward(x, M, self._S, self._noise, grad, *how)
+        self._finish()
         return d_x
 
 

@@ -180,12 +180,18 @@ def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> F
     ndarray (B, F, Ho, Wo)
         Ho = (H + 2 padding - kh) // stride + 1, and Wo likewise.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what is asked for above.
+
     Examples
     --------
     >>> x = np.array([[[[1.0, 2.0, 4.0]]]])
     >>> correlate(x, np.array([[[[-1.0, 1.0]]]]), stride=1, padding=0)
     array([[[[1., 2.]]]])
     """
+    _conv_output_shape(x, kernel, kernel, stride, padding)
     windows = sliding_window_view(_pad(x, padding), kernel.shape[2:], axis=(2, 3))
     windows = windows[:, :, ::stride, ::stride]
     return np.einsum("bcijkl,fckl->bfij", windows, kernel, optimize=True)
