@@ -1,4 +1,4 @@
-"""The equation that is read is the equation that runs: a profiler finds every one of them called."""
+"""The equation that is read is the equation that runs: a profiler finds all of them called."""
 
 import sys
 

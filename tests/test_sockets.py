@@ -235,6 +235,18 @@ def test_an_infinity_is_refused_only_where_all_that_came_in_was_finite():
         update_support(0.0, 1e4)
 
 
+@pytest.mark.parametrize("name", SUPPORTS)
+def test_messages_come_as_one_array_whoever_sends_them(name):
+    """The registry says (k, ...), and a reader may use what arrays can do."""
+
+    def mine(field, evidence, other_messages):
+        return field + evidence + other_messages.sum(axis=0)
+
+    expected = SUPPORTS[name].extrinsic(L).log_odds
+    with use("numpy", cavity=mine, extrinsic_b=lambda h, messages: h + messages.sum(axis=0)):
+        np.testing.assert_allclose(SUPPORTS[name].extrinsic(L).log_odds, expected, rtol=1e-11)
+
+
 def test_results_have_the_form_that_the_package_goes_on_with():
     def mine(*arguments):
         return tuple(get("elbo-collapsed").function.readable(*arguments))

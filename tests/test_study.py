@@ -149,12 +149,12 @@ def test_a_turbo_run_goes_on_from_its_checkpoint(tmp_path):
     job = Job("toy", "turbo_independent", OPTIONS["turbo_independent"])
     kill = (
         "import os, tvbi_ref.turbo.loop as loop; from tvbi_ref.study import Job, run_job\n"
-        "step, seen = loop.Run.epoch, []\n"
+        "step, seen = loop.one_epoch, []\n"
         "def epoch(self, number, *rest):\n"
         "    seen.append(number)\n"
         "    if len(seen) == 2: os._exit(9)\n"
         "    return step(self, number, *rest)\n"
-        "loop.Run.epoch = epoch\n"
+        "loop.one_epoch = epoch\n"
         f"run_job(Job('toy', 'turbo_independent', {dict(job.options)}), {str(tmp_path)!r})\n"
     )
     assert subprocess.run([sys.executable, "-c", kill], check=False).returncode == 9

@@ -83,7 +83,7 @@ class Guarded:
         """Return what the function returns, if it is what the equation may return."""
         arguments = self._in_order(args, kwargs)
         try:
-            answer = self.function(*(_shown(argument) for argument in arguments))
+            answer = self.function(*map(_shown, self.equation.inputs, arguments))
         except PlugError:
             raise  # of another equation, inside this one
         except Exception as error:
@@ -133,8 +133,10 @@ class Guarded:
         return PlugError(self.label, f"your function {self.name} {text}")
 
 
-def _shown(argument: Any) -> Any:
-    """Return an argument that cannot be written to."""
+def _shown(symbol: Symbol, argument: Any) -> Any:
+    """Return an argument that cannot be written to, a list of messages as an array."""
+    if isinstance(argument, list | tuple) and symbol.shape.startswith("(k"):
+        argument = np.asarray(argument)
     if not isinstance(argument, np.ndarray):
         return argument
     view = argument.view()

@@ -17,7 +17,6 @@ HOME: dict[str, str] = {
     "correlate-backward": "conv",
     "dense": "dense",
     "dense-backward": "dense",
-    "max-pool-backward": "pooling",
     "chain": "chain",
     "grid": "grid",
     "graph": "graph",

@@ -13,8 +13,8 @@ kept: gathering is a twentieth of the work. There
 
 takes both paths back at once, so that the columns are added up into an image only once, too.
 
-The passes between the products are those of a dense layer (`passes`). Half of the images goes to
-each of two threads (`tvbi_ref.nets.halves`).
+What stands between the products is that of a dense layer. Half of the images goes to each of two
+threads (`tvbi_ref.nets.halves`).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import fast
+from tvbi_ref.fast.dense import by_variance, root, twice
 from tvbi_ref.fast.kernel import kernel
-from tvbi_ref.fast.passes import add_noise, add_product, flat, noise_gradient
 from tvbi_ref.nets.halves import in_halves
 from tvbi_ref.nets.layers import Gradients, Memory, fill
-from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _conv_output_shape, _pad
+from tvbi_ref.nets.local_reparam import _conv_output_shape, _pad
 
 Shape = tuple[int, ...]
 
@@ -83,10 +83,10 @@ def draw_conv(
             means = M @ X
             means += bias[:, None]
             X *= X
-            spread = S @ X  # the variance; add_noise leaves its root
-            add_noise(flat(means), flat(spread), flat(_by_filter(noise[images])), VARIANCE_FLOOR)
+            deviations = root(S @ X)
+            means += deviations * _by_filter(noise[images])
             z[images] = _as_images(means, z.shape)
-            sd[images] = _as_images(spread, z.shape)
+            sd[images] = _as_images(deviations, z.shape)
 
     in_halves(len(x), draw, z.size)
     memory["sd"] = sd
@@ -108,21 +108,19 @@ def conv_backward(
 ) -> FloatArray:
     """Fill the gradients by mean, variance and bias, and return that by x."""
     if not memory:
-        memory = {"sd": np.sqrt(correlate(x * x, variance, stride, padding) + VARIANCE_FLOOR)}
+        memory = {"sd": root(correlate(x * x, variance, stride, padding))}
     xp, M, S = _padded(x, padding), _as_matrix(mean), _as_matrix(variance)
-    grad, sd = np.ascontiguousarray(grad), memory["sd"]
-    d_xp = np.full(xp.shape, 0 if needs_dx else np.nan, grad.dtype)
+    d_xp, sd = np.full(xp.shape, 0 if needs_dx else np.nan, grad.dtype), memory["sd"]
 
     def add_up(half: slice) -> FloatArray:
         d_M, d_S = total = np.zeros((2, *M.T.shape), grad.dtype)
         for images, X in _columns(xp, half, mean.shape, grad.shape, stride):
-            g, v = grad[images], np.empty_like(grad[images])
-            noise_gradient(flat(g), flat(noise[images]), flat(sd[images]), flat(v))
-            g, v = _by_filter(g), _by_filter(v)
+            v = _by_filter(by_variance(grad[images], noise[images], sd[images]))
+            g = _by_filter(grad[images])
             d_M += X @ g.T  # the transposed matrix: OpenBLAS makes it faster than g X^T
             if needs_dx:
                 d_X = M.T @ g
-                add_product(flat(d_X), flat(X), flat(S.T @ v), 2, 0)
+                d_X += twice(X, S.T @ v)
                 _add_up(d_X, stride, d_xp[images], mean.shape, grad.shape)
             X *= X
             d_S += X @ v.T

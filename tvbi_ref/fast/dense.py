@@ -6,7 +6,6 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import fast
-from tvbi_ref.fast.passes import add_noise, add_product, flat, noise_gradient
 from tvbi_ref.nets.layers import Gradients, Memory
 from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, dense_deviation
 
@@ -22,10 +21,10 @@ def draw_dense(
 ) -> FloatArray:
     """Return z, and leave x^2 and sd."""
     x2 = x * x
-    sd = x2 @ variance  # the variance; add_noise leaves its root
+    sd = root(x2 @ variance)
     z = x @ mean
     z += bias
-    add_noise(flat(z), flat(sd), flat(noise), VARIANCE_FLOOR)
+    z += sd * noise
     memory |= {"x2": x2, "sd": sd}
     return z
 
@@ -43,13 +42,35 @@ def dense_backward(
 ) -> FloatArray:
     """Fill the gradients by mean, variance and bias, and return that by x."""
     memory = memory or {"x2": x * x, "sd": dense_deviation(x, variance)}
-    v, (d_mean, d_variance, d_bias) = np.empty_like(noise), out
-    noise_gradient(flat(np.ascontiguousarray(grad)), flat(noise), flat(memory["sd"]), flat(v))
+    v, (d_mean, d_variance, d_bias) = by_variance(grad, noise, memory["sd"]), out
     np.matmul(x.T, grad, out=d_mean)  # straight to their place: new arrays cost page faults
     np.matmul(memory["x2"].T, v, out=d_variance)
     d_bias[...] = grad.sum(axis=0)
     if not needs_dx:
         return np.full_like(x, np.nan)
     d_x = grad @ mean.T
-    add_product(flat(d_x), flat(x), flat(v @ variance.T), 2, 0)
+    d_x += twice(x, v @ variance.T)
     return d_x
+
+
+# Done in place, in the order of `local_reparam`; of the arguments only products are written to.
+
+
+def root(variance: FloatArray) -> FloatArray:
+    """Make a variance sd = sqrt(variance + 1e-8)."""
+    variance += VARIANCE_FLOOR
+    return np.sqrt(variance, out=variance)
+
+
+def by_variance(grad: FloatArray, noise: FloatArray, sd: FloatArray) -> FloatArray:
+    """Return v = g e / (2 sd)."""
+    v = grad * noise
+    v /= 2 * sd
+    return v
+
+
+def twice(x: FloatArray, d_x2: FloatArray) -> FloatArray:
+    """Make the gradient by x^2 that by x, twice x times."""
+    d_x2 *= x
+    d_x2 *= 2
+    return d_x2

@@ -99,25 +99,8 @@ def move(
 def add_product(
     total: FloatArray, a: FloatArray, b: FloatArray, factor: float, offset: float
 ) -> None:
-    """Do total += factor a b + offset: the prior's gradient, and the second half of dL/dx."""
+    """Do total += factor a b + offset, elementwise: the prior's gradient."""
     real = total.dtype.type
     factor_, offset_ = real(factor), real(offset)
     for n in range(total.size):
         total[n] += factor_ * a[n] * b[n] + offset_
-
-
-@kernel
-def add_noise(z: FloatArray, spread: FloatArray, noise: FloatArray, floor: float) -> None:
-    """Do z += sd e with sd = sqrt(variance + floor); `spread`, the variance, becomes sd."""
-    floor_ = z.dtype.type(floor)
-    for n in range(z.size):
-        sd = np.sqrt(spread[n] + floor_)
-        spread[n] = sd
-        z[n] += sd * noise[n]
-
-
-@kernel
-def noise_gradient(grad: FloatArray, noise: FloatArray, sd: FloatArray, out: FloatArray) -> None:
-    """Write v = g e / (2 sd), the gradient by the outputs' variance."""
-    for n in range(out.size):
-        out[n] = grad[n] * noise[n] / (sd[n] + sd[n])  # 2 sd; a literal 2 would be an int64

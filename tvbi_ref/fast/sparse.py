@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -29,6 +30,7 @@ def once(make: Callable[[Key], Made]) -> Callable[[Key], Made]:
     """Keep what is made of an object as long as the object lives; it must not hold the object."""
     kept: WeakKeyDictionary[Any, Made] = WeakKeyDictionary()
 
+    @functools.wraps(make)
     def get(key: Key) -> Made:
         made = kept.get(key)
         if made is None:

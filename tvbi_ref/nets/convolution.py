@@ -43,7 +43,14 @@ def draw_conv(
     padding: int,
     memory: Memory,
 ) -> FloatArray:
-    """Return `local_reparam_conv`; a fast form leaves in `memory` what the way back can use."""
+    """Return `local_reparam_conv`; a fast form leaves in `memory` what the way back can use.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1, 1, 1))
+    >>> draw_conv(3 * one, one, 4 * one, np.ones(1), 0.5 * one, 1, 0, {}).round(6)
+    array([[[[7.]]]])
+    """
     return local_reparam_conv(x, mean, variance, bias, noise, stride, padding)
 
 
@@ -60,7 +67,14 @@ def conv_backward(
     needs_dx: bool,
     out: Gradients,
 ) -> FloatArray:
-    """Do `local_reparam_conv_backward`: fill `out` and return dL/dx, nan if nobody needs it."""
+    """Do `local_reparam_conv_backward`: fill `out` and return dL/dx, nan if nobody needs it.
+
+    Examples
+    --------
+    >>> one, out = np.ones((1, 1, 1, 1)), tuple(np.empty(shape) for shape in 2 * [4 * (1,)] + [1])
+    >>> conv_backward(3 * one, one, 4 * one, 0.5 * one, one, 1, 0, {}, True, out).round(6)
+    array([[[[2.]]]])
+    """
     *gradients, d_x = local_reparam_conv_backward(x, mean, variance, noise, grad, stride, padding)
     fill(out, gradients)
     return d_x

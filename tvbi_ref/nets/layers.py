@@ -210,7 +210,14 @@ def draw_dense(
     noise: FloatArray,
     memory: Memory,
 ) -> FloatArray:
-    """Return `local_reparam_dense`; a fast form leaves in `memory` what the way back can use."""
+    """Return `local_reparam_dense`; a fast form leaves in `memory` what the way back can use.
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> draw_dense(3 * one, one, 4 * one, one[0], 0.5 * one, {})  # 3 + 1 + 6 / 2
+    array([[7.]])
+    """
     return local_reparam_dense(x, mean, variance, bias, noise)
 
 
@@ -225,14 +232,31 @@ def dense_backward(
     needs_dx: bool,
     out: Gradients,
 ) -> FloatArray:
-    """Do `local_reparam_dense_backward`: fill `out` and return dL/dx, nan if nobody needs it."""
+    """Do `local_reparam_dense_backward`: fill `out` and return dL/dx, nan if nobody needs it.
+
+    Examples
+    --------
+    >>> one, out = np.ones((1, 1)), (np.empty((1, 1)), np.empty((1, 1)), np.empty(1))
+    >>> dense_backward(3 * one, one, 4 * one, 0.5 * one, one, {}, True, out).round(6)
+    array([[2.]])
+    >>> out[0], out[2]
+    (array([[3.]]), array([1.]))
+    """
     *gradients, d_x = local_reparam_dense_backward(x, mean, variance, noise, grad)
     fill(out, gradients)
     return d_x
 
 
 def fill(out: Gradients, gradients: Sequence[ArrayLike]) -> None:
-    """Copy gradients to where they belong."""
+    """Copy gradients to where they belong.
+
+    Examples
+    --------
+    >>> out = np.empty(2), np.empty(1)
+    >>> fill(out, ([1.0, 2.0], 3.0))
+    >>> out
+    (array([1., 2.]), array([3.]))
+    """
     for target, gradient in zip(out, gradients, strict=True):
         target[...] = gradient
 

@@ -244,7 +244,8 @@ def explore() -> Any:
     """
     import ipywidgets as widgets
 
-    wire = widgets.Dropdown(options=["extrinsic", *EXCHANGES], value="full_belief", description="wire")
+    names = ["extrinsic", *EXCHANGES]
+    wire = widgets.Dropdown(options=names, value="full_belief", description="wire")
     rounds = widgets.IntSlider(8, min=1, max=12, description="rounds")
     middle = widgets.FloatSlider(-1.0, min=-5, max=5, step=0.25, description="evidence")
     picture = widgets.Image(format="png")
