@@ -13,7 +13,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice, as_count
@@ -25,6 +24,7 @@ from tvbi_ref.nets.local_reparam import (
     _conv_output_shape,
     _pad,
     _require_shape,
+    _windows,
     correlate,
     correlate_backward,
     local_reparam_conv,
@@ -257,6 +257,5 @@ def columns_of(
     array([[1., 2.],
            [2., 4.]])
     """
-    windows = sliding_window_view(_pad(x, padding), kernel_size, axis=(2, 3))
-    columns = windows[:, :, ::stride, ::stride].transpose(1, 4, 5, 0, 2, 3)
+    columns = _windows(_pad(x, padding), kernel_size, stride).transpose(1, 4, 5, 0, 2, 3)
     return columns.reshape(x.shape[1] * math.prod(kernel_size), -1).copy()

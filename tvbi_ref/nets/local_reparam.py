@@ -192,8 +192,7 @@ def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> F
     array([[[[1., 2.]]]])
     """
     _conv_output_shape(x, kernel, kernel, stride, padding)
-    windows = sliding_window_view(_pad(x, padding), kernel.shape[2:], axis=(2, 3))
-    windows = windows[:, :, ::stride, ::stride]
+    windows = _windows(_pad(x, padding), kernel.shape[2:], stride)
     return np.einsum("bcijkl,fckl->bfij", windows, kernel, optimize=True)
 
 
@@ -203,8 +202,8 @@ def correlate_backward(
 ) -> tuple[FloatArray, FloatArray]:
     """Return (dL/dK, dL/dx) of `correlate` for grad = dL/dz.
 
-    One step for each offset (k, l) inside the kernel: there the map is z += part K[:, :, k, l],
-    with `part` a strided part of the padded images and a plain matrix over the channels.
+    A pixel of a padded image stands in many windows: dL/dx is the sum over all of its places. At
+    place (k, l) inside the windows stands a strided part of the image.
 
     Examples
     --------
@@ -213,18 +212,25 @@ def correlate_backward(
     (array([[[[3., 6.]]]]), array([[[[-1.,  0.,  1.]]]]))
     """
     padded = _pad(x, padding)
-    d_padded, d_kernel = np.zeros_like(padded), np.zeros_like(kernel)
+    windows, d_padded = _windows(padded, kernel.shape[2:], stride), np.zeros_like(padded)
+    d_kernel = np.einsum("bfij,bcijkl->fckl", grad, windows, optimize=True)
+    d_windows = np.einsum("bfij,fckl->bcijkl", grad, kernel, optimize=True)
     rows, columns = (stride * (size - 1) + 1 for size in grad.shape[2:])
     for k, l in np.ndindex(kernel.shape[2:]):
         part = np.s_[:, :, k : k + rows : stride, l : l + columns : stride]
-        d_kernel[:, :, k, l] = np.einsum("bfij,bcij->fc", grad, padded[part], optimize=True)
-        d_padded[part] += np.einsum("bfij,fc->bcij", grad, kernel[:, :, k, l], optimize=True)
+        d_padded[part] += d_windows[..., k, l]
     inside = slice(padding, -padding or None)
     return d_kernel, d_padded[:, :, inside, inside]
 
 
 def _pad(x: FloatArray, padding: int) -> FloatArray:
     return np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+
+
+def _windows(padded: FloatArray, kernel_size: tuple[int, ...], stride: int) -> FloatArray:
+    """Return what lies under the kernel at every place, (B, C, Ho, Wo, kh, kw); a view."""
+    windows = sliding_window_view(padded, kernel_size, axis=(2, 3))
+    return windows[:, :, ::stride, ::stride]
 
 
 def conv_deviation(x: FloatArray, variance: FloatArray, stride: int, padding: int) -> FloatArray:
