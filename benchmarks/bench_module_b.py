@@ -14,52 +14,50 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from tvbi_ref import use
+from tvbi_ref.equations import ENGINES
 from tvbi_ref.module_b import ChainSupport, GridSupport
-from tvbi_ref.module_b.grid import grid_directional, grid_sweeps, grid_sweeps_numpy
+from tvbi_ref.module_b.grid import grid_messages
 
 LAYER = (784, 300)
 SIDES = {"1e4": (100, 100), "1e5": (400, 250), "1e6": (1000, 1000), "1e7": (4000, 2500)}
-T_ROW, T_COL = np.exp(2 * 0.1), np.exp(2 * 0.5)
+J_ROW, J_COL = 0.1, 0.5
 
 
 def evidence(shape):
     return np.random.default_rng(0).normal(-1.0, 3.0, shape)
 
 
-def per_node_sweep(benchmark, function, shape, sweeps=4):
-    """Time `sweeps` sweeps and note the nanoseconds of one node in one sweep."""
-    odds = np.exp(evidence(shape) - 4.0)
-    messages, residuals = np.ones((4, *shape)), np.empty(sweeps)
-    benchmark(function, odds, messages, T_ROW, T_COL, 0.0, residuals)
+def per_node_sweep(benchmark, shape, sweeps=5):
+    """Time a call of some sweeps and note the nanoseconds of one node in one sweep."""
+    own, odds = evidence(shape) - 4.0, np.ones((4, *shape))
+    benchmark(grid_messages, own, odds, J_ROW, J_COL, sweeps, 0.0, 0.0)
     nodes = shape[0] * shape[1] * sweeps
     benchmark.extra_info["ns_per_node_sweep"] = round(benchmark.stats["median"] / nodes * 1e9, 2)
 
 
-@pytest.mark.parametrize(
-    "function", [grid_sweeps, grid_directional, grid_sweeps_numpy], ids=lambda f: f.__name__
-)
-def test_node_sweep(benchmark, function):
-    per_node_sweep(benchmark, function, LAYER)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_node_sweep(benchmark, engine):
+    with use(engine):
+        per_node_sweep(benchmark, LAYER)
 
 
 @pytest.mark.parametrize("size", SIDES)
 def test_cost_by_size(benchmark, size):
-    per_node_sweep(benchmark, grid_sweeps, SIDES[size])
+    per_node_sweep(benchmark, SIDES[size])
 
 
 def test_two_layers_on_two_threads(benchmark):
     """Kernels release the GIL: the layers of a network can be swept side by side."""
-    odds = np.exp(evidence(LAYER) - 4.0)
-    states = [(np.ones((4, *LAYER)), np.empty(4)) for _ in range(2)]
-    grid_sweeps(odds, states[0][0], T_ROW, T_COL, 0.0, states[0][1])
+    layers = [(evidence(LAYER) - 4.0, np.ones((4, *LAYER))) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
 
         def both():
-            jobs = [pool.submit(grid_sweeps, odds, m, T_ROW, T_COL, 0.0, r) for m, r in states]
+            jobs = [pool.submit(grid_messages, *l, J_ROW, J_COL, 5, 0.0, 0.0) for l in layers]
             return [job.result() for job in jobs]
 
         benchmark(both)
-    nodes = 2 * 4 * LAYER[0] * LAYER[1]
+    nodes = 2 * 5 * LAYER[0] * LAYER[1]
     benchmark.extra_info["ns_per_node_sweep"] = round(benchmark.stats["median"] / nodes * 1e9, 2)
 
 
@@ -70,8 +68,10 @@ def test_time_to_residual(benchmark):
     benchmark.extra_info["milliseconds"] = round(benchmark.stats["median"] * 1e3, 2)
 
 
-def test_chain(benchmark):
-    benchmark(ChainSupport(0.05, 0.4).extrinsic, evidence(LAYER))
+@pytest.mark.parametrize("engine", ENGINES)
+def test_chain(benchmark, engine):
+    with use(engine):
+        benchmark(ChainSupport(0.05, 0.4).extrinsic, evidence(LAYER))
     weights = LAYER[0] * LAYER[1]
     benchmark.extra_info["ns_per_weight"] = round(benchmark.stats["median"] / weights * 1e9, 2)
 

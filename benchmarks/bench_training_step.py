@@ -9,28 +9,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
-from tvbi_ref._kernels import TWINS
+from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets, use
+from tvbi_ref.equations import ENGINES
+from tvbi_ref.nets.optimizers import adam_step
 from tvbi_ref.turbo import loop
+from tvbi_ref.turbo.run import Run
 
 BATCH, LAYER, STEPS = 128, (784, 300), 10
-NUMBERS = {
-    "adam_step": (0.9, 0.999, 1e-3, 1e-8, -20.0, 2.0),
-    "add_product": (1e-5, -1e-5),
-    "add_noise": (1e-8,),
-    "noise_gradient": (),
-}
-ARRAYS = {"adam_step": 4, "add_product": 3, "add_noise": 3, "noise_gradient": 4}
-SIZES = {"weights": LAYER[0] * LAYER[1], "activations": BATCH * LAYER[1]}
 
 
-@pytest.mark.parametrize("form", ["kernel", "twin"])
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("name", NUMBERS)
-def test_pass(benchmark, name, size, form):
-    arrays = np.random.default_rng(0).random((ARRAYS[name], SIZES[size]), dtype=np.float32) + 1
-    benchmark(getattr(TWINS[name], form), *arrays, *NUMBERS[name])
-    nanoseconds = benchmark.stats["median"] / SIZES[size] * 1e9
+@pytest.mark.parametrize("engine", ENGINES)
+def test_adam(benchmark, engine):
+    arrays = np.random.default_rng(0).random((4, *LAYER), dtype=np.float32) + 1
+    with use(engine):
+        benchmark(adam_step, *arrays, 0.9, 0.999, 1e-3, 1e-8, -20.0, 2.0)
+    nanoseconds = benchmark.stats["median"] / arrays[0].size * 1e9
     benchmark.extra_info["ns_per_number"] = round(nanoseconds, 3)
 
 
@@ -58,23 +51,15 @@ def test_memory_pass(benchmark):
     benchmark(np.copyto, np.empty_like(source), source)
 
 
-@pytest.mark.parametrize("form", ["kernel", "twin"])
-@pytest.mark.parametrize("name", ["gather_columns", "scatter_columns"])
-def test_columns(benchmark, name, form):
-    """Windows of 5 by 5 on images 12 by 12, as in the second convolution of LeNet-5."""
-    rng = np.random.default_rng(0)
-    x, columns = (rng.random(s, dtype=np.float32) for s in ((2, 20, 12, 12), (20, 5, 5, 2, 8, 8)))
-    arguments = (x, 1, columns) if name == "gather_columns" else (columns, 1, x)
-    benchmark(getattr(TWINS[name], form), *arguments)
-    benchmark.extra_info["ns_per_number"] = round(benchmark.stats["median"] / columns.size * 1e9, 3)
-
-
-@pytest.mark.parametrize("form", ["kernel", "twin"])
-def test_gradient_of_maxima(benchmark, form):
-    """Behind the first convolution of LeNet-5."""
-    x = np.random.default_rng(0).random((BATCH, 20, 24, 24), dtype=np.float32)
-    z = nets.MaxPool(2).forward(x)
-    benchmark(getattr(TWINS["max_pool_gradient"], form), x, z, z, 2, np.empty_like(x))
+@pytest.mark.parametrize("engine", ENGINES)
+def test_maxima(benchmark, engine):
+    """There and back, behind the first convolution of LeNet-5."""
+    x, pool = (
+        np.random.default_rng(0).random((BATCH, 20, 24, 24), dtype=np.float32),
+        nets.MaxPool(2),
+    )
+    with use(engine):
+        benchmark(lambda: pool.backward(pool.forward(x)))
     benchmark.extra_info["ns_per_number"] = round(benchmark.stats["median"] / x.size * 1e9, 3)
 
 
@@ -85,13 +70,15 @@ def test_noise(benchmark, bits):
     benchmark(rng.standard_normal, (BATCH, 300 + 100 + 10), dtype=np.float32)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("network", ["lenet_300_100", "lenet5_caffe"])
-def test_steps(benchmark, network):
+def test_steps(benchmark, network, engine):
     """Some whole steps of the loop, and one forward pass."""
     rng, n = np.random.default_rng(0), STEPS * BATCH
     x, y = rng.random((n, 784), dtype=np.float32), rng.integers(0, 10, n)
     prior = HierarchicalPrior.spike_and_slab(IndependentSupport(-1.0))
     settings = TurboVBI(prior, batch_size=BATCH, kl_warmup=0)
-    run = loop.Run(settings, getattr(nets, network)(seed=0), x, y, None)
-    benchmark(run._w_step, 0)
+    run = Run(settings, getattr(nets, network)(seed=0), x, y, None)
+    with use(engine):
+        benchmark(loop.w_step, run, 0)
     benchmark.extra_info["steps_per_s"] = round(STEPS / benchmark.stats["median"], 1)

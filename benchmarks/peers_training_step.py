@@ -42,6 +42,7 @@ from _timing import median_seconds
 from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
 from tvbi_ref.nets import convolution
 from tvbi_ref.turbo import loop
+from tvbi_ref.turbo.run import Run
 
 BATCH, STEPS = 128, 40
 PEAK_SIDE = 2048
@@ -64,7 +65,7 @@ def new_run(network: nets.Network, steps: int = STEPS) -> Any:
         batch_size=BATCH,
         kl_warmup=0,
     )
-    return loop.Run(settings, network, x, rng.integers(0, 10, len(x)), None)
+    return Run(settings, network, x, rng.integers(0, 10, len(x)), None)
 
 
 class TorchSide:
@@ -129,8 +130,8 @@ class TorchSide:
         return x
 
     def one_pass(self, order: Any = None, draw: Any = None) -> None:
-        """Do what `Run._w_step` does."""
-        torch, schedule = self.torch, self.run.settings.schedule
+        """Do what `loop.w_step` does."""
+        torch, schedule = self.torch, self.run.options.schedule
         self.adam.param_groups[0]["lr"] = schedule.rate(0)
         weight = schedule.kl_weight(0) / len(self.x)
         order = torch.randperm(len(self.x)) if order is None else order
@@ -169,7 +170,7 @@ def largest_difference(builder: str, penalty: str) -> float:
     where a gradient is 0 but for rounding, Adam makes a whole step of the rounding.
     """
     run = new_run(getattr(nets, builder)(seed=0).astype(np.float64), steps=3)
-    side, rng = TorchSide(run, penalty), np.random.default_rng(run.settings.seed)
+    side, rng = TorchSide(run, penalty), np.random.default_rng(run.options.seed)
     order = side.torch.from_numpy(rng.permutation(len(run.x)))
 
     def draw(shape: tuple[int, ...]) -> Any:
@@ -178,13 +179,13 @@ def largest_difference(builder: str, penalty: str) -> float:
         return side.torch.from_numpy(noise(rng, tuple(shape), np.float64))
 
     side.one_pass(order, draw)
-    run._w_step(0)
+    loop.w_step(run, 0)
     gaps = [
         np.abs(p.value - theirs.detach().numpy()).max()
         for layer, weight in zip(run.network.weight_layers, side.weights, strict=True)
         for p, theirs in zip((layer.mean, layer.log_variance), weight[:2], strict=True)
     ]
-    return float(max(gaps) / run.settings.schedule.rate(0))
+    return float(max(gaps) / run.options.schedule.rate(0))
 
 
 # Where our time goes
@@ -202,7 +203,7 @@ class OurSide:
             (network, ("forward",), "forward"),
             (network, ("backward", "fill_gradients"), "backward"),
             (network.loss, ("value", "gradient", "value_and_gradient", "score"), "loss, accuracy"),
-            (run, ("_add_prior_gradients",), "prior's gradient"),
+            (loop, ("add_penalty_gradient",), "prior's gradient"),
             (run.optimizer, ("step",), "Adam"),
         ):
             for method in methods:
@@ -224,7 +225,7 @@ class OurSide:
 
     def one_pass(self) -> None:
         """Do the w-step."""
-        self.run._w_step(0)
+        loop.w_step(self.run, 0)
 
     def phases(self, total: float) -> dict[str, float]:
         """Return the seconds by phase since the last call, which add up to `total`."""
