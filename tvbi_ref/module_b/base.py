@@ -142,7 +142,8 @@ class SupportPrior(ABC):
         )
         shown = l.view()
         shown.flags.writeable = False  # a prior that writes into the evidence is told so
-        h, heard, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
+        answer = self._messages(shown, state, schedule)
+        h, heard, residuals, state = self._checked(answer, l.shape)
         log_odds = as_float_array(extrinsic(h, heard), f"message of {type(self).__name__}")
         nothing_more = np.empty((0, *l.shape))  # the neighbours have their say in log_odds
         return SupportMessage(log_odds, belief(log_odds, l, nothing_more), residuals, state)

@@ -107,6 +107,7 @@ class Exchange:
     prior_log_odds: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
+        # Before the first epoch Module B is asked without evidence: what the field says of itself.
         self.prior_log_odds = self._ask(np.zeros(self.shape), None)
 
     def answer(self, evidence: FloatArray) -> FloatArray:

@@ -48,7 +48,9 @@ def one_epoch(run: Run, epoch: int) -> Row:
     try:
         with np.errstate(all="ignore"):  # overflow on the way to what is reported
             log_likelihood, score = w_step(run, epoch)
-            change = max(turbo_step(run, epoch, k) for k in range(len(run.layers)))
+            change = 0.0
+            for k in range(len(run.layers)):
+                change = max(change, turbo_step(run, epoch, k))
             run.network.refit_likelihood(run.x, run.y, run.rng)
     except (DivergenceError, PlugError) as error:
         run.network.set_state(good)
@@ -102,7 +104,7 @@ def turbo_step(run: Run, epoch: int, k: int) -> float:
         layer.anneal(schedule.contrast(epoch, layer.prior.contrast))
         if run.options.learn and epoch >= schedule.spike_epochs:
             layer.module_b.learn()
-        return layer.turbo_round()
+        return layer.exchange_messages()
     except NonFiniteError as error:
         raise DivergenceError(str(error), epoch=epoch, layer=k) from error
 

@@ -114,7 +114,7 @@ class Layer:
         self.posterior = self.form.step(second_moment, prior_log_odds, *gammas, self.posterior)
         return self.posterior.support_log_odds, self.posterior.expected_precision
 
-    def turbo_round(self) -> float:
+    def exchange_messages(self) -> float:
         """Run a round of [turbo-loop]; return the largest change of a pi_tilde."""
         before = self.q.q_support
         done = turbo_round(
