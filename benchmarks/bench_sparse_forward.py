@@ -58,7 +58,7 @@ def test_network(benchmark, builder, name, batch):
     benchmark(small.predict, x)
 
 
-@pytest.mark.parametrize("name", ["add_neurons", "dot_rows"])
+@pytest.mark.parametrize("name", ["add_neurons", "dot_rows", "dot_runs"])
 def test_compilation(benchmark, name):
     """Once for every type of numbers; later runs read the result from the disk."""
     loop = getattr(sparse_loops, name).py_func
@@ -66,5 +66,6 @@ def test_compilation(benchmark, name):
     types = {
         "add_neurons": f"f4[:,::1], {real}, {whole}, {whole}, {real}, {whole}, f4[:,:,::1]",
         "dot_rows": f"{real}, {real}, {whole}, {whole}, {real}, {real}",
+        "dot_runs": f"{real}, {real}, {whole}, {whole}, {whole}, {real}, {real}",
     }
     benchmark.pedantic(lambda: kernel(loop).compile(f"({types[name]})"), rounds=1)

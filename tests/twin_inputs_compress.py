@@ -24,21 +24,22 @@ def small_numbers(rng, shape, dtype):
     return numbers
 
 
-def random_runs(rng, counts, dtype, I=60):
-    """Return neurons with so many runs of up to 40 weights, which may overlap."""
-    lengths = rng.integers(1, 41, sum(counts))
+def random_runs(rng, counts, dtype, longest, I=60):
+    """Return neurons with so many runs of up to so many weights, which may overlap."""
+    lengths = rng.integers(1, longest + 1, sum(counts))
     starts = rng.integers(0, I + 1 - lengths)
     pointers = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     return WeightRuns(pointers, starts, lengths, small_numbers(rng, lengths.sum(), dtype))
 
 
 def product_inputs(rng):
-    """Yield (runs, x, bias): no neuron, idle ones, stored zeros, both types and a mix of them."""
+    """Yield (runs, x, bias): short and long runs, no neuron, idle ones, zeros, a mix of types."""
     for dtype, other in ((np.float64,) * 2, (np.float32,) * 2, (np.float32, np.float64)):
         for counts in ([], [0], [1], [2, 0, 7], [9, 3]):
             for B in BATCHES:
                 x, bias = small_numbers(rng, (B, 60), other), small_numbers(rng, len(counts), other)
-                yield random_runs(rng, counts, dtype), x, bias
+                for longest in (3, 40):  # a mean far below and above what is a long run
+                    yield random_runs(rng, counts, dtype, longest), x, bias
         nothing = WeightRuns(np.zeros(3, np.int64), *np.empty((2, 0), np.int64), np.empty(0, dtype))
         yield nothing, np.empty((3, 0), other), np.ones(2, other)
 

@@ -146,6 +146,31 @@ def test_two_threads_give_what_one_gives(name, monkeypatch):
     np.testing.assert_allclose(stored.forward(x), alone, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", sorted(set(SPARSE) - {"blocks"}))
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40])
+def test_nothing_is_read_before_a_run_or_beyond_its_end(name, length):
+    for start in (0, 20, 90 - length):
+        W, x = np.zeros((90, 1)), np.full((1, 90), np.nan)
+        W[start : start + length], x[0, start : start + length] = 1, np.arange(length)
+        y = FORMATS[name].from_dense(W).forward(x)
+        np.testing.assert_array_equal(y, [[length * (length - 1) / 2]])
+
+
+@pytest.mark.skipif(sparse_product.fast is None, reason="Numba is not installed")
+@pytest.mark.parametrize("length", [1, 7, 8, 12])
+def test_the_mean_run_chooses_the_loop_for_a_single_input(length, monkeypatch):
+    from tvbi_ref.fast import sparse
+
+    W, called = np.zeros((40, 1)), []
+    for start in (0, 20):
+        W[start : start + length] = 1
+    for name in ("dot_rows", "dot_runs", "add_neurons"):
+        monkeypatch.setattr(sparse, name, lambda *arguments, name=name: called.append(name))
+    for B in (1, 3):
+        sparse.matrix_columns(Clusters.from_dense(W), np.ones((40, B)), np.zeros(1))
+    assert called == ["dot_runs" if length >= sparse.LONG_RUN else "dot_rows", "add_neurons"]
+
+
 # Layout
 
 

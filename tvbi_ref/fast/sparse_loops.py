@@ -3,15 +3,18 @@ r"""Compiled forward passes of sparse matrices.
 Activations stand features first: x (I, B), a row for every input and a number in it for every
 image of the batch. A weight w_ij then takes one whole row, y_j += w_ij x_i, and B numbers that lie
 side by side are what a processor multiplies at once. Where a weight stands is looked up once for
-all of them. Two loops are all there is:
+all of them. Three loops are all there is:
 
 * `add_neurons` for batches and convolutions. Sums stay in registers until a neuron is done.
-* `dot_rows` for a single input (B = 1).
+* `dot_rows` for a single input (B = 1) and scattered weights: one lookup each.
+* `dot_runs` for a single input and long runs of weights: one lookup a run, and inside of it two
+  streams side by side.
 
-What they do inside, `add_rows` and `rows_dot`, stands here in NumPy, for runs without the
-compiler. Compiled code takes the versions in `vectors`. Numba's loops over the same arrays take
+What they do inside, `add_rows`, `rows_dot` and `runs_dot`, stands here in NumPy, for when nothing
+is compiled. Compiled code takes the versions in `vectors`. Numba's loops over the same arrays take
 two to four times as long: they cannot know that sums and inputs are apart and write every sum to
-memory at once, and they ask of every place whether it is negative.
+memory at once, they ask of every place whether it is negative, and an end of a run costs them a
+step a weight.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from numba.extending import overload, register_jitable
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compress.forward import Places
 from tvbi_ref.fast.kernel import kernel
-from tvbi_ref.fast.vectors import compiled_add_rows, compiled_rows_dot
+from tvbi_ref.fast.vectors import compiled_add_rows, compiled_rows_dot, compiled_runs_dot
 
 
 def add_rows(
@@ -224,3 +227,73 @@ def dot_rows(
     """
     for j in range(y.size):
         y[j] = bias[j] + rows_dot(x, rows, values, pointers[j], pointers[j + 1])
+
+
+def runs_dot(
+    x: FloatArray, starts: Places, offsets: Places, values: FloatArray, first: int, last: int
+) -> Any:
+    """Return the sum over the runs first : last of dot(x[start : start + length], values).
+
+    Compiled code has another version, with one vector of sums for all the runs; the end of a run
+    is masked, so that one of up to 16 weights is one step.
+
+    Examples
+    --------
+    >>> runs = np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
+    >>> float(runs_dot(np.array([1.0, 2.0, 4.0]), *runs, 0, 1))
+    42.0
+    """
+    total: Any = x.dtype.type(0)
+    for n in range(first, last):
+        weights = values[offsets[n] : offsets[n + 1]]
+        total += x[starts[n] : starts[n] + weights.size] @ weights
+    return total
+
+
+@overload(runs_dot)
+def _compiled_runs_dot(x, starts, offsets, values, first, last):  # type: ignore[no-untyped-def]
+    def call(x, starts, offsets, values, first, last):  # type: ignore[no-untyped-def]
+        return compiled_runs_dot(x, starts, offsets, values, first, last)  # type: ignore[call-arg]
+
+    return call
+
+
+@kernel
+def dot_runs(
+    x: FloatArray,
+    bias: FloatArray,
+    pointers: Places,
+    starts: Places,
+    offsets: Places,
+    values: FloatArray,
+    y: FloatArray,
+) -> None:
+    """Write y_j = b_j + the sum over neuron j's runs of their dot products, of a single input.
+
+    Parameters
+    ----------
+    x : ndarray (I,)
+    bias : ndarray (J,)
+    pointers : ndarray of int64 (J+1,)
+        Neuron j has the runs ``pointers[j] : pointers[j+1]``.
+    starts : ndarray of int64 (N,)
+        The input at which each run begins.
+    offsets : ndarray of int64 (N+1,)
+        Run n has the weights ``offsets[n] : offsets[n+1]``.
+    values : ndarray (K,)
+    y : ndarray (J,)
+
+    Notes
+    -----
+    Source: [sparse-forward].
+
+    Examples
+    --------
+    >>> y = np.empty(1)
+    >>> runs = np.array([0, 1]), np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
+    >>> dot_runs(np.array([1.0, 2.0, 4.0]), np.ones(1), *runs, y)
+    >>> y
+    array([43.])
+    """
+    for j in range(y.size):
+        y[j] = bias[j] + runs_dot(x, starts, offsets, values, pointers[j], pointers[j + 1])

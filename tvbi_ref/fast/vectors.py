@@ -17,6 +17,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from tvbi_ref.fast.columns import LANES
+
 BIT, WORD, INDEX = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 ONE = INDEX(1)
 
@@ -41,6 +43,7 @@ class Code:
         self.real = target.get_data_type(real)
         self.vector = ir.VectorType(self.real, width)
         self.bytes = real.bitwidth // 8  # no more can be said of where a row begins
+        self.name = f"v{width}f{real.bitwidth}"
 
     def arrays(self, signature: Any, arguments: Any, which: tuple[int, ...]) -> list[Any]:
         """Return pointers to the first numbers of those arguments that are arrays."""
@@ -57,6 +60,16 @@ class Code:
         """Return a vector from memory."""
         return self.builder.load(self.vector_at(pointer, place), align=self.bytes)
 
+    def load_some(self, pointer: Any, place: Any, mask: Any) -> Any:
+        """Return a vector from memory, zero where the mask is; nothing is read there."""
+        parts = [self.vector.as_pointer(), WORD, mask.type, self.vector]
+        name = f"llvm.masked.load.{self.name}.p0{self.name}"
+        load = self.function(name, self.vector, parts)
+        zeros = ir.Constant(self.vector, None)
+        return self.builder.call(
+            load, [self.vector_at(pointer, place), WORD(self.bytes), mask, zeros]
+        )
+
     def repeat(self, number: Any) -> Any:
         """Return a vector of equal numbers."""
         nothing = ir.Constant(ir.VectorType(number.type, self.width), ir.Undefined)
@@ -64,11 +77,28 @@ class Code:
         every = ir.Constant(ir.VectorType(WORD, self.width), None)
         return self.builder.shuffle_vector(one, nothing, every)
 
+    def first(self, count: Any) -> Any:
+        """Return a mask of so many ones, then zeros."""
+        places = ir.Constant(ir.VectorType(INDEX, self.width), list(range(self.width)))
+        return self.builder.icmp_signed("<", places, self.repeat(count))
+
     def multiply_and_add(self, total: Any, a: Any, b: Any) -> None:
         """Do total += a b."""
         product = self.builder.fmul(a, b, flags=["contract"])
         more = self.builder.fadd(self.builder.load(total), product, flags=["contract"])
         self.builder.store(more, total)
+
+    def sum(self, vector: Any) -> Any:
+        """Return the sum of a vector, in whatever order is fast."""
+        add = self.function(
+            f"llvm.vector.reduce.fadd.{self.name}", self.real, [self.real, self.vector]
+        )
+        return self.builder.call(add, [self.real(-0.0), vector], fastmath=("reassoc",))
+
+    def function(self, name: str, returns: Any, takes: list[Any]) -> Any:
+        """Return one of the compiler's own functions."""
+        kind = ir.FunctionType(returns, takes)
+        return cgutils.get_or_insert_function(self.builder.module, kind, name)
 
 
 @intrinsic(prefer_literal=True)
@@ -156,3 +186,40 @@ def compiled_rows_dot(context: Any, x: Any, rows: Any, values: Any, first: Any, 
         return builder.fadd(*(builder.load(total) for total in sums))
 
     return x.dtype(x, rows, values, types.int64, types.int64), generate
+
+
+@intrinsic
+def compiled_runs_dot(
+    context: Any, x: Any, starts: Any, offsets: Any, values: Any, first: Any, last: Any
+) -> Any:
+    """Write `runs_dot` in the compiler's own language.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numba import njit
+    >>> from tvbi_ref.fast import sparse_loops
+    >>> runs = np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
+    >>> njit(lambda x, starts, offsets, w: sparse_loops.runs_dot(x, starts, offsets, w, 0, 1))(
+    ...     np.array([1.0, 2.0, 4.0]), *runs)
+    42.0
+    """
+
+    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        code = Code(target, builder, x.dtype, LANES)
+        x_, starts_, offsets_, values_ = code.arrays(signature, arguments, (0, 1, 2, 3))
+        total = cgutils.alloca_once_value(builder, ir.Constant(code.vector, None))
+        first_, last_ = arguments[4:]
+        with cgutils.for_range_slice(builder, first_, last_, ONE) as (n, _):
+            begin = builder.load(builder.gep(offsets_, [n]))
+            end = builder.load(builder.gep(offsets_, [builder.add(n, ONE)]))
+            to_input = builder.sub(builder.load(builder.gep(starts_, [n])), begin)
+            with cgutils.for_range_slice(builder, begin, end, INDEX(LANES)) as (k, _):
+                mask = code.first(builder.sub(end, k))
+                weights = code.load_some(values_, k, mask)
+                inputs = code.load_some(x_, builder.add(to_input, k), mask)
+                code.multiply_and_add(total, weights, inputs)
+        return code.sum(builder.load(total))
+
+    signature = x.dtype(x, starts, offsets, values, types.int64, types.int64)
+    return signature, generate
