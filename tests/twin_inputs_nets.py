@@ -117,6 +117,17 @@ def correlate_backward_inputs(rng):
         yield x, kernel, grad, stride, padding
 
 
+def max_pool_inputs(rng):
+    """Yield (x, z, grad, size), with ties, and with a nan among the maxima."""
+    for dtype in DTYPES:
+        for size in (1, 2, 3):
+            for B, C, rows, width in ((0, 1, 1, 1), (1, 1, 1, 1), (2, 3, 2, 9)):
+                x = rng.integers(3, size=(B, C, rows * size, width * size)).astype(dtype)
+                for images in (x, with_nan(rng, x)):
+                    z = images.reshape(B, C, rows, size, width, size).max(axis=(3, 5))
+                    yield images, z, *some(rng, dtype, z.shape), size
+
+
 INPUTS = {
     "adam-step": adam_inputs,
     "conv": conv_inputs,
@@ -125,4 +136,5 @@ INPUTS = {
     "correlate-backward": correlate_backward_inputs,
     "dense": dense_inputs,
     "dense-backward": dense_backward_inputs,
+    "max-pool-backward": max_pool_inputs,
 }

@@ -17,6 +17,7 @@ HOME: dict[str, str] = {
     "correlate-backward": "conv",
     "dense": "dense",
     "dense-backward": "dense",
+    "max-pool-backward": "pooling",
     "chain": "chain",
     "grid": "grid",
     "graph": "graph",

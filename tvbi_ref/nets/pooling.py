@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref.equations import socket
 from tvbi_ref.nets.layers import PlainLayer
 from tvbi_ref.nets.local_reparam import _require_axes, _require_shape
 
@@ -63,12 +64,7 @@ class MaxPool(_Tiles):
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g at the first maximum of every tile, 0 elsewhere."""
         _require_shape(grad, "grad", self._z.shape)
-        d_x, free = np.empty_like(self._x), np.ones(grad.shape, bool)
-        for part in _places(self.size):
-            hit = free & (self._x[part] == self._z)
-            d_x[part] = grad * hit
-            free ^= hit
-        return d_x
+        return max_pool_backward(self._x, self._z, grad, self.size)
 
 
 class AveragePool(_Tiles):
@@ -112,6 +108,36 @@ class AveragePool(_Tiles):
         for part in _places(self.size):
             d_x[part] = grad / self.size**2
         return d_x
+
+
+@socket("max-pool-backward")
+def max_pool_backward(x: FloatArray, z: FloatArray, grad: FloatArray, size: int) -> FloatArray:
+    """Return dL/dx of `MaxPool`: g at the first maximum of every tile, 0 elsewhere.
+
+    Parameters
+    ----------
+    x : ndarray (B, C, H, W)
+    z, grad : ndarray (B, C, H/size, W/size)
+        The maxima, and g = dL/dz.
+    size : int
+
+    Returns
+    -------
+    ndarray (B, C, H, W)
+
+    Examples
+    --------
+    >>> x = np.array([[[[2.0, 5.0], [5.0, 4.0]]]])
+    >>> max_pool_backward(x, np.full((1, 1, 1, 1), 5.0), np.ones((1, 1, 1, 1)), 2)
+    array([[[[0., 1.],
+             [0., 0.]]]])
+    """
+    d_x, free = np.empty(x.shape, x.dtype), np.ones(grad.shape, bool)
+    for part in _places(size):
+        hit = free & (x[part] == z)
+        d_x[part] = grad * hit
+        free ^= hit
+    return d_x
 
 
 def _places(size: int) -> Iterator[tuple[slice, ...]]:
