@@ -81,6 +81,21 @@ def test_the_engines_agree(name, rng):
     np.testing.assert_allclose(fast.residuals, readable.residuals, rtol=1e-6, atol=1e-12)
 
 
+def test_a_block_begins_where_it_is_entered_and_may_be_entered_again():
+    mine = use(q_support=lambda prior, l: prior - l)
+    with use("numpy"), mine:
+        assert current().engine == "numpy"
+        with mine:
+            assert update_support(3.0, 1.0) == 2.0
+        assert update_support(3.0, 1.0) == 2.0
+    assert update_support(3.0, 1.0) == 4.0
+
+
+def test_what_is_not_entered_says_so():
+    with pytest.warns(UserWarning, match="changes nothing but in a `with` block"):
+        use("numpy")
+
+
 def test_blocks_compose_and_are_undone_by_errors():
     outside = current()
 
@@ -204,6 +219,10 @@ def in_place(c, J):
     return c
 
 
+def masked(c, J):
+    return np.ma.masked_less(c, 0.0)
+
+
 def breaks(c, J):
     return 1 / 0
 
@@ -217,6 +236,7 @@ def breaks(c, J):
         (two_results, "returned 2 results; expected 1: message"),
         (nothing, r"returned message of shape \(\); expected \(2, 2\)"),
         (in_place, "in_place raised ValueError: .*read-only"),
+        (masked, "masked raised TypeError: a masked array, whose mask would be lost"),
         (breaks, "breaks raised ZeroDivisionError: division by zero"),
     ],
 )
@@ -233,6 +253,12 @@ def test_an_infinity_is_refused_only_where_all_that_came_in_was_finite():
         assert update_support(np.inf, 1.0) == np.inf
     with use(q_support=lambda prior, l: l * np.inf), pytest.raises(PlugError, match="not finite"):
         update_support(0.0, 1e4)
+
+
+def test_a_number_outside_its_domain_is_refused():
+    says = r"returned belief = 3; expected numbers in \[0, 1\]"
+    with use(belief=lambda h, l, messages: l), pytest.raises(PlugError, match=says):
+        get("belief").function(0 * L, L, np.zeros((2, 2, 2)))
 
 
 @pytest.mark.parametrize("name", SUPPORTS)
@@ -296,6 +322,32 @@ def test_a_run_that_is_stopped_by_a_plug_keeps_its_last_good_state():
     assert len(caught.value.last_good.trace) == 2
     for ours, theirs in zip(net.state(), good.state(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_that_is_stopped_after_an_epoch_is_put_back_too(monkeypatch):
+    def breaks(run, *rest):
+        raise MemoryError
+
+    net, run = tiny_run()
+    before = net.state()
+    monkeypatch.setattr("tvbi_ref.turbo.run.Run.row", breaks)
+    with pytest.raises(MemoryError):
+        run()
+    for ours, theirs in zip(net.state(), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_two_functions_for_one_equation_in_a_run_are_refused():
+    prior = HierarchicalPrior.spike_and_slab(ChainSupport(0.2, 0.3))
+    turbo = TurboVBI(prior, epochs=1, exchange="full_belief")
+    data, says = (
+        (np.eye(6), np.arange(6) % 2),
+        r"in the place of %s, where tvbi_ref\.use has put yours",
+    )
+    for label in turbo.plugs:
+        mine = use({label: SOCKETS[label].readable})
+        with mine, pytest.raises(ValueError, match=says % label):
+            turbo.fit(nets.mlp([6, 2], seed=0), *data)
 
 
 # Threads and processes
@@ -383,10 +435,16 @@ def test_a_listener_hears_who_answered_in_what_order_and_how_deep():
 def test_after_listening_nothing_is_left_of_it():
     before = current()
     with listen():
-        assert current().listener is not None
+        assert len(current().listeners) == 1
     assert current() is before
     update_support(1.0, 2.0)
     assert current().plugs["q-support"] is update_support.readable
+
+
+def test_two_listeners_hear_the_same():
+    with listen() as outer, listen() as inner:
+        update_support(1.0, 2.0)
+    assert outer.counts == inner.counts == {"q-support": 1}
 
 
 def test_a_long_run_is_counted_to_the_end_and_written_down_at_the_beginning(monkeypatch):

@@ -1,6 +1,7 @@
 """The checks of arguments: what may pass does, what may not is named in the message."""
 
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -246,4 +247,6 @@ def test_a_number_that_is_not_finite_is_a_bad_value_and_a_floating_point_error()
 def test_a_divergence_says_where_and_keeps_the_last_good_state():
     error = DivergenceError("the mean is nan", epoch=4, layer=2, last_good="state")
     assert str(error).startswith("epoch 4, layer 2: the mean is nan")
-    assert (error.epoch, error.layer, error.last_good) == (4, 2, "state")
+    for same in (error, pickle.loads(pickle.dumps(error))):  # as a worker process sends it
+        assert str(same) == str(error)
+        assert (same.epoch, same.layer, same.last_good) == (4, 2, "state")

@@ -21,6 +21,7 @@ def chain_inputs(rng):
 def sum_product_inputs(rng):
     """Yield (cavity, psi): numbers and arrays, certainties, potentials from 1e-300 on."""
     certain = [np.eye(2), np.array([[0.5, 0.5], [0.0, 1.0]]), np.array([[1.0, 0.0], [0.2, 0.8]])]
+    certain += [1 - np.eye(2), np.array([[0.0, 1.0], [1.0, 1.0]])]
     rare = np.array([[1.0, 1e-300], [1e-300, 1.0]])
     for psi in [*rng.uniform(0.01, 2, (3, 2, 2)), rare, *certain]:
         for size in (1.0, 30.0, 700.0, 1e4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 
@@ -40,9 +41,14 @@ class DivergenceError(FloatingPointError):
         super().__init__(
             f"{where}: {message}; try a smaller learning rate, and inputs of order one"
         )
+        self.message = message
         self.epoch = epoch
         self.layer = layer
         self.last_good = last_good
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a worker process sends it as a pickle
+        named = {"epoch": self.epoch, "layer": self.layer, "last_good": self.last_good}
+        return functools.partial(DivergenceError, self.message, **named), ()
 
 
 class PlugError(RuntimeError):

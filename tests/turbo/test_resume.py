@@ -1,5 +1,6 @@
 """A run that is killed and taken up again is the run that was never stopped, to the last bit."""
 
+import functools
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import pytest
 
-from tvbi_ref import checkpoint, cli, experiment, nets
+from tvbi_ref import checkpoint, cli, experiment, nets, use
 from tvbi_ref._archive import digest, pack, read_archive, write_archive
 from tvbi_ref.errors import DataCorruptedError, DivergenceError
 from tvbi_ref.gamma import Gamma
@@ -434,6 +435,28 @@ def test_a_file_of_other_data_is_refused_and_they_are_named(data, begun):
 def test_a_file_of_another_version_of_the_package_is_refused(data, begun, monkeypatch):
     monkeypatch.setattr("tvbi_ref.__version__", "9.0")
     assert "package is 0.1.0 in the file, 9.0 here" in refusal(begun, turbo(), small(), *data)
+
+
+def weaker(factor):
+    return lambda posterior, incoming: factor * (posterior - incoming)
+
+
+@pytest.mark.parametrize("other", [None, weaker(0.5), functools.partial(np.subtract)])
+def test_a_file_of_another_equation_of_the_readers_is_refused(other, data, begun):
+    """Two functions of one name differ by what they close over."""
+    own = {} if other is None else {"extrinsic-a": other}
+    with use({"extrinsic-a": weaker(1.0)}):
+        path = begun.with_name("own.npz")
+        turbo(epochs=1).fit(small(), *data, checkpoint=path)
+        turbo(epochs=1).fit(small(), *data, checkpoint=path)
+    with use(own):
+        assert "equations of your own" in refusal(path, turbo(epochs=1), small(), *data)
+
+
+def test_a_file_of_the_other_engine_is_refused(data, begun):
+    with use("numpy"):
+        says = refusal(begun, turbo(), small(), *data)
+    assert "engine is numba in the file, numpy here" in says
 
 
 def test_a_network_that_an_interrupted_run_has_changed_is_not_the_one_it_began_with(data, tmp_path):

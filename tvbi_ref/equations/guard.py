@@ -6,6 +6,7 @@ of the arguments give their numbers, and a domain.
 
 from __future__ import annotations
 
+import bdb
 import inspect
 import re
 import typing
@@ -81,27 +82,30 @@ class Guarded:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Return what the function returns, if it is what the equation may return."""
-        arguments = self._in_order(args, kwargs)
+        arguments = list(map(_shown, self.equation.inputs, self._in_order(args, kwargs)))
         try:
-            answer = self.function(*map(_shown, self.equation.inputs, arguments))
-        except PlugError:
-            raise  # of another equation, inside this one
+            answer = self.function(*arguments)
+            results = tuple(map(_as_array, answer if isinstance(answer, tuple) else (answer,)))
+        except (PlugError, bdb.BdbQuit):
+            raise  # of another equation, inside this one; a debugger that is left
         except Exception as error:
             raise self._error(f"raised {type(error).__name__}: {error}") from error
-        results = answer if isinstance(answer, tuple) else (answer,)
         outputs = self.equation.outputs
         if len(results) != len(outputs):
             names = ", ".join(symbol.name for symbol in outputs)
             raise self._error(f"returned {len(results)} results; expected {len(outputs)}: {names}")
-        form = _Form(self.equation.inputs, arguments)
+        form = _Form(self.equation, arguments)
         checked = [self._checked(*pair, form) for pair in zip(outputs, results, strict=True)]
         return self._kind(*checked) if len(checked) > 1 else checked[0]
 
     def _in_order(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        names = [symbol.name for symbol in self.equation.inputs]
-        given = dict(zip(names, args, strict=False)) | kwargs
-        defaults = inspect.signature(self.equation.function).parameters
-        return tuple(given.get(name, defaults[name].default) for name in names)
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.args
+
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        return inspect.signature(self.equation.function)
 
     @cached_property
     def _kind(self) -> Callable[..., Any]:
@@ -109,33 +113,69 @@ class Guarded:
         readable: Any = getattr(self.equation.function, "readable", self.equation.function)
         kind = typing.get_type_hints(readable).get("return")
         make: Callable[..., Any] = (
-            kind if hasattr(kind, "_fields") else lambda *results: results  # type: ignore[assignment]
+            kind if hasattr(kind, "_fields") else _pack  # type: ignore[assignment]
         )
         return make
 
-    def _checked(self, symbol: Symbol, result: Any, form: _Form) -> Any:
+    def _checked(self, symbol: Symbol, array: Array, form: _Form) -> Any:
         """Return a result as the equation's own would, or say why it is none."""
-        name, array = symbol.name, np.asarray(result)
-        shape, dtype = form.shape_of(symbol), form.dtype_of(symbol)
+        name, shape, dtypes = symbol.name, form.shape_of(symbol), form.dtypes_of(symbol)
         if array.shape != shape:
             raise self._error(f"returned {name} of shape {array.shape}; expected {shape}")
         a_number = not shape and array.dtype.kind in "fiu"  # of whatever precision
-        if array.dtype != dtype and not a_number:
-            raise self._error(f"returned {name} of dtype {array.dtype}; expected {dtype}")
+        if array.dtype not in dtypes and not a_number:
+            raise self._error(f"returned {name} of dtype {array.dtype}; expected {dtypes[0]}")
         bad = np.argwhere(~np.isfinite(array))
         if len(bad) and form.finite:
             first = tuple(map(int, bad[0]))
             where = f"{len(bad)} of {array.size} entries, the first at {first}: " if shape else ""
             raise self._error(f"returned {name} not finite: {where}{array[first]}")
+        outside = array[~_inside(symbol.domain, array)]
+        if form.finite and outside.size:
+            value = outside.flat[0]
+            raise self._error(f"returned {name} = {value:g}; expected numbers {symbol.domain}")
         return array if shape else array.item()
 
     def _error(self, text: str) -> PlugError:
         return PlugError(self.label, f"your function {self.name} {text}")
 
 
+def _pack(*results: Any) -> tuple[Any, ...]:
+    return results
+
+
+def _as_array(result: Any) -> Array:
+    """Return a result as an array, or say that it has more to it than an array can hold."""
+    if isinstance(result, np.ma.MaskedArray):
+        raise TypeError("a masked array, whose mask would be lost")
+    return np.asarray(result)
+
+
+DOMAINS: dict[str, tuple[float, float]] = {
+    "> 0": (0, np.inf),
+    ">= 0": (0, np.inf),
+    ">= -1/2": (-0.5, np.inf),
+    "> 1/2": (0.5, np.inf),
+    "in [0, 1]": (0, 1),
+    "in [0, 3)": (0, 3),
+}
+"""Where a number lies, in the registry's words; what is not here may lie anywhere."""
+
+ROUNDING = 1e-6
+"""So far a number may lie outside: a positive one may also underflow to 0."""
+
+
+def _inside(domain: str, array: Array) -> NDArray[np.bool_]:
+    """Return which entries lie where they must."""
+    low, high = DOMAINS.get(domain, (-np.inf, np.inf))
+    return np.asarray((array >= low - ROUNDING) & (array <= high + ROUNDING))
+
+
 def _shown(symbol: Symbol, argument: Any) -> Any:
-    """Return an argument that cannot be written to, a list of messages as an array."""
-    if isinstance(argument, list | tuple) and symbol.shape.startswith("(k"):
+    """Return an argument that cannot be written to, a list of numbers as an array."""
+    if isinstance(argument, list | tuple) and symbol.shape.startswith("list"):
+        return [_shown(symbol, entry) for entry in argument]
+    if isinstance(argument, list | tuple) and (symbol.shape[0] == "(" or _elementwise(symbol)):
         argument = np.asarray(argument)
     if not isinstance(argument, np.ndarray):
         return argument
@@ -147,7 +187,8 @@ def _shown(symbol: Symbol, argument: Any) -> Any:
 class _Form:
     """What the arguments of one call say of its results."""
 
-    def __init__(self, inputs: Sequence[Symbol], arguments: Sequence[Any]) -> None:
+    def __init__(self, equation: Equation, arguments: Sequence[Any]) -> None:
+        inputs, self.group = equation.inputs, equation.group
         self.given = [
             (symbol, _shape(symbol, a), a) for symbol, a in zip(inputs, arguments, strict=True)
         ]
@@ -177,12 +218,16 @@ class _Form:
                 shape.append(int(letter) if letter.isdigit() else self.sizes[letter])
         return tuple(shape)
 
-    def dtype_of(self, result: Symbol) -> np.dtype[Any]:
-        """Return the dtype that a result must have: that of the real arrays that came in."""
+    def dtypes_of(self, result: Symbol) -> list[np.dtype[Any]]:
+        """Return the dtypes that a result may have: that of the real arrays that came in.
+
+        Both modules and the wire compute in float64, whatever comes in.
+        """
         if result.domain == "bool":
-            return np.dtype(bool)
+            return [np.dtype(bool)]
         kinds = [a.dtype for _, _, a in self.given if _is_float(a) and np.ndim(a)]
-        return np.result_type(*kinds) if kinds else np.dtype(np.float64)
+        alike = np.result_type(*kinds) if kinds else np.dtype(np.float64)
+        return [alike] if self.group in ("nets", "compress") else [alike, np.dtype(np.float64)]
 
 
 def _letters(shape: str) -> list[str]:

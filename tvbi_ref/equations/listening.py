@@ -6,7 +6,6 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +19,6 @@ LONGEST = 10_000
 
 ROWS = 40
 """So many lines a table shows."""
-
-_DEPTH: ContextVar[int] = ContextVar("tvbi_ref.listen.depth", default=0)
 
 
 @dataclass
@@ -77,6 +74,7 @@ class Heard:
 
     calls: list[Call] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    _depth: int = field(default=0, init=False, repr=False)
 
     @property
     def labels(self) -> list[str]:
@@ -91,13 +89,13 @@ class Heard:
             self.counts[label] += 1
             if len(self.calls) >= LONGEST:
                 return plug(*args, **kwargs)
-            call = Call(label, whose, _DEPTH.get(), _in_words([*args, *kwargs.values()]))
+            call = Call(label, whose, self._depth, _in_words([*args, *kwargs.values()]))
             self.calls.append(call)
-            token = _DEPTH.set(call.depth + 1)
+            self._depth += 1
             try:
                 answer = plug(*args, **kwargs)
             finally:
-                _DEPTH.reset(token)
+                self._depth = call.depth
             call.returned = _in_words(answer if isinstance(answer, tuple) else [answer])
             return answer
 

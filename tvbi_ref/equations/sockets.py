@@ -24,8 +24,9 @@ import importlib
 import inspect
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -220,19 +221,19 @@ class State:
     engine : str
     own : mapping
         The reader's functions by label.
-    listener : Listener, optional
+    listeners : tuple of Listener
     """
 
     engine: str
     own: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
-    listener: Listener | None = None
+    listeners: tuple[Listener, ...] = ()
     plugs: dict[str, Callable[..., Any]] = field(default_factory=dict, init=False)
 
     def find(self, socket: Socket[..., Any]) -> Callable[..., Any]:
         """Return the plug of a socket, and remember it."""
         whose, plug = self._choose(socket)
-        if self.listener is not None:
-            plug = self.listener.hearing(socket.label, whose, plug)
+        for listener in self.listeners:
+            plug = listener.hearing(socket.label, whose, plug)
         self.plugs[socket.label] = plug
         return plug
 
@@ -352,7 +353,31 @@ def use(
     plugs = {label: plug for mapping in given for label, plug in mapping.items()}
     plugs |= {name.replace("_", "-"): plug for name, plug in own.items()}
     guards = {label: Guarded(label, function) for label, function in plugs.items()}
-    return _announced(_with(guards, engine))
+    return _Use(guards, None if engine is None else as_engine(engine))
+
+
+class _Use(AbstractContextManager[None]):
+    """A `use` that begins where it is entered, and may be entered again."""
+
+    def __init__(self, own: Mapping[str, Callable[..., Any]], engine: str | None) -> None:
+        self.own, self.engine = own, engine
+        self.blocks: list[ExitStack] = []
+        self.entered = False
+
+    def __enter__(self) -> None:
+        self.entered, block = True, ExitStack()
+        state = _with(self.own, self.engine)
+        _IN_USE.add(state)  # so that threads that should have it and have not can say so
+        block.callback(_IN_USE.discard, state)
+        block.enter_context(entered(state))
+        self.blocks.append(block)
+
+    def __exit__(self, *error: object) -> None:
+        self.blocks.pop().close()
+
+    def __del__(self) -> None:
+        if not self.entered:
+            warnings.warn("tvbi_ref.use changes nothing but in a `with` block", stacklevel=2)
 
 
 def plugged(own: Mapping[str, Callable[..., Any]]) -> AbstractContextManager[None]:
@@ -370,8 +395,7 @@ def plugged(own: Mapping[str, Callable[..., Any]]) -> AbstractContextManager[Non
 
 def _with(own: Mapping[str, Callable[..., Any]], engine: str | None = None) -> State:
     outer = current()
-    chosen = outer.engine if engine is None else as_engine(engine)
-    return State(chosen, {**outer.own, **own}, outer.listener)
+    return State(engine or outer.engine, {**outer.own, **own}, outer.listeners)
 
 
 @contextmanager
@@ -391,17 +415,6 @@ def entered(state: State) -> Iterator[None]:
         _STATE.reset(token)
 
 
-@contextmanager
-def _announced(state: State) -> Iterator[None]:
-    """Do the same, so that threads that should have it and have not can say so."""
-    _IN_USE.add(state)
-    try:
-        with entered(state):
-            yield
-    finally:
-        _IN_USE.discard(state)
-
-
 def heard_by(listener: Listener) -> AbstractContextManager[None]:
     """Let a listener hear of every call as long as the block lasts.
 
@@ -409,10 +422,10 @@ def heard_by(listener: Listener) -> AbstractContextManager[None]:
     --------
     >>> from tvbi_ref.equations import Heard
     >>> with heard_by(Heard()):
-    ...     current().listener
-    Heard(0 calls of 0 functions)
+    ...     current().listeners
+    (Heard(0 calls of 0 functions),)
     """
-    return entered(replace(current(), listener=listener))
+    return entered(replace(current(), listeners=(listener, *current().listeners)))
 
 
 @dataclass(frozen=True)

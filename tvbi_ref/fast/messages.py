@@ -22,7 +22,7 @@ SMALLEST = 1e-200
 def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     """Do `module_b.sum_product` through the odds r = e^c, cut where the message is saturated."""
     c, psi = np.asarray(cavity, np.float64), as_float_array(psi, "psi", shape=(2, 2))
-    if psi[psi > 0].min() < SMALLEST * psi.max():
+    if psi[psi > 0].min() < SMALLEST * psi.max() or psi[0, 0] * psi[1, 1] == 0:
         return messages.sum_product.readable(c, psi)
     (psi00, psi01), (psi10, psi11) = psi
     if psi01 == psi10 == 0:

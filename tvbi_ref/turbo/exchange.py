@@ -126,4 +126,6 @@ class Exchange:
         self.message = self.support.extrinsic(
             evidence, state, sweeps=self.sweeps, tol=self.tol, damping=self.damping
         )
-        return self.message.log_odds
+        handed = self.message.log_odds.view()
+        handed.flags.writeable = False  # it is the record of what Module B said
+        return handed

@@ -9,7 +9,11 @@ Callbacks are not described: they are code.
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import inspect
 import sys
+import types
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from typing import Any
@@ -18,7 +22,7 @@ import numpy as np
 
 from tvbi_ref._archive import digest
 from tvbi_ref.checkpoint import arrays_of, noise_of
-from tvbi_ref.equations.sockets import current
+from tvbi_ref.equations.sockets import current, numba_is_here
 from tvbi_ref.nets import GaussianLikelihood, Network, Optimizer, ResumableOptimizer
 from tvbi_ref.turbo.run import Run
 
@@ -55,8 +59,11 @@ def fingerprint(run: Run) -> dict[str, Any]:
     settings = run.options.settings | asdict(run.options.schedule)
     return {
         "package": sys.modules["tvbi_ref"].__version__,
-        "engine": current().engine,
-        "equations of your own": {label: _named(plug) for label, plug in current().own.items()},
+        "engine": current().engine if numba_is_here() else "numpy",
+        "equations of your own": {
+            label: describe_function(plug, f"the function for [{label}]")
+            for label, plug in current().own.items()
+        },
         **{
             name: describe(value, name)
             for name, value in settings.items()
@@ -115,10 +122,63 @@ def describe(value: Any, name: str) -> Any:
     )
 
 
-def _named(plug: Any) -> str:
-    """Return what a plugged-in function is called, and where it comes from."""
-    function = getattr(plug, "function", plug)
-    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', function)}"
+def describe_function(function: Any, name: str) -> str:
+    """Return a function's name, and a digest of its code, its defaults and what it closes over.
+
+    Parameters
+    ----------
+    function : callable
+    name : str
+        For the error.
+
+    Raises
+    ------
+    TypeError
+        If it holds something that might change unseen.
+
+    Examples
+    --------
+    >>> def times(k):
+    ...     return lambda x: k * x
+    >>> describe_function(times(2), "f") == describe_function(times(2), "f")
+    True
+    >>> describe_function(times(2), "f") == describe_function(times(3), "f")
+    False
+    """
+    function = inspect.unwrap(getattr(function, "function", function))
+    called = getattr(function, "__qualname__", type(function).__qualname__)
+    home = getattr(function, "__module__", "") or type(function).__module__
+    made_of = hashlib.sha256(repr(_parts(function, name)).encode()).hexdigest()
+    return f"{home}.{called} ({made_of[:8]})"
+
+
+def _parts(function: Any, name: str) -> list[Any]:
+    """Return what makes a function give the answers it gives."""
+    if isinstance(function, functools.partial):
+        held = [function.func, *function.args, *function.keywords.items()]
+    elif inspect.ismethod(function):
+        held = [function.__func__, vars(function.__self__)]
+    elif inspect.isfunction(function):
+        held = [cell.cell_contents for cell in function.__closure__ or ()]
+        held += [function.__defaults__, function.__kwdefaults__]
+        return [_code(function.__code__), *(_part(part, name) for part in held)]
+    elif isinstance(function, np.ufunc | types.BuiltinFunctionType | type):
+        held = []  # its name says it all
+    else:
+        held = list(getattr(function, "__dict__", {}).items())
+    return [_part(part, name) for part in held]
+
+
+def _part(part: Any, name: str) -> Any:
+    return describe_function(part, name) if callable(part) else describe(part, name)
+
+
+def _code(code: types.CodeType) -> bytes:
+    """Return what a function does as bytes, wherever it stands."""
+    inner = [
+        _code(c) if isinstance(c, types.CodeType) else repr(c).encode() for c in code.co_consts
+    ]
+    return b"|".join([code.co_code, repr((code.co_names, code.co_varnames)).encode(), *inner])
 
 
 def _is_frozen_dataclass(value: Any) -> bool:

@@ -52,11 +52,12 @@ def one_epoch(run: Run, epoch: int) -> Row:
             for k in range(len(run.layers)):
                 change = max(change, turbo_step(run, epoch, k))
             run.network.refit_likelihood(run.x, run.y, run.rng)
-    except (DivergenceError, PlugError) as error:
+        row = run.row(epoch, log_likelihood, score, change)
+    except Exception as error:
         run.network.set_state(good)
-        error.last_good = last if run.trace.rows else None
+        if isinstance(error, DivergenceError | PlugError):
+            error.last_good = last if run.trace.rows else None
         raise
-    row = run.row(epoch, log_likelihood, score, change)
     run.trace.append(row)
     return row
 
@@ -181,6 +182,7 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
         >>> one.trace.rows == two.trace.rows  # even the seconds: nothing was left to do
         True
         """
+        self.refuse_two_plugs()
         with plugged(self.plugs):
             run = Run(self, network, x, y, validation)
             kept = None if checkpoint is None else Checkpoint(checkpoint, run)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tvbi_ref._validation import as_choice, as_count, as_real
+from tvbi_ref.equations.guard import Guarded
+from tvbi_ref.equations.sockets import current
 from tvbi_ref.module_a import FORMS
 from tvbi_ref.module_a.steps import Form
 from tvbi_ref.nets import Adam, Optimizer
@@ -136,6 +138,22 @@ class Options:
             **follow_up.FORMS.get(self.module_a, {}),
             **follow_up.EXCHANGES.get(self.exchange, {}),
         }
+
+    def refuse_two_plugs(self) -> None:
+        """Say that two functions would answer for one equation, the follow-up code's and another.
+
+        Raises
+        ------
+        ValueError
+            If that is so.
+        """
+        both = [label for label in self.plugs if isinstance(current().own.get(label), Guarded)]
+        if both:
+            raise ValueError(
+                f"exchange={self.exchange!r} and module_a={self.module_a!r} put the follow-up "
+                f"code's function in the place of {', '.join(both)}, where tvbi_ref.use has put "
+                "yours"
+            )
 
     @property
     def settings(self) -> dict[str, Any]:
