@@ -19,9 +19,9 @@ long before that, and the cut changes nothing but the overflow.
 @fast("chain", fuses=["cavity", "sum-product"])
 def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
     """Do `module_b.chain_messages` in odds."""
-    odds = np.exp(np.clip(evidence, -SATURATION, SATURATION))
-    forward, backward = forward_backward(odds, p01, p10)
-    return np.log(forward), np.log(backward)
+    odds = np.clip(evidence, -SATURATION, SATURATION)
+    forward, backward = forward_backward(np.exp(odds, out=odds), p01, p10)
+    return np.log(forward, out=forward), np.log(backward, out=backward)
 
 
 @kernel

@@ -48,7 +48,8 @@ def grid_messages(
 
     A warm start may have nothing left to do.
     """
-    nodes = np.exp(np.clip(own, -SATURATION, SATURATION))
+    nodes = np.clip(own, -SATURATION, SATURATION)
+    np.exp(nodes, out=nodes)
     t_row, t_col = np.exp(2 * coupling_row), np.exp(2 * coupling_col)
     odds, residuals = odds.copy(), np.empty(sweeps)
     done = 0

@@ -49,6 +49,6 @@ def group_extrinsic(
     """Do `module_b.group.group_extrinsic` where the weights stand."""
     psi = np.array([[1 - p_out, p_out], [1 - p_in, p_in]])
     ln_g = sum_product(evidence, psi.T)
-    zeta = (logit(p_alive) + sum_by_group(labels, ln_g))[labels]
+    zeta = (logit(p_alive) + sum_by_group(labels, ln_g)).take(labels)
     zeta -= ln_g  # what the indicator knows without this weight
     return sum_product(zeta, psi)

@@ -125,7 +125,7 @@ class ChainSupport(SupportPrior):
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
         heard = chain_messages(self.down_columns(evidence), self.p01, self.p10)
-        return Messages(np.zeros_like(evidence), [self.down_columns(m) for m in heard])
+        return Messages(np.broadcast_to(0.0, evidence.shape), [self.down_columns(m) for m in heard])
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`, exactly: the first node, then step by step.

@@ -426,7 +426,7 @@ class GridSupport(SupportPrior):
 
 def _initial_odds(shape: tuple[int, ...], state: Any) -> FloatArray:
     if state is None:
-        return np.ones((4, *shape))
+        return np.broadcast_to(1.0, (4, *shape))
     odds = as_float_array(state, "state", shape=(4, *shape))
     if (odds <= 0).any():
         raise ValueError(f"state must hold odds, all > 0; got {odds.min():g}")

@@ -280,8 +280,9 @@ class GroupSupport(SupportPrior):
         ln_g = sum_product(l, self._psi.T)
         G = sum_by_group(labels, ln_g)
         h = extrinsic(np.zeros_like(G), self._neighbours(G))
-        others = G[labels] - ln_g
-        return sum_product(cavity(h[labels], np.zeros_like(l), [others]), self._psi)
+        others = G.take(labels)
+        others -= ln_g
+        return sum_product(cavity(h.take(labels), others, np.empty((0, *l.shape))), self._psi)
 
     def _neighbours(self, G: FloatArray) -> list[FloatArray]:
         """Return what each indicator hears from the groups before and behind, 2 x (G,)."""

@@ -55,8 +55,10 @@ def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: Heard) -> Floa
     >>> float(cavity(-1.0, 2.0, [0.5, 0.25]))
     1.75
     """
-    own = np.asarray(field, np.float64) + np.asarray(evidence, np.float64)
-    return sum(map(np.asarray, other_messages), start=own)
+    c = np.asarray(field, np.float64) + np.asarray(evidence, np.float64)
+    for message in other_messages:
+        c += message
+    return c
 
 
 @equation("sum-product")
@@ -155,8 +157,10 @@ def extrinsic(field: ArrayLike, messages: Heard) -> FloatArray:
     >>> float(extrinsic(-1.0, [0.25, 0.25]))
     -0.5
     """
-    h = np.asarray(field, np.float64)
-    return sum(map(np.asarray, messages), start=h) if len(messages) else h.copy()
+    log_odds = np.array(field, np.float64)
+    for message in messages:
+        log_odds += message
+    return log_odds[()]
 
 
 def transition_matrix(p01: float, p10: float) -> FloatArray:
