@@ -57,7 +57,7 @@ def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: Heard) -> Floa
     """
     c = np.asarray(field, np.float64) + np.asarray(evidence, np.float64)
     for message in other_messages:
-        c += message
+        c += np.asarray(message)
     return c
 
 
@@ -159,7 +159,7 @@ def extrinsic(field: ArrayLike, messages: Heard) -> FloatArray:
     """
     log_odds = np.array(field, np.float64)
     for message in messages:
-        log_odds += message
+        log_odds += np.asarray(message)
     return log_odds[()]
 
 
