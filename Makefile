@@ -7,7 +7,7 @@ BOOK   := .venv-book
 OUT    ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lab lint figures exercises lessons book bench lock clean
+.PHONY: help demo test readable lab lint figures exercises lessons book bench lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -40,6 +40,11 @@ demo: $(VENV)/.done  ## Turbo-VBI on digits: table, pictures and the small model
 
 test: $(DEV)/.done  ## the whole test suite, on all cores
 	$(DEV)/bin/python -m pytest -n auto --dist worksteal
+
+readable: $(DEV)/.done  ## the tests of the algorithm once more, by the readable forms alone
+	TVBI_ENGINE=numpy $(DEV)/bin/python -m pytest -n auto --dist worksteal \
+		tests/module_a tests/module_b tests/turbo tests/nets tests/test_prior.py \
+		--deselect tests/module_b/test_em.py
 
 lab: $(DEV)/.done  ## Jupyter on the lessons
 	$(DEV)/bin/jupyter lab notebooks

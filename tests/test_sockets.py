@@ -143,10 +143,20 @@ def test_the_environment_chooses_the_engine_of_a_process():
     )
 
 
+def test_an_equation_may_be_called_by_its_function_too():
+    def mine(cavity, coupling):
+        return 0.0 * cavity
+
+    for own in ({"sum-product-ising": mine}, {"sum_product_ising": mine}, {"ising_message": mine}):
+        for block in (use(own), use(**{name.replace("-", "_"): f for name, f in own.items()})):
+            with block:
+                assert ising_message(3.0, 1.0) == 0
+
+
 def test_an_engine_or_equation_that_is_none_is_named():
     with pytest.raises(ValueError, match="engine must be one of 'numba', 'numpy'; got 'torch'"):
         use("torch")
-    with pytest.raises(ValueError, match="got 'sum-produkt'; did you mean sum-product"):
+    with pytest.raises(ValueError, match="got 'sum_produkt'; did you mean sum-product"):
         use(sum_produkt=sum_product)
     with pytest.raises(TypeError, match=r"\[cavity\] needs a function; got 3"):
         use(cavity=3)
@@ -320,6 +330,8 @@ def test_a_run_that_is_stopped_by_a_plug_keeps_its_last_good_state():
     with use(extrinsic_a=breaks_later), pytest.raises(PlugError, match="extrinsic-a") as caught:
         run()
     assert len(caught.value.last_good.trace) == 2
+    assert str(caught.value).endswith("the first at (0, 0): nan (epoch 2, layer 0)")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
     for ours, theirs in zip(net.state(), good.state(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 

@@ -63,8 +63,10 @@ class PlugError(RuntimeError):
 
     Attributes
     ----------
+    epoch, layer : int or None
+        Where a run was, if one was stopped by it.
     last_good : object
-        As of `DivergenceError`, if a run was stopped by it.
+        The result after the last good epoch; None before the first one has ended.
 
     Examples
     --------
@@ -73,13 +75,17 @@ class PlugError(RuntimeError):
     """
 
     def __init__(self, label: str, message: str) -> None:
-        super().__init__(f"[{label}] {message}")
+        super().__init__(label, message)
         self.label = label
         self.message = message
+        self.epoch: int | None = None
+        self.layer: int | None = None
         self.last_good: Any = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return PlugError, (self.label, self.message)
+    def __str__(self) -> str:
+        places = {"epoch": self.epoch, "layer": self.layer}
+        where = ", ".join(f"{name} {k}" for name, k in places.items() if k is not None)
+        return f"[{self.label}] {self.message}" + (f" ({where})" if where else "")
 
 
 class DataUnavailableError(FileNotFoundError):

@@ -465,11 +465,10 @@ def _draw_boxes(axes: Axes, boxes: list[_Box], rows: Mapping[str, int], left: in
         row, width = rows[box.lane], box.width
         spot = (left + 0.04, row + 0.1)
         axes.add_patch(Rectangle(spot, width - 0.08, 0.8, **WHOSE[box.whose]))
-        weight = "bold" if box.whose == "own" else "normal"
         longest = max(map(len, box.text.split("\n"))) / box.width
         size = 6.5 if longest > 13 or box.text.count("\n") > 1 else 8
         middle = (left + width / 2, row + 0.5)
-        axes.text(*middle, box.text, ha="center", va="center", size=size, weight=weight)
+        axes.text(*middle, box.text, ha="center", va="center", size=size)
         _draw_boxes(axes, box.inside, {**rows, box.lane: row + 1}, left)
         left += width
 

@@ -97,7 +97,7 @@ def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Repor
     >>> examine("q-support", lambda arguments: Observation(error="is not here")).passed
     False
     """
-    check = check_of(label)
+    check, label = check_of(label), get(label).label
     trials = [_trial(check, case, call(case.arguments)) for case in _cases(label)]
     findings = tuple(trial.finding for trial in trials)
     wrong = [trial for trial in trials if not trial.finding.ok]

@@ -21,6 +21,7 @@ In all statements
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -227,6 +228,7 @@ def get(label: str) -> Equation:
     Parameters
     ----------
     label : str
+        Hyphens may be underscores; or the name of its function in the exercises.
 
     Raises
     ------
@@ -240,23 +242,34 @@ def get(label: str) -> Equation:
     \operatorname{logit} p = \ln \frac{p}{1 - p}
     >>> get("q-support").function(-2.0, 5.0)
     np.float64(3.0)
+    >>> get("update_support").label
+    'q-support'
     >>> get("q-persicion")
     Traceback (most recent call last):
     ValueError: label must name an equation; got 'q-persicion'; did you mean q-precision?
     """
-    if label in EQUATIONS:
-        return EQUATIONS[label]
+    labels = _labels_by_name()
+    if label in labels:
+        return EQUATIONS[labels[label]]
     near = _near(str(label))
     hint = f"did you mean {' or '.join(near)}?" if near else "equations.table() lists them all"
     raise ValueError(f"label must name an equation; got {label!r}; {hint}")
 
 
+@functools.cache
+def _labels_by_name() -> dict[str, str]:
+    """Return the label by what it may be called: itself, as a name, or its function's name."""
+    tasks = {equation.task: label for label, equation in EQUATIONS.items()}
+    words = {label.replace("-", "_"): label for label in EQUATIONS}
+    return {label: label for label in EQUATIONS} | words | tasks
+
+
 def _near(name: str) -> list[str]:
     """Return labels that may be meant: alike, or with it in their label or function's name."""
-    functions = {equation.task: label for label, equation in EQUATIONS.items()}
-    alike = difflib.get_close_matches(name, [*EQUATIONS, *functions])
-    within = [key for key in (*EQUATIONS, *functions) if len(name) > 3 and name in key]
-    return list(dict.fromkeys(functions.get(key, key) for key in (*alike, *within)))[:4]
+    labels = _labels_by_name()
+    alike = difflib.get_close_matches(name, labels)
+    within = [key for key in labels if len(name) > 3 and name in key]
+    return list(dict.fromkeys(labels[key] for key in (*alike, *within)))[:4]
 
 
 def table(group: str | None = None) -> Table:

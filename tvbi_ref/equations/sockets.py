@@ -315,7 +315,8 @@ def use(
     equations : mapping, optional
         Functions of your own by label, ``{"sum-product": mine}``; may also come first.
     **own : callable
-        The same as keywords, hyphens written as underscores: ``sum_product=mine``.
+        The same as keywords, hyphens written as underscores: ``sum_product=mine``. The name of
+        the function in the exercises will also do.
 
     Raises
     ------
@@ -351,9 +352,10 @@ def use(
     if isinstance(engine, Mapping):
         given, engine = [engine, *given], None
     plugs = {label: plug for mapping in given for label, plug in mapping.items()}
-    plugs |= {name.replace("_", "-"): plug for name, plug in own.items()}
-    guards = {label: Guarded(label, function) for label, function in plugs.items()}
-    return _Use(guards, None if engine is None else as_engine(engine))
+    guards = [Guarded(get(label).label, plug) for label, plug in {**plugs, **own}.items()]
+    return _Use(
+        {guard.label: guard for guard in guards}, None if engine is None else as_engine(engine)
+    )
 
 
 class _Use(AbstractContextManager[None]):

@@ -56,7 +56,7 @@ def one_epoch(run: Run, epoch: int) -> Row:
     except Exception as error:
         run.network.set_state(good)
         if isinstance(error, DivergenceError | PlugError):
-            error.last_good = last if run.trace.rows else None
+            error.epoch, error.last_good = epoch, last if run.trace.rows else None
         raise
     run.trace.append(row)
     return row
@@ -108,6 +108,9 @@ def turbo_step(run: Run, epoch: int, k: int) -> float:
         return layer.exchange_messages()
     except NonFiniteError as error:
         raise DivergenceError(str(error), epoch=epoch, layer=k) from error
+    except PlugError as error:
+        error.layer = k
+        raise
 
 
 Callback = Callable[[int, Row, TurboResult], Any]

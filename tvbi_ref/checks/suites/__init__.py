@@ -28,8 +28,6 @@ def check_of(label: str) -> Check:
     Traceback (most recent call last):
     ValueError: label must name an equation; got 'q-suport'; did you mean q-support?
     """
-    if label not in CHECKS:
-        from tvbi_ref.equations import get
+    from tvbi_ref.equations import get
 
-        get(label)  # says so, with the names that are close
-    return CHECKS[label]
+    return CHECKS[get(label).label]
