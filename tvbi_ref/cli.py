@@ -398,8 +398,8 @@ def run_demo(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref demo``."""
     from tvbi_ref import datasets, experiment, nets
 
-    experiment.make_folder(options.out)  # a mistake is found before the long work, not after
     yours = _own_equations(options)
+    experiment.make_folder(options.out)  # a mistake is found before the long work, not after
     run = yours.run if yours else experiment.run
     data = datasets.load_digits(seed=options.seed)
     network = nets.mlp([64, 128, 64, 10], seed=options.seed)
@@ -470,8 +470,8 @@ def run_train(options: argparse.Namespace) -> int:
     from tvbi_ref import experiment
 
     task = train_task(options)
-    experiment.make_folder(options.out)
     yours = _own_equations(options)
+    experiment.make_folder(options.out)
     run = yours.run if yours else experiment.run
     support = task.prior.support
     shape = task.network.weight_layers[0].matrix_shape

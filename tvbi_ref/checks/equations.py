@@ -118,7 +118,8 @@ def _cases(label: str) -> list[Case]:
 
 
 def _passed(label: str, findings: tuple[Finding, ...]) -> str:
-    advice = list(dict.fromkeys(finding.text for finding in findings if finding.text))
+    cases = {finding.text: finding.case for finding in reversed(findings) if finding.text}
+    advice = [f"not asked for, {case}: {text}" for text, case in reversed(cases.items())]
     return "\n".join([f"[{label}] passed all {len(findings)} cases", *advice])
 
 
