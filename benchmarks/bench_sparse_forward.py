@@ -12,7 +12,7 @@ import pytest
 from peers_sparse_forward import clustered
 
 from tvbi_ref import compress, nets
-from tvbi_ref.compress.formats import FORMATS
+from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.fast import sparse_loops
 from tvbi_ref.fast.columns import as_columns
 from tvbi_ref.fast.kernel import kernel

@@ -28,7 +28,7 @@ import numpy as np
 import scipy.sparse
 from _timing import in_turns
 
-from tvbi_ref.compress.formats import FORMATS
+from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.fast.columns import as_columns
 from tvbi_ref.fast.sparse import matrix_columns
 

@@ -12,12 +12,13 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from tvbi_ref._files import atomic_write
-from tvbi_ref.checks import check
-from tvbi_ref.checks.mutants import mutants_of
 from tvbi_ref.equations import EQUATIONS, Equation
+from tvbi_ref.school.checks import check
+from tvbi_ref.school.checks.mutants import mutants_of
+from tvbi_ref.school.checks.suites import check_of
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "checks"))
+sys.path.insert(0, str(ROOT / "tests" / "school" / "checks"))
 
 from variants import VARIANTS  # noqa: E402
 
@@ -25,9 +26,9 @@ HEAD = """# What checks each equation
 
 Written by `docs/make_coverage.py`; the statements are in [EQUATIONS.md](EQUATIONS.md), and
 `tvbi-ref equations LABEL` prints one with its symbols. *Cases* are calls whose right answer an
-oracle found on another road. *Caught* counts the known mistakes (`tvbi_ref/checks/mutants`) that
+oracle found on another road. *Caught* counts the known mistakes (`school/checks/mutants`) that
 fail the check with a message that names them. *False alarms* counts correct functions, the
-package's own and differently written ones (`tests/checks/variants`), that the check rejects.
+package's own and differently written ones (`tests/school/checks/variants`), that the check rejects.
 
 | label | code | cases | caught | false alarms | exercise | lesson |
 |---|---|---|---|---|---|---|
@@ -56,7 +57,7 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
     cells = [
         f"`[{label}]`",
         f"`{equation.implementation.replace(':', '.')}`",
-        str(len(equation.check.cases())),
+        str(len(check_of(equation.label).cases())),
         f"{caught} of {len(mutants)}",
         f"{alarms} in {len(correct)}",
         f"[{equation.exercise}](../notebooks/exercises/{equation.exercise}.py)",

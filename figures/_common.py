@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tvbi_ref._files import atomic_write
-from tvbi_ref.study.jobs import versions
+from tvbi_ref.lab.study.jobs import versions
 
 HERE = Path(__file__).parent
 

@@ -22,7 +22,7 @@ from _common import HERE, write_rows
 from matplotlib.figure import Figure
 
 from tvbi_ref import plots
-from tvbi_ref.study import TASKS, Job, run_all
+from tvbi_ref.lab.study import TASKS, Job, run_all
 
 RUNS = HERE / "baselines"
 SEEDS = range(5)

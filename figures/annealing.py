@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import datasets, experiment, nets, plots
-from tvbi_ref.experiment import Budget
+from tvbi_ref.lab.experiment import Budget
 from tvbi_ref.module_b import GridSupport, IndependentSupport
 from tvbi_ref.prior import HierarchicalPrior
 

@@ -32,8 +32,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tvbi_ref import CompressedNetwork, plots
-from tvbi_ref.compress.latency import race
-from tvbi_ref.study import TASKS, Entrant, Job, choose, failed, final_jobs, run_all, search_jobs
+from tvbi_ref.compression.latency import race
+from tvbi_ref.lab.study import TASKS, Entrant, Job, choose, failed, final_jobs, run_all, search_jobs
 
 RUNS = HERE / "baselines"
 SEARCH_SEED = 100

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import datasets, experiment, nets, plots
-from tvbi_ref.cli import demo_budget, demo_prior
-from tvbi_ref.recipes import DEMO
+from tvbi_ref.cli import demo_budget
+from tvbi_ref.lab.recipes import DEMO, demo_prior
 
 SEEDS = range(5)
 SUMMARY = (

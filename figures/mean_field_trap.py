@@ -13,7 +13,7 @@ from _common import HERE, write_rows
 from matplotlib.figure import Figure
 
 from tvbi_ref import TurboResult, TurboVBI, datasets, nets, plots
-from tvbi_ref.compress import support_masks
+from tvbi_ref.compression import support_masks
 from tvbi_ref.module_b import IndependentSupport
 from tvbi_ref.prior import HierarchicalPrior
 

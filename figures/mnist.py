@@ -31,9 +31,9 @@ from matplotlib.figure import Figure
 
 from tvbi_ref import cli, experiment, plots
 from tvbi_ref._files import atomic_write
-from tvbi_ref.compress import compress, index_bits, mean_run, sparsity
-from tvbi_ref.study.jobs import versions
-from tvbi_ref.study.methods import fit
+from tvbi_ref.compression import compress, index_bits, mean_run, sparsity
+from tvbi_ref.lab.study.jobs import versions
+from tvbi_ref.lab.study.methods import fit
 
 RUNS = HERE / "mnist"
 NETS = {"lenet_300_100": "LeNet-300-100", "lenet5_caffe": "LeNet-5-Caffe"}

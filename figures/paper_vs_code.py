@@ -47,10 +47,10 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import TurboResult, datasets, nets, plots
-from tvbi_ref.compress import prune, sparsity, support_masks
+from tvbi_ref.compression import prune, sparsity, support_masks
 from tvbi_ref.datasets import Dataset
 from tvbi_ref.errors import DivergenceError
-from tvbi_ref.experiment import Budget
+from tvbi_ref.lab.experiment import Budget
 from tvbi_ref.module_a import FORMS, evidence_collapsed, second_moment
 from tvbi_ref.module_a.elbo import gaussian_entropy
 from tvbi_ref.module_a.steps import Form

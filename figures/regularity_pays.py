@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from tvbi_ref import plots
-from tvbi_ref.compress.formats import FORMATS
-from tvbi_ref.compress.formats.base import Format
+from tvbi_ref.compression.formats import FORMATS
+from tvbi_ref.compression.formats.base import Format
 from tvbi_ref.fast.columns import as_columns
 from tvbi_ref.fast.sparse import matrix_columns
 

@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import CompressedNetwork, compress, datasets, experiment, nets, plots
-from tvbi_ref.cli import demo_budget, demo_prior
-from tvbi_ref.compress.formats import FORMATS
-from tvbi_ref.recipes import DEMO
+from tvbi_ref.cli import demo_budget
+from tvbi_ref.compression.formats import FORMATS
+from tvbi_ref.lab.recipes import DEMO, demo_prior
 
 SEEDS = range(3)
 NETS = {

@@ -8,9 +8,9 @@ from __future__ import annotations
 from _common import HERE
 
 from tvbi_ref import datasets, experiment, nets, plots
-from tvbi_ref.cli import demo_budget, demo_prior
-from tvbi_ref.compress import support_masks
-from tvbi_ref.recipes import DEMO
+from tvbi_ref.cli import demo_budget
+from tvbi_ref.compression import support_masks
+from tvbi_ref.lab.recipes import DEMO, demo_prior
 
 
 def main() -> None:

@@ -32,8 +32,8 @@ from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tvbi_ref._files import atomic_write
-from tvbi_ref.checks import grade
 from tvbi_ref.equations import EQUATIONS, Equation
+from tvbi_ref.school.checks import grade
 
 HERE = Path(__file__).parent
 EXERCISES, SOLUTIONS = HERE / "exercises", HERE / "solutions"

@@ -4,7 +4,10 @@ Structured Bayesian compression of neural networks, after C. Xia, D. H. K. Tsang
 V. K. N. Lau, IEEE Trans. Signal Processing 71 (2023), arXiv 2302.10483. The folders are
 the algorithm's block diagram:
 
-    datasets -> nets -> turbo ( module_a <-> exchange <-> module_b ) -> compress -> plots
+    datasets -> nets -> turbo ( module_a <-> exchange <-> module_b ) -> compression
+
+with `equations` under all of it and `fast` beside it; `lab` measures, `school` teaches and checks,
+`cli` is the command line.
 
 Names in [brackets], such as [sum-product], are the labels of the equations.
 """
@@ -21,7 +24,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ChainSupport": "module_b",
     "Columns": "module_b",
-    "CompressedNetwork": "compress",
+    "CompressedNetwork": "compression",
     "DataCorruptedError": "errors",
     "DataUnavailableError": "errors",
     "DivergenceError": "errors",
@@ -39,56 +42,52 @@ _HOME = {
     "Tiles": "module_b",
     "TurboResult": "turbo",
     "TurboVBI": "turbo",
-    "TurboVBIClassifier": "estimators",
-    "TurboVBIRegressor": "estimators",
+    "TurboVBIClassifier": "lab.estimators",
+    "TurboVBIRegressor": "lab.estimators",
     "UniquenessWarning": "errors",
+    "compress": "compression",
     "listen": "equations",
     "load_network": "checkpoint",
-    "prune": "compress",
+    "prune": "compression",
     "save_network": "checkpoint",
-    "sparsity": "compress",
-    "support_masks": "compress",
+    "sparsity": "compression",
+    "support_masks": "compression",
     "use": "equations",
 }
-_MODULES = (
-    "baselines",
-    "checkpoint",
-    "checks",
-    "compress",
-    "datasets",
-    "equations",
-    "estimators",
-    "experiment",
-    "module_a",
-    "module_b",
-    "nets",
-    "plots",
-    "prior",
-    "study",
-    "turbo",
-)
+_MODULES = {
+    "baselines": "lab.baselines",
+    "checkpoint": "checkpoint",
+    "checks": "school.checks",
+    "compression": "compression",
+    "datasets": "datasets",
+    "equations": "equations",
+    "estimators": "lab.estimators",
+    "experiment": "lab.experiment",
+    "module_a": "module_a",
+    "module_b": "module_b",
+    "nets": "nets",
+    "plots": "lab.plots",
+    "prior": "prior",
+    "study": "lab.study",
+    "turbo": "turbo",
+}
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
 if TYPE_CHECKING:
-    from tvbi_ref import baselines as baselines
     from tvbi_ref import checkpoint as checkpoint
-    from tvbi_ref import checks as checks
+    from tvbi_ref import compression as compression
     from tvbi_ref import datasets as datasets
     from tvbi_ref import equations as equations
-    from tvbi_ref import estimators as estimators
-    from tvbi_ref import experiment as experiment
     from tvbi_ref import module_a as module_a
     from tvbi_ref import module_b as module_b
     from tvbi_ref import nets as nets
-    from tvbi_ref import plots as plots
     from tvbi_ref import prior as prior
-    from tvbi_ref import study as study
     from tvbi_ref import turbo as turbo
     from tvbi_ref.checkpoint import load_network, save_network  # noqa: F401
-    from tvbi_ref.compress import (  # noqa: F401
-        CallablePackage,
+    from tvbi_ref.compression import (  # noqa: F401
         CompressedNetwork,
+        compress,
         prune,
         sparsity,
         support_masks,
@@ -102,8 +101,13 @@ if TYPE_CHECKING:
         PlugError,
         UniquenessWarning,
     )
-    from tvbi_ref.estimators import TurboVBIClassifier, TurboVBIRegressor  # noqa: F401
     from tvbi_ref.gamma import Gamma  # noqa: F401
+    from tvbi_ref.lab import baselines as baselines
+    from tvbi_ref.lab import estimators as estimators
+    from tvbi_ref.lab import experiment as experiment
+    from tvbi_ref.lab import plots as plots
+    from tvbi_ref.lab import study as study
+    from tvbi_ref.lab.estimators import TurboVBIClassifier, TurboVBIRegressor  # noqa: F401
     from tvbi_ref.module_b import (  # noqa: F401
         ChainSupport,
         Columns,
@@ -117,14 +121,13 @@ if TYPE_CHECKING:
         Tiles,
     )
     from tvbi_ref.prior import HierarchicalPrior  # noqa: F401
+    from tvbi_ref.school import checks as checks
     from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401
-
-    compress: CallablePackage  # a module that type checkers, too, know to be a function
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
+        return importlib.import_module(f"{__name__}.{_MODULES[name]}")
     if name in _HOME:
         return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

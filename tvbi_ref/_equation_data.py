@@ -1311,7 +1311,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
     {
         "label": "prune",
         "title": "Which weights are kept",
-        "group": "compress",
+        "group": "compression",
         "statement": r"""
             k_n = \begin{cases}
             1 & \text{if } \tilde\pi_n \ge \tfrac12, \text{ that is }
@@ -1321,14 +1321,14 @@ ENTRIES: tuple[dict[str, Any], ...] = (
             """,
         "inputs": (SUPPORT_LOG_ODDS,),
         "outputs": (("k_n", "mask", "(I, J)", "bool", "True: the weight stays"),),
-        "implementation": "tvbi_ref.compress:keep_mask",
+        "implementation": "tvbi_ref.compression:keep_mask",
         "exercise": "09_small_network",
         "lesson": "11_small_and_fast",
     },
     {
         "label": "bits",
         "title": "Least bits a kept weight without structure",
-        "group": "compress",
+        "group": "compression",
         "statement": r"""
             \begin{aligned}
             \mathrm{bits} &= \frac{\sum_\ell N_\ell\, H(p_\ell)}{\sum_\ell N_\ell\, p_\ell}, \qquad
@@ -1348,14 +1348,14 @@ ENTRIES: tuple[dict[str, Any], ...] = (
             ),
         ),
         "outputs": ((r"\mathrm{bits}", "bits", "scalar", ">= 0", "bits a kept weight"),),
-        "implementation": "tvbi_ref.compress:entropy_bound",
+        "implementation": "tvbi_ref.compression:entropy_bound",
         "exercise": "09_small_network",
         "lesson": "11_small_and_fast",
     },
     {
         "label": "sparse-forward",
         "title": "A pruned layer computed from its clusters",
-        "group": "compress",
+        "group": "compression",
         "statement": r"""
             y_{rj} = b_j + \sum_{k = P_j}^{P_{j+1} - 1}\ \sum_{i=0}^{n_k - 1}
             x_{r,\, u_k + i}\; v_{o_k + i}, \qquad
@@ -1370,7 +1370,7 @@ ENTRIES: tuple[dict[str, Any], ...] = (
             ("v", "values", "(sum of n_k,)", "real", "the kept weights, cluster after cluster"),
         ),
         "outputs": (("y_{rj}", "output", "(B, J)", "real", "the layer's outputs"),),
-        "implementation": "tvbi_ref.compress:cluster_forward",
+        "implementation": "tvbi_ref.compression:cluster_forward",
         "exercise": "09_small_network",
         "lesson": "11_small_and_fast",
     },

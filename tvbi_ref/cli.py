@@ -10,10 +10,17 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tvbi_ref import __version__
+import tvbi_ref
 from tvbi_ref._files import atomic_write
 from tvbi_ref.errors import DivergenceError, PlugError
-from tvbi_ref.recipes import DEMO, RECIPES, SCHEDULE, Recipe, Supports
+from tvbi_ref.lab.recipes import (
+    DEMO,
+    RECIPES,
+    SCHEDULE,
+    Recipe,
+    demo_prior,
+    make_support,
+)
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -119,7 +126,7 @@ def build_parser(training: dict[str, Any] = DEMO.options) -> argparse.ArgumentPa
         prog="tvbi-ref",
         description="Turbo-VBI: structured Bayesian compression of neural networks, for teaching.",
     )
-    parser.add_argument("--version", action="version", version=f"tvbi-ref {__version__}")
+    parser.add_argument("--version", action="version", version=f"tvbi-ref {tvbi_ref.__version__}")
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands")
     _add_demo(commands, training)
@@ -257,7 +264,7 @@ def _add_network(parser: argparse.ArgumentParser) -> None:
         "--net",
         choices=NETS,
         help="a known one for mnist, in place of --hidden; " + " and ".join(RECIPES) + " bring "
-        "the recipe that did best on a validation split (tvbi_ref/recipes.py): budget, prior and "
+        "the recipe that did best on a validation split (lab/recipes.py): budget, prior and "
         "schedule where no option says otherwise",
     )
 
@@ -327,62 +334,6 @@ def _add_turbo(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def make_support(kind: str, known: Supports = DEMO.supports, **numbers: float | None) -> Any:
-    """Build a support prior by name; numbers that are None are the known ones.
-
-    Parameters
-    ----------
-    kind : {"independent", "chains", "grid"}
-    known : dict of dict
-        Name of a prior -> its numbers; by default the demo's.
-    numbers : float or None
-        field, coupling_row, coupling_col, p01, p10; those that the prior has no use for must
-        be None.
-
-    Raises
-    ------
-    ValueError
-        If the prior has no such number.
-
-    Examples
-    --------
-    >>> make_support("chains", p01=0.1)
-    ChainSupport(p01=0.1, p10=0.5, axis=0)
-    >>> make_support("independent", coupling_col=0.5)
-    Traceback (most recent call last):
-    ValueError: --coupling-col has no meaning for the independent prior; it takes --field
-    """
-    from tvbi_ref import module_b
-
-    defaults = known[kind]
-    given = {name: number for name, number in numbers.items() if number is not None}
-    for name in given.keys() - defaults.keys():
-        takes = ", ".join(f"--{known.replace('_', '-')}" for known in defaults)
-        raise ValueError(
-            f"--{name.replace('_', '-')} has no meaning for the {kind} prior; it takes {takes}"
-        )
-    chosen: dict[str, Any] = defaults | given
-    if kind == "independent":
-        return module_b.IndependentSupport(chosen["field"])
-    if kind == "chains":
-        return module_b.ChainSupport(**chosen)
-    return module_b.GridSupport(**chosen)
-
-
-def demo_prior(kind: str) -> Any:
-    """Return the prior of the demo with this support.
-
-    Examples
-    --------
-    >>> demo_prior("chains").support
-    ChainSupport(p01=0.02, p10=0.5, axis=0)
-    """
-    from tvbi_ref.prior import HierarchicalPrior
-
-    scales = {name: DEMO.options[name] for name in ("variance", "contrast")}
-    return HierarchicalPrior.spike_and_slab(make_support(kind), **scales)
-
-
 def demo_budget() -> Any:
     """Return the budget of the demo.
 
@@ -396,7 +347,8 @@ def demo_budget() -> Any:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref demo``."""
-    from tvbi_ref import datasets, experiment, nets
+    from tvbi_ref import datasets, nets
+    from tvbi_ref.lab import experiment
 
     yours = _own_equations(options)
     experiment.make_folder(options.out)  # a mistake is found before the long work, not after
@@ -467,7 +419,7 @@ def train_task(options: argparse.Namespace) -> Task:
 
 def run_train(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref train``."""
-    from tvbi_ref import experiment
+    from tvbi_ref.lab import experiment
 
     task = train_task(options)
     yours = _own_equations(options)
@@ -492,7 +444,7 @@ def run_train(options: argparse.Namespace) -> int:
 
 def run_report(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref report``."""
-    from tvbi_ref import experiment, plots
+    from tvbi_ref.lab import experiment, plots
 
     folder = experiment.make_folder(options.out) if options.out else None
     small, whole = _load_model(options.model)
@@ -508,7 +460,7 @@ def run_report(options: argparse.Namespace) -> int:
     for path, content in files.items():
         with atomic_write(path) as file:
             file.write(content)
-    pictures = [plots.save(report.plot(), folder / "report.png")] if folder else []
+    pictures = [plots.save(plots.compression(report), folder / "report.png")] if folder else []
     if written := [*files, *pictures]:
         print("\nwritten:", *written, sep="\n  ")
     return 0
@@ -531,7 +483,7 @@ def _load_model(path: str) -> tuple[Any, Any]:
 
 def run_check(options: argparse.Namespace) -> int:
     """Run ``tvbi-ref check``."""
-    from tvbi_ref.checks.grading import existing, grade
+    from tvbi_ref.school.checks.grading import existing, grade
 
     for file in options.files:
         existing(file)  # a misspelt name is found before the long work, not after
@@ -571,7 +523,7 @@ def run_equations(options: argparse.Namespace) -> int:
 
 def _budget(options: argparse.Namespace, turbo: Sequence[str], **more: Any) -> Any:
     """Return the budget, with these options and more of the turbo loop."""
-    from tvbi_ref.experiment import Budget
+    from tvbi_ref.lab.experiment import Budget
 
     return Budget(
         epochs=options.epochs,
@@ -629,7 +581,7 @@ def _own_equations(options: argparse.Namespace) -> Any:
         if options.unchecked:
             raise ValueError("--unchecked has no meaning without --equations")
         return None
-    from tvbi_ref import own
+    from tvbi_ref.school import own
 
     yours = own.ready(options.equations, unchecked=bool(options.unchecked))
     print(f"{yours.announcement}\n", flush=True)
@@ -637,7 +589,7 @@ def _own_equations(options: argparse.Namespace) -> Any:
 
 
 def _report(outcomes: list[Any], text: str, out: str, yours: Any) -> None:
-    from tvbi_ref import experiment
+    from tvbi_ref.lab import experiment
 
     text = f"{text}\n\n{yours}" if yours else text
     written = experiment.write(outcomes, text, out)

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tvbi_ref import nets
-from tvbi_ref.checks.oracles import module_b as oracle
 from tvbi_ref.module_b import (
     ChainSupport,
     GridSupport,
@@ -25,6 +24,7 @@ from tvbi_ref.module_b.em import (
     ising_gradient,
 )
 from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.school.checks.oracles import module_b as oracle
 from tvbi_ref.turbo import TurboVBI
 
 TIGHT = {"sweeps": 3000, "tol": 1e-12}

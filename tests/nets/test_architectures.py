@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from tvbi_ref import nets
-from tvbi_ref.checks import check_gradients
 from tvbi_ref.errors import NonFiniteError
 from tvbi_ref.nets import network as network_module
+from tvbi_ref.school.checks import check_gradients
 
 BLOCKS = [(2, 3, 1, 1, 2), (3, 2)]
 

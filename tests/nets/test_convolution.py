@@ -10,10 +10,10 @@ from scipy import stats
 
 import tvbi_ref
 from tvbi_ref import nets
-from tvbi_ref.checks import check_gradients
 from tvbi_ref.nets import local_reparam
 from tvbi_ref.nets.convolution import columns_of, conv_backward, draw_conv
 from tvbi_ref.nets.local_reparam import correlate, correlate_backward
+from tvbi_ref.school.checks import check_gradients
 
 GEOMETRIES = [(1, 0), (1, 2), (2, 0), (2, 1), (3, 2)]
 """Strides and paddings; with images of 6 by 5 most strides leave pixels over."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from tvbi_ref import nets
-from tvbi_ref.checks import check_gradients
 from tvbi_ref.errors import NonFiniteError
 from tvbi_ref.prior import Gamma
+from tvbi_ref.school.checks import check_gradients
 
 X = np.random.default_rng(0).normal(size=(4, 3))
 Y = [0, 1, 1, 0]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tvbi_ref.checks import check_gradients
 from tvbi_ref.nets import AveragePool, Flatten, MaxPool, Tanh
+from tvbi_ref.school.checks import check_gradients
 
 POOLS = {MaxPool: np.max, AveragePool: np.mean}
 SIZES = [1, 2, 3]

@@ -227,7 +227,7 @@ class _Form:
             return [np.dtype(bool)]
         kinds = [a.dtype for _, _, a in self.given if _is_float(a) and np.ndim(a)]
         alike = np.result_type(*kinds) if kinds else np.dtype(np.float64)
-        return [alike] if self.group in ("nets", "compress") else [alike, np.dtype(np.float64)]
+        return [alike] if self.group in ("nets", "compression") else [alike, np.dtype(np.float64)]
 
 
 def _letters(shape: str) -> list[str]:

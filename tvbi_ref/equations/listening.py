@@ -50,7 +50,7 @@ class Call:
 
 @dataclass
 class Heard:
-    """What `listen` has heard, as a table; `tvbi_ref.plots.heard` draws it.
+    """What `listen` has heard, as a table; `tvbi_ref.lab.plots.heard` draws it.
 
     Parameters
     ----------

@@ -26,15 +26,12 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tvbi_ref._equation_data import ENTRIES
 from tvbi_ref._validation import as_choice
 
-if TYPE_CHECKING:
-    from tvbi_ref.checks.cases import Check
-
-GROUPS = ("model", "nets", "module_a", "module_b", "turbo", "compress")
+GROUPS = ("model", "nets", "module_a", "module_b", "turbo", "compression")
 """The parts of the algorithm that the equations belong to."""
 
 
@@ -111,20 +108,6 @@ class Equation:
         module, attribute = self.implementation.split(":")
         function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
         return function
-
-    @property
-    def check(self) -> Check:
-        """The cases that a function of this equation has to pass."""
-        from tvbi_ref.checks.suites import CHECKS
-
-        return CHECKS[self.label]
-
-    @property
-    def mistakes(self) -> list[str]:
-        """The mistakes that the check knows by name, a sentence each."""
-        from tvbi_ref.checks.mutants import mutants_of
-
-        return [mutant.mistake for mutant in mutants_of(self.label)]
 
     def __str__(self) -> str:
         places = (
@@ -277,7 +260,7 @@ def table(group: str | None = None) -> Table:
 
     Parameters
     ----------
-    group : {"model", "nets", "module_a", "module_b", "turbo", "compress"}, optional
+    group : {"model", "nets", "module_a", "module_b", "turbo", "compression"}, optional
 
     Raises
     ------

@@ -330,7 +330,7 @@ def use(
     Blocks compose: an inner one adds its functions to those of the outer one. A function of yours
     is given its arguments read-only, and what it returns is looked at: an error of its own, a
     wrong shape or type, or a number that is not finite raises a `PlugError`, which names the
-    equation. It is not checked for being right; that is `tvbi_ref.checks.check`.
+    equation. It is not checked for being right; that is `tvbi_ref.school.checks.check`.
 
     A block holds for the thread that opens it and the threads that the package starts. Threads and
     processes of your own (joblib's, say) need `carry`; a thread without it says so, a new process

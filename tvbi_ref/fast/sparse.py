@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.compress.formats import Dense, Format
-from tvbi_ref.compress.forward import Places, WeightRuns
-from tvbi_ref.compress.layers import SparseConv, SparseDense, SparseLayer, positions
+from tvbi_ref.compression.formats import Dense, Format
+from tvbi_ref.compression.forward import Places, WeightRuns
+from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer, positions
 from tvbi_ref.equations.sockets import fast
 from tvbi_ref.fast.columns import aligned, by_columns
 from tvbi_ref.fast.sparse_loops import add_neurons, dot_rows, dot_runs

@@ -25,7 +25,7 @@ import numpy as np
 from numba.extending import overload, register_jitable
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.compress.forward import Places
+from tvbi_ref.compression.forward import Places
 from tvbi_ref.fast.kernel import kernel
 from tvbi_ref.fast.vectors import compiled_add_rows, compiled_rows_dot, compiled_runs_dot
 

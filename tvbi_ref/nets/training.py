@@ -1,7 +1,7 @@
 """Plain training at the posterior means: the dense baseline, and fine-tuning after pruning.
 
 `Hooks` is the room for what a pruning method does before, during and after a step; the methods of
-`tvbi_ref.baselines` train by the same loop.
+`tvbi_ref.lab.baselines` train by the same loop.
 """
 
 from __future__ import annotations

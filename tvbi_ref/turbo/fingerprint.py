@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
-import sys
 import types
 from collections.abc import Iterator
 from dataclasses import asdict, fields
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+import tvbi_ref
 from tvbi_ref._archive import digest
 from tvbi_ref.checkpoint import arrays_of, noise_of
 from tvbi_ref.equations.sockets import current, numba_is_here
@@ -58,7 +58,7 @@ def fingerprint(run: Run) -> dict[str, Any]:
     """
     settings = run.options.settings | asdict(run.options.schedule)
     return {
-        "package": sys.modules["tvbi_ref"].__version__,
+        "package": tvbi_ref.__version__,
         "engine": current().engine if numba_is_here() else "numpy",
         "equations of your own": {
             label: describe_function(plug, f"the function for [{label}]")

@@ -1,0 +1,360 @@
+"""Entropy, Huffman codes and shared values against brute force, scipy and Shannon's bounds."""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tvbi_ref.compression import index_bits
+from tvbi_ref.compression.coding import (
+    FLOAT_BITS,
+    HuffmanCode,
+    code_lengths,
+    codebook,
+    deep_compression_size,
+    entropy,
+    magnitudes,
+    pack,
+    stream_size,
+    total_size,
+    unpack,
+)
+from tvbi_ref.compression.formats import FORMATS, Clusters, Dense, Gap
+from tvbi_ref.module_b import ChainSupport
+
+counts = st.lists(st.integers(1, 1000), min_size=1, max_size=40)
+streams = st.lists(st.integers(0, 20) | st.integers(0, 2**40), max_size=40)
+few = settings(max_examples=40)
+
+
+# Entropy
+
+
+@few
+@given(counts)
+def test_entropy_is_that_of_the_frequencies(counts):
+    stream = np.repeat(np.arange(len(counts)), counts)
+    assert entropy(stream) == pytest.approx(scipy.stats.entropy(counts, base=2), abs=1e-12)
+
+
+def test_entropy_of_equal_and_of_no_choice():
+    assert entropy(np.tile(np.arange(64), 3)) == 6
+    assert entropy([5, 5, 5]) == entropy([]) == 0
+
+
+# Huffman's code
+
+
+@few
+@given(counts)
+def test_the_mean_length_is_less_than_a_bit_above_the_entropy(counts):
+    mean = np.average(code_lengths(counts), weights=counts)
+    H = scipy.stats.entropy(counts, base=2)
+    assert H - 1e-9 <= mean < H + 1
+
+
+@few
+@given(counts)
+def test_krafts_sum_is_one_so_that_no_codeword_is_wasted(counts):
+    assert sum(2.0 ** -code_lengths(counts)) == 1
+
+
+@few
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=5))
+def test_no_lengths_that_satisfy_kraft_are_shorter(counts):
+    n = len(counts)
+    choices = itertools.product(range(1, n), repeat=n)
+    best = min(np.dot(counts, c) for c in choices if sum(2.0**-k for k in c) <= 1)
+    assert np.dot(counts, code_lengths(counts)) == best
+
+
+@few
+@given(counts)
+def test_a_more_frequent_symbol_has_no_longer_codeword(counts):
+    lengths = code_lengths(counts)[np.argsort(counts)]
+    frequent = np.sort(counts)
+    rarer = np.diff(frequent) > 0
+    assert (np.diff(lengths)[rarer] <= 0).all()
+
+
+def test_powers_of_two_and_fibonacci_numbers_have_known_lengths():
+    assert code_lengths([1, 1, 2, 4, 8]).tolist() == [4, 4, 3, 2, 1]
+    fibonacci = [1, 1]
+    while len(fibonacci) < 50:
+        fibonacci.append(sum(fibonacci[-2:]))
+    assert code_lengths(fibonacci).max() == 49  # the deepest tree there is
+    stream = np.array([0, 49, 1, 25])
+    code = HuffmanCode(np.arange(50)[::-1], np.sort(code_lengths(fibonacci)))
+    assert code.decode(code.encode(stream), 4).tolist() == stream.tolist()
+
+
+@pytest.mark.parametrize("counts", [[], [0, 1], [1.5], [[1]], [-1]])
+def test_what_counts_nothing_is_refused(counts):
+    with pytest.raises(ValueError, match="counts must be"):
+        code_lengths(counts)
+
+
+@few
+@given(streams)
+def test_a_stream_comes_back_from_its_bits(stream):
+    code = HuffmanCode.for_stream(stream)
+    packed = code.encode(stream)
+    assert packed.dtype == np.uint8
+    assert packed.size == -(-code.encoded_bits(stream) // 8)
+    decoded = code.decode(packed, len(stream))
+    assert decoded.dtype == np.int64
+    assert decoded.tolist() == stream
+
+
+@few
+@given(streams)
+def test_the_bits_are_the_codewords_one_after_the_other(stream):
+    code = HuffmanCode.for_stream(stream)
+    words = [
+        f"{word:0{n}b}" if n else ""
+        for word, n in zip(code.codewords.tolist(), code.lengths.tolist(), strict=True)
+    ]
+    of = dict(zip(code.symbols.tolist(), words, strict=True))
+    written = "".join(of[symbol] for symbol in stream)
+    bits = "".join(f"{byte:08b}" for byte in code.encode(stream))
+    assert len(written) == code.encoded_bits(stream)
+    assert bits == written.ljust(len(bits), "0")
+    # None begins another, and of the same length they are in the order of their symbols.
+    assert not any(a != b and b.startswith(a) for a in words for b in words)
+    assert words == sorted(words)
+
+
+@few
+@given(streams)
+def test_the_table_is_enough_to_build_the_code_again(stream):
+    code = HuffmanCode.for_stream(stream)
+    how_many = np.bincount(code.lengths)
+    again = HuffmanCode(code.symbols, np.repeat(np.arange(how_many.size), how_many))
+    assert again.codewords.tolist() == code.codewords.tolist()
+    largest = max(stream, default=0)
+    symbols = [f"{symbol:0{largest.bit_length()}b}" for symbol in code.symbols if largest]
+    assert code.table_bits == 48 + 16 * max(how_many.size - 1, 0) + len("".join(symbols))
+
+
+def test_equal_counts_give_the_same_code_each_time():
+    a, b = (HuffmanCode.for_stream(order) for order in ([3, 1, 2, 0], [0, 1, 2, 3]))
+    assert a.symbols.tolist() == b.symbols.tolist() == [0, 1, 2, 3]
+
+
+def test_bits_that_end_too_soon_are_refused():
+    stream = np.arange(16)
+    code = HuffmanCode.for_stream(stream)
+    with pytest.raises(ValueError, match="packed must hold 16 codewords; it ends after 14"):
+        code.decode(code.encode(stream)[:-1], 16)
+    with pytest.raises(ValueError, match="packed must hold 1 codewords"):
+        HuffmanCode.for_stream([]).decode(np.zeros(3, np.uint8), 1)
+
+
+def test_a_symbol_without_codeword_is_refused():
+    code = HuffmanCode.for_stream([1, 2, 2])
+    with pytest.raises(ValueError, match="must hold symbols of the code; got 7 at position 1"):
+        code.encode([2, 7])
+
+
+@pytest.mark.parametrize("stream", [[-1], [0.5], [[1, 2]], ["a"], 3])
+def test_what_is_no_stream_is_refused(stream):
+    for function in (entropy, HuffmanCode.for_stream, magnitudes, stream_size):
+        with pytest.raises(ValueError, match="must be a row of whole numbers >= 0; got"):
+            function(stream)
+
+
+# Sizes of streams
+
+
+@few
+@given(st.lists(st.integers(0, 2**50), max_size=30))
+def test_class_and_rest_give_the_number_back(numbers):
+    classes, rests = magnitudes(numbers)
+    assert (2**classes + rests - 1).tolist() == numbers
+    assert (rests >= 0).all()
+    assert (rests < 2**classes).all()
+
+
+@few
+@given(streams)
+def test_a_stream_costs_what_the_cheaper_code_writes(stream):
+    whole = HuffmanCode.for_stream(stream)
+    classes = magnitudes(stream).classes
+    short = HuffmanCode.for_stream(classes)
+    costs = [
+        whole.encoded_bits(stream) + whole.table_bits + 1,
+        short.encoded_bits(classes) + sum(classes.tolist()) + short.table_bits + 1,
+    ]
+    assert sum(stream_size(stream)) == min(costs)
+    assert stream_size(stream).codewords >= len(stream) * entropy(stream) - 1e-9
+
+
+def test_many_different_numbers_are_written_by_their_class(rng):
+    gaps = rng.geometric(1 / 700, size=300) - 1
+    whole = HuffmanCode.for_stream(gaps)
+    best = sum(stream_size(gaps))
+    assert best < 0.75 * (whole.encoded_bits(gaps) + whole.table_bits)
+    # The entropy of the law itself, which 300 draws do not show: log2(e 700) bits a number.
+    assert best == pytest.approx(300 * np.log2(np.e * 700), rel=0.1)
+
+
+@few
+@given(st.lists(streams, max_size=4))
+def test_sizes_add_up(several):
+    parts = [stream_size(stream) for stream in several]
+    assert total_size(several) == (sum(p[0] for p in parts), sum(p[1] for p in parts))
+
+
+# Numbers of a fixed width
+
+
+@few
+@given(st.integers(1, 63), st.data())
+def test_numbers_come_back_from_their_bits(width, data):
+    numbers = data.draw(st.lists(st.integers(0, 2**width - 1), max_size=20))
+    packed = pack(numbers, width)
+    bits = "".join(f"{n:0{width}b}" for n in numbers)
+    written = "".join(f"{byte:08b}" for byte in packed)
+    assert written == bits.ljust(-(-len(bits) // 8) * 8, "0")
+    assert unpack(packed, width, len(numbers)).tolist() == numbers
+
+
+def test_numbers_that_do_not_fit_and_bytes_that_are_missing_are_refused():
+    with pytest.raises(ValueError, match="numbers must fit in 3 bits; got 8"):
+        pack([1, 8], 3)
+    with pytest.raises(ValueError, match="packed must have 2 bytes; got 1"):
+        unpack(np.zeros(1, np.uint8), 3, 4)
+
+
+# Shared values
+
+
+@pytest.mark.parametrize("bits", [1, 3, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_codebook_is_stationary(rng, bits, dtype):
+    """Every weight has the nearest centre, and every centre is the mean of its weights."""
+    w = (rng.standard_normal(500) ** 3).astype(dtype)
+    book = codebook(w, bits)
+    assert book.values.dtype == dtype
+    assert 1 < book.centres.size <= 2**bits
+    assert (np.diff(book.centres) > 0).all()
+    distance = np.abs(w[:, None] - book.centres)
+    np.testing.assert_allclose(np.abs(w - book.values), distance.min(axis=1), atol=1e-5)
+    means = [w[book.names == k].mean(dtype=np.float64) for k in range(book.centres.size)]
+    np.testing.assert_allclose(book.centres, means, rtol=1e-5, atol=1e-6)
+
+
+def test_more_bits_never_fit_worse(rng):
+    w = rng.standard_normal(800)
+    errors = [np.mean((codebook(w, bits).values - w) ** 2) for bits in range(1, 9)]
+    assert (np.diff(errors) < 0).all()
+    # At high resolution k-means meets Panter and Dite's law, (integral of p^(1/3))^3 / (12 k^2).
+    assert errors[4] == pytest.approx(np.sqrt(3) * np.pi / 2 / 32**2, rel=0.35)
+
+
+def test_a_large_weight_keeps_a_centre_to_itself(rng):
+    w = np.append(rng.normal(0, 0.1, 2000), [3.0, -3.0])
+    book = codebook(w, 4)
+    np.testing.assert_array_equal(book.values[-2:], [3.0, -3.0])
+
+
+@few
+@given(st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=8))
+def test_few_different_weights_are_kept_exactly(w):
+    book = codebook(w, 3)
+    assert book.values.tolist() == w
+
+
+@pytest.mark.parametrize("bits", [0, 17, 2.5])
+def test_an_impossible_number_of_bits_is_refused(bits):
+    with pytest.raises((ValueError, TypeError), match="bits must be a whole number"):
+        codebook([1.0], bits)
+
+
+def test_what_are_no_weights_is_refused():
+    with pytest.raises(ValueError, match="values is empty"):
+        codebook([], 4)
+    with pytest.raises(ValueError, match="values has 1 entry that is not finite"):
+        codebook([1.0, np.nan], 4)
+
+
+# Deep Compression
+
+
+@pytest.fixture(scope="module")
+def layer():
+    rng = np.random.default_rng(5)
+    mask = ChainSupport(p01=0.004, p10=0.1).sample((300, 60), rng).astype(bool)
+    return np.where(mask, rng.standard_normal(mask.shape), 0).astype(np.float32)
+
+
+def test_every_part_is_charged(layer):
+    gap, bias = Gap.from_dense(layer), np.zeros(60)
+    size = deep_compression_size([gap], [bias], bits=4)
+    names = codebook(gap.values[gap.values != 0], 4).names
+    assert size.index == total_size(gap.streams().values()).codewords
+    assert size.values >= gap.kept * entropy(names)
+    fillers = gap.values.size > gap.kept
+    assert size.codebook == FLOAT_BITS * (np.unique(names).size + fillers)
+    assert size.biases == 60 * FLOAT_BITS
+    assert size.inputs == 0
+    assert size.tables > 48 * 3  # three streams: gaps, their width, names
+    parts = (size.index, size.values, size.codebook, size.tables, size.biases, size.inputs)
+    assert size.total == sum(parts)
+
+
+def test_layers_add_up_and_kept_inputs_are_charged(layer):
+    gap, bias = Gap.from_dense(layer), np.zeros(60)
+    one = deep_compression_size([gap], [bias], bits=4)
+    two = deep_compression_size([gap, gap], [bias, bias], bits=4)
+    assert two.total == 2 * one.total
+    inputs = np.flatnonzero(layer.any(axis=1))
+    listed = deep_compression_size([gap], [bias], bits=4, kept_inputs=inputs)
+    assert listed.inputs == sum(stream_size(np.diff(inputs, prepend=-1) - 1)) > 0
+    assert listed.total == one.total + listed.inputs
+
+
+def test_more_shared_values_cost_more(layer):
+    sizes = [
+        deep_compression_size([Clusters.from_dense(layer)], [np.zeros(60)], bits)
+        for bits in (2, 4, 6)
+    ]
+    assert sizes[0].codebook < sizes[1].codebook < sizes[2].codebook
+    assert sizes[0].values < sizes[1].values < sizes[2].values
+    assert len({size.index for size in sizes}) == 1
+
+
+def test_naming_runs_takes_fewer_bits_than_naming_weights(layer):
+    sizes = {
+        name: deep_compression_size([form.from_dense(layer)], [np.zeros(60)], 4)
+        for name, form in FORMATS.items()
+    }
+    assert sizes["clusters"].total < sizes["gap"].total < sizes["dense"].total
+    assert sizes["dense"].index == 0
+    assert sizes["clusters"].index > index_bits([layer != 0]) * np.count_nonzero(layer)
+
+
+def test_stored_zeros_have_a_name_and_a_centre_of_their_own():
+    W = np.zeros((4, 4))
+    W[0, 0] = 1.0
+    size = deep_compression_size([Dense.from_dense(W)], [np.zeros(4)], bits=3)
+    assert size.codebook == 2 * FLOAT_BITS
+    assert size.values == 16
+
+
+def test_a_network_of_which_nothing_is_left_costs_its_biases_and_headers():
+    size = deep_compression_size([Clusters.from_dense(np.zeros((4, 4)))], [np.zeros(4)], bits=3)
+    assert (size.index, size.values, size.codebook) == (0, 0, 0)
+    assert size.biases == 4 * FLOAT_BITS
+    assert size.tables == 3 * 49
+
+
+def test_biases_and_inputs_that_do_not_fit_are_refused(layer):
+    gap = Gap.from_dense(layer)
+    with pytest.raises(ValueError, match="biases must be 1, one a layer; got 0"):
+        deep_compression_size([gap], [], bits=4)
+    with pytest.raises(ValueError, match="kept_inputs must increase; position 2 does not"):
+        deep_compression_size([gap], [np.zeros(60)], bits=4, kept_inputs=[0, 3, 3])

@@ -1,0 +1,329 @@
+"""Products from clusters against dense ones, scipy's, and the readable convolution.
+
+`tests/test_twins.py` holds the fast forms against the readable ones; here both, under whatever
+engine the tests run, meet others.
+"""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tvbi_ref
+from tvbi_ref import nets
+from tvbi_ref.compression import cluster_forward, compress, layers
+from tvbi_ref.compression.formats import FORMATS, Clusters, Dense
+from tvbi_ref.compression.forward import sparse_product
+from tvbi_ref.fast import columns
+from tvbi_ref.nets import AveragePool, Flatten, LeakyReLU, MaxPool, ReLU, Tanh
+from tvbi_ref.nets.kernel_matrix import to_matrix
+from tvbi_ref.nets.local_reparam import correlate
+
+few = settings(max_examples=40, deadline=None)
+SPARSE = sorted(set(FORMATS) - {"dense"})
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-13}
+
+
+def clustered(rng, I, J, density, run, dtype=np.float64):
+    """Return weights in runs of this mean length down the columns."""
+    stop, kept = 1 / run, np.zeros((I, J), bool)
+    state = rng.random(J) < density
+    for i in range(I):
+        start = density * stop / (1 - density)
+        state = np.where(state, rng.random(J) >= stop, rng.random(J) < start)
+        kept[i] = state
+    return (rng.normal(size=(I, J)) * kept).astype(dtype)
+
+
+@st.composite
+def problems(draw):
+    """Return (x, W, bias) with long or short runs, of any shape and batch."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    I, J = draw(st.integers(1, 70)), draw(st.integers(1, 9))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    W = clustered(rng, I, J, draw(st.sampled_from([0.02, 0.3])), draw(st.integers(1, 20)), dtype)
+    B = draw(st.sampled_from([0, 1, 2, 5, 16, 17, 33, 128, 131]))
+    return rng.normal(size=(B, I)).astype(dtype), W, rng.normal(size=J).astype(dtype)
+
+
+@few
+@given(problems())
+def test_every_format_gives_the_dense_product_and_scipys(problem):
+    x, W, bias = problem
+    tolerance = TOLERANCE[W.dtype.type] * max(1, np.abs(x).max(initial=0))
+    oracle = (scipy.sparse.csr_array(W.T) @ x.T).T + bias
+    for name in FORMATS:
+        y = FORMATS[name].from_dense(W).forward(x, bias)
+        assert y.dtype == W.dtype
+        assert y.flags.c_contiguous
+        np.testing.assert_allclose(y, x @ W + bias, rtol=0, atol=10 * tolerance)
+        np.testing.assert_allclose(y, oracle, rtol=0, atol=10 * tolerance)
+
+
+@few
+@given(problems())
+def test_a_row_alone_gives_what_it_gives_in_a_batch(problem):
+    x, W, bias = problem
+    stored = Clusters.from_dense(W)
+    for row, y in zip(x, stored.forward(x, bias), strict=True):
+        np.testing.assert_allclose(stored.forward(row[None], bias)[0], y, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("run", [1, 12])
+@pytest.mark.parametrize("B", [1, 3, 130])
+def test_nan_and_infinity_reach_the_neurons_that_read_them_and_no_others(run, B):
+    W = clustered(np.random.default_rng(run), 60, 20, 0.1, run)
+    x = np.ones((B, 60))
+    for bad in (np.nan, np.inf):
+        x[:, 31] = bad
+        for name in sorted(set(SPARSE) - {"blocks"}):  # whose tiles hold zeros
+            y = FORMATS[name].from_dense(W).forward(x)
+            np.testing.assert_array_equal(np.isfinite(y), np.broadcast_to(W[31] == 0, y.shape))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("B", [0, 1, 20])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (1, 1), (1, 4), (4, 1)])
+def test_matrices_without_weights_rows_or_columns_give_the_bias(name, shape, B):
+    bias = np.arange(shape[1], dtype=np.float32)
+    y = FORMATS[name].from_dense(np.zeros(shape, np.float32)).forward(np.ones((B, shape[0])), bias)
+    np.testing.assert_array_equal(y, np.tile(bias, (B, 1)))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("B", [1, 7])
+def test_positions_in_small_integers_do_not_wrap_around(name, B):
+    W = np.zeros((300, 70))
+    W[200:256] = W[290:] = 1  # 200 + 56 does not fit into the uint8 of the start and the length
+    x = np.random.default_rng(0).normal(size=(B, 300))
+    np.testing.assert_allclose(FORMATS[name].from_dense(W).forward(x), x @ W, rtol=1e-12)
+    W = np.zeros((66_000, 2))
+    W[65_000:] = 1
+    x = np.ones((B, 66_000))
+    np.testing.assert_allclose(FORMATS[name].from_dense(W).forward(x), x @ W, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_inputs_may_lie_anyhow_in_memory(name):
+    rng = np.random.default_rng(0)
+    W = clustered(rng, 30, 8, 0.3, 6)
+    x, stored = rng.normal(size=(30, 40, 2)), FORMATS[name].from_dense(W)
+    for view in (x[..., 0].T, x[..., 1].T[::-2], x[..., 0].T[:1], x[::-1, :, 1].T):
+        np.testing.assert_allclose(stored.forward(view), view @ W, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_whole_numbers_and_mixed_precisions_go_in(name):
+    W = clustered(np.random.default_rng(0), 30, 8, 0.3, 6, np.float32)
+    stored = FORMATS[name].from_dense(W)
+    x = np.arange(60).reshape(2, 30)
+    for inputs in (x, x.astype(np.float32), x.astype(np.float64), x > 30):
+        y = stored.forward(inputs)
+        assert y.dtype == np.result_type(inputs, W)
+        np.testing.assert_allclose(y, inputs @ W, rtol=1e-5)
+    assert stored.forward(x.astype(np.float32), np.zeros(8)).dtype == np.float64
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("shape", [(4, 29), (4, 31), (30,), (30, 4, 1)])
+def test_inputs_that_do_not_fit_are_refused(name, shape):
+    stored = FORMATS[name].from_dense(np.ones((30, 2)))
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 30\)"):
+        stored.forward(np.ones(shape))
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_two_threads_give_what_one_gives(name, monkeypatch):
+    rng = np.random.default_rng(0)
+    W, x = clustered(rng, 60, 20, 0.1, 6), rng.normal(size=(300, 60))
+    stored = FORMATS[name].from_dense(W)
+    alone = stored.forward(x)
+    monkeypatch.setattr(columns, "WORTH_A_THREAD", 0)
+    np.testing.assert_allclose(stored.forward(x), alone, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(set(SPARSE) - {"blocks"}))
+@pytest.mark.parametrize("length", [1, 15, 16, 17, 40])
+def test_nothing_is_read_before_a_run_or_beyond_its_end(name, length):
+    for start in (0, 20, 90 - length):
+        W, x = np.zeros((90, 1)), np.full((1, 90), np.nan)
+        W[start : start + length], x[0, start : start + length] = 1, np.arange(length)
+        y = FORMATS[name].from_dense(W).forward(x)
+        np.testing.assert_array_equal(y, [[length * (length - 1) / 2]])
+
+
+@pytest.mark.skipif(sparse_product.fast is None, reason="Numba is not installed")
+@pytest.mark.parametrize("length", [1, 7, 8, 12])
+def test_the_mean_run_chooses_the_loop_for_a_single_input(length, monkeypatch):
+    from tvbi_ref.fast import sparse
+
+    W, called = np.zeros((40, 1)), []
+    for start in (0, 20):
+        W[start : start + length] = 1
+    for name in ("dot_rows", "dot_runs", "add_neurons"):
+        monkeypatch.setattr(sparse, name, lambda *arguments, name=name: called.append(name))
+    for B in (1, 3):
+        sparse.matrix_columns(Clusters.from_dense(W), np.ones((40, B)), np.zeros(1))
+    assert called == ["dot_runs" if length >= sparse.LONG_RUN else "dot_rows", "add_neurons"]
+
+
+# Layout
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3, 16), (1,), (7, 2, 5)])
+def test_arrays_begin_where_a_line_of_memory_does(shape, dtype):
+    array = columns.aligned(shape, np.dtype(dtype))
+    assert array.ctypes.data % columns.ALIGNMENT == 0
+    assert (array.shape, array.dtype, array.flags.c_contiguous) == (shape, dtype, True)
+
+
+@pytest.mark.parametrize("B", [0, 1, 2, columns.LANES, columns.LANES + 1, 300])
+def test_there_and_back_is_nothing(B):
+    for shape in ((B, 5), (B, 2, 3, 4)):
+        x = np.random.default_rng(0).normal(size=shape)
+        back = columns.by_columns(x, lambda part: part, np.float64, work=lambda: 0)
+        np.testing.assert_array_equal(back, x)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [ReLU(), LeakyReLU(0.1), Tanh(), MaxPool(2), AveragePool(3), Flatten()],
+    ids=lambda step: type(step).__name__,
+)
+def test_steps_are_those_of_the_whole_network(step):
+    x = np.random.default_rng(0).normal(size=(5, 2, 6, 12))
+    x[0, 0, 0, 0] = np.nan
+    np.testing.assert_allclose(layers.sparse_network([step], x), step.forward(x), rtol=1e-14)
+
+
+def test_pools_that_do_not_cover_the_image_are_refused():
+    with pytest.raises(ValueError, match="multiples of 2"):
+        layers.sparse_network([MaxPool(2)], np.ones((1, 1, 4, 5)))
+
+
+def test_a_matrix_that_does_not_fit_the_images_is_refused():
+    dense = layers.SparseDense(
+        weights=Clusters.from_dense(np.ones((8, 2))), bias=np.ones(2), bias_variance=np.zeros(2)
+    )
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 8\)"):
+        layers.sparse_network([Flatten(), dense], np.ones((3, 1, 3, 3)))
+
+
+# Convolutions
+
+
+def convolution(kernels, stride, padding, layout, name):
+    bias = np.arange(len(kernels)).astype(kernels.dtype)
+    return layers.SparseConv(
+        weights=FORMATS[name].from_dense(to_matrix(kernels, layout)),
+        bias=bias,
+        bias_variance=np.zeros_like(bias),
+        shape=kernels.shape,
+        stride=stride,
+        padding=padding,
+        layout=layout,
+    )
+
+
+@pytest.mark.parametrize("layout", ["blocks", "filters"])
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, 2), (2, 0), (3, 1)])
+@pytest.mark.parametrize("B", [0, 1, 2, 19])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_convolution_is_the_readable_one(stride, padding, B, layout, dtype):
+    rng = np.random.default_rng(stride)
+    kernels = rng.normal(size=(4, 3, 3, 5)) * (rng.random((4, 3, 3, 5)) < 0.3)
+    kernels[1] = 0
+    kernels, x = kernels.astype(dtype), rng.normal(size=(B, 3, 9, 14)).astype(dtype)
+    layer = convolution(kernels, stride, padding, layout, "clusters")
+    expected = correlate(x, kernels, stride, padding) + layer.bias[:, None, None]
+    for z in (layer.forward(x), layers.sparse_network([layer], x)):
+        assert z.dtype == dtype
+        np.testing.assert_allclose(z, expected, rtol=0, atol=100 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_convolution_is_the_same_in_every_format(name):
+    rng = np.random.default_rng(0)
+    kernels, x = rng.normal(size=(2, 3, 4, 4)), rng.normal(size=(3, 3, 8, 8))
+    kernels[rng.random(kernels.shape) < 0.5] = 0
+    one, other = (convolution(kernels, 1, 1, "blocks", n).forward(x) for n in (name, "dense"))
+    np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("B", [1, 4])
+def test_a_pixel_that_is_nan_reaches_the_windows_that_hold_it_and_no_others(B):
+    kernels = np.zeros((1, 1, 3, 3))
+    kernels[0, 0, 0, 0] = kernels[0, 0, 2, 1] = 1
+    x = np.ones((B, 1, 12, 12))
+    x[:, 0, 5, 5] = np.nan
+    z = convolution(kernels, 1, 0, "blocks", "clusters").forward(x)
+    assert [tuple(place) for place in np.argwhere(np.isnan(z[-1, 0]))] == [(3, 4), (5, 5)]
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 9, 9), (2, 3, 2, 9), (3, 9, 9)])
+def test_images_that_do_not_fit_are_refused(shape):
+    layer = convolution(np.ones((2, 3, 3, 3)), 1, 0, "blocks", "dense")
+    with pytest.raises(ValueError, match="x must"):
+        layer.forward(np.ones(shape))
+
+
+def test_a_dense_matrix_is_multiplied_by_the_blas():
+    def fails(*arguments):
+        raise AssertionError
+
+    with tvbi_ref.use(sparse_forward=fails):
+        assert Dense.from_dense(np.ones((2, 1))).forward(np.ones((3, 2))).tolist() == [[2.0]] * 3
+
+
+# Who runs
+
+
+@pytest.fixture(params=["mlp", "lenet5"])
+def small(request):
+    net = nets.mlp([12, 5, 3], seed=0) if request.param == "mlp" else nets.lenet5(seed=0)
+    rng = np.random.default_rng(0)
+    for layer in net.weight_layers:
+        layer.prune(rng.random(layer.mean.value.shape) < 0.5)
+    return compress(net)
+
+
+@pytest.mark.parametrize("B", [1, 3])
+def test_a_function_of_the_readers_computes_every_sparse_layer(small, B):
+    def mine(x, bias, pointers, starts, lengths, values):
+        shapes.append((len(x), len(bias)))
+        return cluster_forward.readable(x, bias, pointers, starts, lengths, values) + 1
+
+    x, shapes = np.ones((B, *small.input_sides)), []
+    with tvbi_ref.use(sparse_forward=mine):
+        theirs = small.predict(x)
+    places = layers.positions(small.layers, small.as_inputs(x).shape[1:])
+    assert shapes == [(B * n, J) for n, J in zip(places, small.widths[1:], strict=True)]
+    assert (theirs != small.predict(x)).all()
+
+
+@pytest.mark.parametrize("B", [1, 3, 300])
+def test_the_engines_predict_the_same(small, B):
+    x = np.random.default_rng(0).normal(size=(B, *small.input_sides))
+    here = small.predict(x)
+    with tvbi_ref.use("numpy"), tvbi_ref.listen() as heard:
+        there = small.predict(x)
+    parts = -(-B // layers.PREDICT_IMAGES) if len(small.input_sides) == 3 else 1
+    assert heard.counts["sparse-forward"] == len(small.weight_layers) * parts
+    np.testing.assert_allclose(here, there, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.skipif(sparse_product.fast is None, reason="Numba is not installed")
+def test_what_is_prepared_of_a_matrix_goes_with_it():
+    from tvbi_ref.fast import sparse
+
+    runs = Clusters.from_dense(np.ones((3, 2))).runs()
+    assert sparse.weights_of(runs) is sparse.weights_of(runs)
+    gone = weakref.ref(runs)
+    del runs
+    gc.collect()
+    assert gone() is None

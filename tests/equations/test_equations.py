@@ -1,0 +1,323 @@
+"""The registry of equations: complete, true to the code, and readable where it is shown."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tvbi_ref import equations
+from tvbi_ref.equations import EQUATIONS, GROUPS, Equation, get, table
+from tvbi_ref.school.checks.mutants import mutants_of
+from tvbi_ref.school.checks.suites import check_of
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "EQUATIONS.md").read_text()
+
+LESSONS = {
+    "02_manual_backprop",
+    "03_variational_bayes_and_local_reparameterisation",
+    "04_three_layer_prior",
+    "05_module_a",
+    "06_support_priors",
+    "07_module_b",
+    "08_turbo",
+    "10_cnn_on_mnist",
+    "11_small_and_fast",
+}
+EXERCISES = {
+    "01_prior",
+    "02_layers",
+    "03_mean_field",
+    "04_collapsed",
+    "05_messages",
+    "06_support_priors",
+    "07_learning",
+    "08_turbo",
+    "09_small_network",
+}
+
+every_equation = pytest.mark.parametrize("equation", EQUATIONS.values(), ids=list(EQUATIONS))
+
+
+# The document and the registry
+
+
+def labels_of_the_document() -> list[str]:
+    """Return every label once, in the order in which they first stand in the document."""
+    found = re.findall(r"\[([a-z]+(?:-[a-z0-9]+)*)\]", DOCUMENT)
+    no_labels = {"brackets", "bars"}  # "a label in [brackets]", "- [bars]"
+    return [label for label in dict.fromkeys(found) if label not in no_labels]
+
+
+def test_document_and_registry_have_the_same_labels_in_the_same_order():
+    assert list(EQUATIONS) == labels_of_the_document()
+    assert len(EQUATIONS) > 40
+
+
+def test_every_label_of_the_document_is_a_place_to_link_to():
+    assert re.findall(r'<a id="([^"]+)"></a>\[\1\]', DOCUMENT) == list(EQUATIONS)
+
+
+@every_equation
+def test_an_entry_is_filed_under_its_own_label(equation):
+    assert EQUATIONS[equation.label] is equation
+    assert equation.group in GROUPS
+    assert equation.exercise in EXERCISES
+    stem, label = equation.lesson.split("#")
+    assert stem in LESSONS
+    assert label == equation.label
+
+
+# The functions
+
+
+def parameters_of(equation: Equation) -> list[inspect.Parameter]:
+    return list(inspect.signature(equation.function).parameters.values())
+
+
+@every_equation
+def test_inputs_are_the_parameters_of_the_function_in_order(equation):
+    parameters = parameters_of(equation)
+    n = len(equation.inputs)
+    assert [symbol.name for symbol in equation.inputs] == [p.name for p in parameters[:n]]
+    # What else the function takes is a convenience of the package, not part of the equation.
+    assert all(p.default is not p.empty for p in parameters[n:])
+
+
+@every_equation
+def test_outputs_bear_the_names_by_which_the_check_speaks_of_them(equation):
+    assert tuple(symbol.name for symbol in equation.outputs) == check_of(equation.label).returns
+
+
+@every_equation
+def test_the_function_gives_as_many_results_as_there_are_outputs(equation):
+    case = check_of(equation.label).cases()[0]
+    results = equation.function(*case.arguments)
+    assert len(case.arguments) == len(equation.inputs)
+    assert (len(results) if isinstance(results, tuple) else 1) == len(equation.outputs)
+
+
+@every_equation
+def test_an_argument_is_a_function_or_a_gamma_where_its_symbol_says_so(equation):
+    for case in check_of(equation.label).cases():
+        for symbol, argument in zip(equation.inputs, case.arguments, strict=True):
+            assert callable(argument) == (symbol.shape == "function")
+            assert hasattr(argument, "rate") == (symbol.shape == "Gamma")
+
+
+@every_equation
+def test_the_docstring_of_the_function_names_the_label_as_its_source(equation):
+    sources = re.findall(r"Source:.*?(?:\n\n|$)", inspect.getdoc(equation.function), re.DOTALL)
+    assert any(f"[{equation.label}]" in source for source in sources)
+
+
+def test_no_two_equations_share_a_function():
+    functions = {equation.function for equation in EQUATIONS.values()}
+    assert len(functions) == len(EQUATIONS)
+
+
+def test_tasks_are_unique_and_bear_the_name_of_the_function():
+    assert len({equation.task for equation in EQUATIONS.values()}) == len(EQUATIONS)
+    renamed = {e.label: e.task for e in EQUATIONS.values() if e.task != e.function.__name__}
+    assert renamed == {"extrinsic-a": "extrinsic_a", "extrinsic-b": "extrinsic_b"}
+
+
+@every_equation
+def test_every_equation_has_a_check_and_knows_mistakes(equation):
+    assert check_of(equation.label).label == equation.label
+    sentences = [mutant.mistake for mutant in mutants_of(equation.label)]
+    assert sentences
+    assert all(isinstance(sentence, str) and sentence for sentence in sentences)
+
+
+def test_importing_the_registry_loads_nothing_slow():
+    slow = ["numba", "scipy", "matplotlib", "tvbi_ref.school.checks", "tvbi_ref.module_a"]
+    code = f"import sys, tvbi_ref.equations\nprint([m for m in {slow} if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+# The LaTeX
+
+# All of these are known to both MathJax (base and ams) and KaTeX.
+COMMANDS = set(
+    re.findall(
+        r"\\[A-Za-z]+|\\.",
+        r"""
+        \alpha \beta \gamma \Gamma \varepsilon \zeta \theta \kappa \lambda \mu \pi \rho \sigma \psi
+        \ell \infty \partial \mathcal \mathrm \mathbf \operatorname \text \bar \hat \tilde
+        \frac \tfrac \sqrt \sum \prod \int \substack \ln \log \exp \tanh
+        \langle \rangle \lvert \rvert \lVert \rVert \lfloor \rfloor \bigl \bigr \Bigl \Bigr
+        \lt \gt \le \ge \ne \in \to \mid \sim
+        \begin \end \quad \qquad \, \; \  \{ \} \\
+        """,
+    )
+)
+ENVIRONMENTS = {"aligned", "cases", "pmatrix"}
+
+PAIRS = {
+    **{"}": "{", ")": "(", "]": "[", r"\}": r"\{", r"\bigr": r"\bigl", r"\Bigr": r"\Bigl"},
+    **{rf"\r{name}": rf"\l{name}" for name in ("angle", "vert", "Vert", "floor")},
+}
+"""What closes, and what it closes."""
+
+
+def tokens(latex: str) -> list[str]:
+    """Return commands and characters, a command that begins or ends something with its name."""
+    return re.findall(r"\\(?:begin|end)\{\w+\}|\\[A-Za-z]+|\\.|\S", latex, re.DOTALL)
+
+
+def unbalanced(latex: str) -> str:
+    """Return what is opened and not closed, or closed and not opened; empty if all is well."""
+    stack: list[str] = []
+    sized = [t for t in tokens(latex) if t[1:4].lower() == "big"]
+    for token in [*(t for t in tokens(latex) if t not in sized), *sized]:
+        if token in PAIRS.values() or token.startswith(r"\begin"):
+            stack.append(token)
+        elif token in PAIRS or token.startswith(r"\end"):
+            opener = PAIRS.get(token, token.replace("end", "begin"))
+            if not stack or stack.pop() != opener:
+                return token
+    return "".join(stack)
+
+
+def contains(latex: str, letter: str) -> bool:
+    """Return whether a letter stands in the formula, words in text mode not counted."""
+    whole, part = tokens(re.sub(r"\\text\{[^}]*\}", " ", latex)), tokens(letter)
+    return any(whole[k : k + len(part)] == part for k in range(len(whole)))
+
+
+def formulas(equation: Equation) -> list[str]:
+    return [equation.statement, *(s.letter for s in equation.inputs + equation.outputs)]
+
+
+@every_equation
+def test_the_latex_is_balanced_and_uses_known_commands_only(equation):
+    for latex in formulas(equation):
+        assert not unbalanced(latex)
+        assert set(re.findall(r"\\[A-Za-z]+|\\.", latex)) <= COMMANDS
+        assert set(re.findall(r"\\begin\{(\w+)\}", latex)) <= ENVIRONMENTS
+
+
+@every_equation
+def test_the_latex_can_stand_in_a_markdown_table(equation):
+    # A bar would end the table's cell, an empty line the formula, a < might begin a tag.
+    for latex in formulas(equation):
+        assert not re.search(r"[|<>$%#]|\n\s*\n", latex)
+    for symbol in equation.inputs + equation.outputs:
+        for words in (symbol.name, symbol.shape, symbol.domain, symbol.meaning):
+            assert words
+            assert not re.search(r"[|$\n]", words)
+
+
+@every_equation
+def test_an_alignment_has_one_mark_a_line(equation):
+    for body in re.findall(
+        r"\\begin\{aligned\}(.*)\\end\{aligned\}", equation.statement, re.DOTALL
+    ):
+        body = re.sub(r"\\begin\{(\w+)\}.*?\\end\{\1\}", "", body, flags=re.DOTALL)
+        body = re.sub(r"\\substack\{.*?\}\}", "", body, flags=re.DOTALL)
+        assert all(line.count("&") == 1 for line in body.split(r"\\"))
+
+
+@every_equation
+def test_the_statement_shows_every_symbol_of_the_tables(equation):
+    for symbol in equation.inputs + equation.outputs:
+        for letter in symbol.letter.split(", "):
+            named = contains(equation.statement, letter)
+            derivative = re.fullmatch(r"(\\partial.*) / (\\partial.*)", letter)
+            if derivative:
+                above, below = derivative.groups()
+                named = contains(equation.statement, rf"\frac{{{above}}}{{{below}}}")
+            assert named, f"{letter} ({symbol.name}) is not in the statement"
+
+
+@pytest.mark.parametrize(
+    ("latex", "left"),
+    [
+        (r"\frac{a}{b}", ""),
+        (r"\frac{a}{b", "{"),
+        (r"(a]", "]"),
+        (r"\begin{aligned} a \end{cases}", r"\end{cases}"),
+        (r"\langle a", r"\langle"),
+        (r"\bigl( \Bigl[ a \bigr] \Bigr)", r"\bigr"),
+    ],
+)
+def test_the_balance_that_the_tests_rely_on(latex, left):
+    assert unbalanced(latex) == left
+
+
+def test_the_search_for_letters_that_the_tests_rely_on():
+    assert contains(r"\tilde\pi_n a", r"\tilde\pi_n")
+    assert contains(r"\tilde{a}", "a")
+    assert not contains(r"\text{a word} + \pi", "a")
+    assert not contains(r"\pi_n", r"\tilde\pi_n")
+
+
+# What is shown
+
+
+@every_equation
+def test_text_and_markdown_say_everything(equation):
+    plain, markdown = str(equation), equation._repr_markdown_()
+    for shown in (plain, markdown):
+        assert f"[{equation.label}]" in shown
+        assert equation.title in shown
+        assert equation.implementation.replace(":", ".") in shown
+        assert equation.exercise in shown
+        assert equation.lesson in shown
+        assert all(s.name in shown and s.meaning in shown for s in equation.inputs)
+        assert all(s.name in shown and s.meaning in shown for s in equation.outputs)
+    assert all(line.strip() in plain for line in equation.statement.splitlines())
+    assert f"$$\n{equation.statement}\n$$" in markdown
+
+
+def test_the_table_lists_everything_in_line():
+    lines = str(table()).splitlines()
+    assert [line.split()[0] for line in lines] == ["label", *EQUATIONS]
+    column = lines[0].index("function")
+    assert all(line[column:].startswith("tvbi_ref.") for line in lines[1:])
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_the_table_in_markdown_has_a_line_an_equation():
+    header, rule, *lines = table()._repr_markdown_().splitlines()
+    assert len(lines) == len(EQUATIONS)
+    assert {line.count("|") for line in (header, rule, *lines)} == {6}
+    for equation, line in zip(EQUATIONS.values(), lines, strict=True):
+        assert f"[{equation.label}]" in line
+        assert " ".join(equation.statement.split()) in line
+
+
+def test_the_rows_are_for_programs():
+    row = table("compression").rows[0]
+    assert row["label"] == "prune"
+    assert row["function"] == "tvbi_ref.compression.keep_mask"
+    assert row["statement"] == get("prune").statement
+
+
+def test_the_groups_make_up_the_whole():
+    parts = [e.label for group in GROUPS for e in table(group).equations]
+    assert sorted(parts) == sorted(EQUATIONS)
+    assert {e.group for e in table("turbo").equations} == {"turbo"}
+
+
+def test_an_unknown_label_or_group_is_answered_with_names_that_exist():
+    with pytest.raises(ValueError, match=r"got 'q-suport'; did you mean q-support\?"):
+        get("q-suport")
+    with pytest.raises(ValueError, match=r"did you mean .* or .*\?"):
+        get("elbo-colapse")
+    with pytest.raises(ValueError, match=r"got 'zzz'; equations.table\(\) lists them all"):
+        get("zzz")
+    with pytest.raises(ValueError, match=r"group must be one of 'model', .*; got 'module_c'"):
+        table("module_c")
+
+
+def test_the_registry_is_not_changed_by_mistake():
+    with pytest.raises(AttributeError):
+        get("elbo").title = "mine"
+    assert equations.table().equations == tuple(EQUATIONS.values())

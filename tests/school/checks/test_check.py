@@ -1,0 +1,347 @@
+"""The check of an equation: references pass, mistakes fail by name, nothing crashes it."""
+
+import ast
+import itertools
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from variants import VARIANTS
+
+import tvbi_ref
+from tvbi_ref import equations
+from tvbi_ref.school.checks import check
+from tvbi_ref.school.checks.calling import Observation, observe
+from tvbi_ref.school.checks.equations import examine
+from tvbi_ref.school.checks.mutants import MUTANTS, mutants_of
+from tvbi_ref.school.checks.suites import CHECKS
+
+PACKAGE = Path(tvbi_ref.__file__).parent
+ROOT = PACKAGE.parent
+CENTRAL = (
+    "q-precision",
+    "evidence",
+    "q-support",
+    "evidence-collapsed",
+    "precision-collapsed",
+    "elbo",
+    "elbo-collapsed",
+    "cavity",
+    "sum-product",
+    "sum-product-ising",
+    "belief",
+    "extrinsic-b",
+    "chain",
+    "grid-sweep",
+    "neuron-group",
+    "extrinsic-a",
+    "turbo-loop",
+    "local-reparam-dense",
+    "local-reparam-dense-backward",
+)
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_the_packages_own_function_passes(label):
+    report = check(label, equations.get(label).function)
+    assert report, report
+    assert len(report.cases) >= 5
+
+
+@pytest.mark.parametrize("label", VARIANTS)
+def test_differently_written_correct_versions_pass(label):
+    for function in VARIANTS[label]:
+        report = check(label, function)
+        assert report, f"{function.__name__}: {report}"
+
+
+def test_every_equation_has_variants_and_the_central_ones_three():
+    assert VARIANTS.keys() == CHECKS.keys()
+    assert all(len(VARIANTS[label]) >= 3 for label in CENTRAL)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.label}-{m.name}")
+def test_every_mutant_fails_and_its_mistake_is_named(mutant):
+    report = check(mutant.label, mutant.function)
+    assert not report
+    assert mutant.mistake in report.message, report
+
+
+def test_there_are_enough_mutants():
+    count = Counter(mutant.label for mutant in MUTANTS)
+    assert len(MUTANTS) >= 60
+    assert count.keys() == CHECKS.keys()
+    assert len({mutant.mistake for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_the_table_of_coverage_is_up_to_date():
+    """docs/make_coverage.py measured it; here its counts are held against what there is."""
+    lines = (ROOT / "docs" / "coverage.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "`[" in line]
+    expected = [
+        [
+            f"`[{label}]`",
+            f"`{equations.get(label).implementation.replace(':', '.')}`",
+            str(len(CHECKS[label].cases())),
+            f"{len(mutants_of(label))} of {len(mutants_of(label))}",
+            f"0 in {1 + len(VARIANTS[label])}",
+        ]
+        for label in equations.EQUATIONS
+    ]
+    assert [row[:5] for row in rows] == expected
+    readme = (ROOT / "README.md").read_text()
+    correct = sum(1 + len(functions) for functions in VARIANTS.values())
+    assert f"It knows {len(MUTANTS)} mistakes and rejects none of {correct} correct" in readme
+    assert f"all {len(equations.EQUATIONS)}: label" in readme
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_no_number_is_left_unchecked(label):
+    """Every result is compared: a thousandth more in it, in any one entry, is noticed."""
+    reference, returns = equations.get(label).function, CHECKS[label].returns
+    for k in range(len(returns)):
+        for where in (0, -1):
+
+            def nearly(arguments, k=k, where=where):
+                seen = observe(reference, arguments)
+                results = [np.array(result) for result in seen.results]
+                if results[k].size:
+                    flat = results[k].reshape(-1)
+                    flat[where] = not flat[where] if flat.dtype == bool else _more(flat[where])
+                return Observation(tuple(results))
+
+            assert not examine(label, nearly), f"{returns[k]} is not compared"
+
+
+def _more(number):
+    return number * 1.001 + 1e-3 if np.isfinite(number) else 0.0
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_the_cases_are_seeded_named_and_not_too_many(label):
+    first, second = CHECKS[label].cases(), CHECKS[label].cases()
+    assert [case.name for case in first] == [case.name for case in second]
+    assert len({case.name for case in first}) == len(first) <= 30
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_equal(a.arguments, b.arguments)
+        np.testing.assert_equal(a.expected, b.expected)
+
+
+def test_the_oracles_import_nothing_of_ours():
+    for path in (PACKAGE / "school" / "checks" / "oracles").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or "."] if isinstance(node, ast.ImportFrom) else []
+            ours = [n for n in names if n.startswith(("tvbi", ".")) and "oracles" not in n]
+            assert not ours, f"{path.name} imports {ours}"
+
+
+def test_the_suites_never_ask_the_package_for_an_expected_number():
+    allowed = ("tvbi_ref.school.checks", "tvbi_ref.gamma")
+    for folder, path in itertools.chain(
+        *(
+            ((f, p) for p in (PACKAGE / "school" / "checks" / f).glob("*.py"))
+            for f in ("suites", "mutants")
+        )
+    ):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and path.name != "__init__.py":
+                module = node.module or ""
+                ours = module.startswith("tvbi_ref") and not module.startswith(allowed)
+                assert not ours, f"{folder}/{path.name} imports {module}"
+
+
+# --- what a stranger's function may do -------------------------------------------------------
+
+
+def right(prior_log_odds, evidence):
+    return prior_log_odds + evidence
+
+
+def in_place(prior_log_odds, evidence):
+    prior_log_odds += evidence
+    return prior_log_odds.copy()
+
+
+def its_argument(prior_log_odds, evidence):
+    return prior_log_odds
+
+
+def raises(prior_log_odds, evidence):
+    return prior_log_odds[99] + evidence
+
+
+def stub(prior_log_odds, evidence):
+    raise NotImplementedError
+
+
+def leaves(prior_log_odds, evidence):
+    raise SystemExit(0)
+
+
+def nothing(prior_log_odds, evidence):
+    prior_log_odds + evidence
+
+
+def text(prior_log_odds, evidence):
+    return "0.5"
+
+
+def a_list(prior_log_odds, evidence):
+    return list(np.ravel(prior_log_odds + evidence))
+
+
+def objects(prior_log_odds, evidence):
+    return (prior_log_odds + evidence).astype(object)
+
+
+def single(prior_log_odds, evidence):
+    return np.asarray(prior_log_odds + evidence, np.float32)
+
+
+def whole_numbers(prior_log_odds, evidence):
+    with np.errstate(invalid="ignore"):
+        return np.asarray(prior_log_odds + evidence).astype(int)
+
+
+def turned(prior_log_odds, evidence):
+    return np.transpose(prior_log_odds + evidence).copy()
+
+
+def a_sum(prior_log_odds, evidence):
+    return float(np.sum(prior_log_odds + evidence))
+
+
+def not_a_number(prior_log_odds, evidence):
+    return np.asarray(prior_log_odds + evidence) * np.nan
+
+
+def noisy(prior_log_odds, evidence):
+    return prior_log_odds + evidence + 1e-12 * np.random.random()  # noqa: NPY002
+
+
+def two_results(prior_log_odds, evidence):
+    return prior_log_odds + evidence, evidence + 0.0
+
+
+def one_argument(prior_log_odds):
+    return prior_log_odds
+
+
+def keyword_only(*, prior_log_odds, evidence):
+    return prior_log_odds + evidence
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (in_place, "changed its argument prior_log_odds in place"),
+        (its_argument, "returned its argument prior_log_odds itself"),
+        (raises, "raised IndexError"),
+        (stub, "is not written yet"),
+        (leaves, "raised SystemExit"),
+        (nothing, "returned nothing (None)"),
+        (text, "returned a str; expected a NumPy array, a number, or a tuple of these"),
+        (a_list, "returned a list"),
+        (objects, "returned an array of objects"),
+        (single, "has dtype float32; expected float64"),
+        (whole_numbers, "has dtype int64; expected float64"),
+        (turned, "(transposed); expected"),
+        (a_sum, "has shape (); expected"),
+        (not_a_number, "is nan; expected"),
+        (noisy, "gave another answer when it was called again"),
+        (two_results, "returned 2 results; expected 1"),
+        (one_argument, "is called with 2 positional arguments; it takes (prior_log_odds)"),
+        (keyword_only, "it takes (*, prior_log_odds, evidence)"),
+    ],
+)
+def test_misbehaviour_is_a_finding_and_no_crash(function, words):
+    report = check("q-support", function)
+    assert not report
+    assert words in str(report)
+
+
+def test_a_report_reads_well_on_a_terminal_and_in_a_notebook():
+    good, bad = check("q-support", right), check("q-support", a_sum)
+    assert good.message == str(good) == f"[q-support] passed all {len(good.cases)} cases"
+    assert good._repr_markdown_().startswith("✅")
+    assert bad._repr_markdown_().count("\n- ") == sum(not f.ok for f in bad.cases)
+    assert (
+        check("q-support", stub).message == "[q-support] is not written yet (NotImplementedError)"
+    )
+    assert len(str(check("q-support", stub)).splitlines()) == 2
+
+
+def test_relations_are_said_in_words_where_no_known_mistake_fits():
+    assert "3 times the right value everywhere" in str(check("q-support", lambda h, l: 3 * (h + l)))
+    assert "off by +2 everywhere" in str(check("q-support", lambda h, l: h + l + 2.0))
+
+
+def test_padding_is_no_second_answer():
+    """A long double has bytes that mean nothing."""
+    report = check("q-support", lambda h, l: np.asarray(h, np.longdouble) + l)
+    assert "gave another answer" not in str(report)
+
+
+def test_exchanged_arguments_are_said_where_the_names_tell():
+    def update_support(evidence, prior_log_odds):
+        return prior_log_odds - 2 * evidence
+
+    words = "your arguments are (evidence, prior_log_odds); they come as (prior_log_odds, evidence)"
+    assert words in check("q-support", update_support).message
+
+
+def test_no_log_odds_are_asked_for_where_a_probability_is_expected():
+    def twice(field, evidence, messages):
+        return expit(expit(field + evidence + messages.sum(axis=0)))
+
+    report = check("belief", twice)
+    assert not report
+    assert "log-odds are expected" not in str(report)
+
+
+def test_a_known_mistake_is_named_though_it_breaks_down_on_one_case():
+    def mean_for_sum(field, evidence, other_messages):
+        return field + evidence + other_messages.mean(axis=0)  # no message at all: 0/0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert "known mistake" in check("cavity", mean_for_sum).message
+
+
+def test_a_wrong_finite_number_is_no_matter_of_advice():
+    report = check("sum-product", lambda cavity, psi: np.zeros_like(cavity))
+    assert not any(finding.text and finding.ok for finding in report.cases)
+
+
+def test_two_results_wrong_for_two_reasons_get_two_diagnoses():
+    mistakes = {mutant.name: mutant for mutant in mutants_of("q-precision")}
+    assert len(mistakes) >= 2
+    by_result = {k: [] for k in range(2)}
+    cases = CHECKS["q-precision"].cases()
+    for mutant in mistakes.values():
+        for k in range(2):
+            right_there = all(
+                np.allclose(mutant.function(*case.arguments)[k], case.expected[k]) for case in cases
+            )
+            if not right_there:
+                by_result[k].append(mutant)
+    first, second = next(
+        (a, b) for a in by_result[0] for b in by_result[1] if a.mistake != b.mistake
+    )
+
+    def both(*arguments):
+        return first.function(*arguments)[0], second.function(*arguments)[1]
+
+    message = check("q-precision", both).message
+    assert message.count("known mistake") >= 1
+
+
+def test_unknown_labels_and_things_that_are_no_function_are_refused():
+    with pytest.raises(ValueError, match="did you mean q-support"):
+        check("q-suport", right)
+    with pytest.raises(TypeError, match="function must be callable; got 3"):
+        check("q-support", 3)

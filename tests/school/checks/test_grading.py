@@ -1,0 +1,418 @@
+"""The grader: right files pass, wrong ones fail in words, and nothing a file does breaks it."""
+
+import io
+import json
+import os
+import textwrap
+
+import nbformat
+import numpy as np
+import pytest
+
+from tvbi_ref.cli import main
+from tvbi_ref.equations import EQUATIONS
+from tvbi_ref.school.checks import grade
+from tvbi_ref.school.checks.grading import source_of
+from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
+from tvbi_ref.school.checks.wire import PlainGamma, pack, receive, unpack
+
+RIGHT = """
+def update_support(prior_log_odds, evidence):
+    return prior_log_odds + evidence
+"""
+CAVITY = """
+def cavity(field, evidence, other_messages):
+    return field + evidence + other_messages.sum(axis=0)
+"""
+
+
+@pytest.fixture
+def homework(tmp_path):
+    """Write a file of homework and return its path."""
+
+    def write(source, name="homework.py"):
+        path = tmp_path / name
+        path.write_text(textwrap.dedent(source), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_right_file_passes_with_full_score(homework):
+    result = grade(homework(RIGHT + CAVITY))
+    assert (result.score, len(result.marks), result.exit_status) == (2, 2, 0)
+    assert "homework.py: 2 of 2\n  pass  update_support  [q-support] passed" in str(result)
+
+
+def test_a_wrong_function_fails_with_the_diagnosis_and_costs_no_other_mark(homework):
+    result = grade(homework(RIGHT.replace("+", "-") + CAVITY))
+    assert (result.score, result.passed, result.exit_status) == (1, False, 1)
+    assert "FAIL  update_support" in str(result)
+    assert "known mistake" in str(result)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def update_support(:", "SyntaxError in line 1"),
+        ("", "defines none of the functions"),
+        ("import nonsense_that_is_not_there\n" + RIGHT, "ModuleNotFoundError"),
+        ("raise SystemExit(0)\n" + RIGHT, "SystemExit"),
+        ("import os\nos._exit(0)\n" + RIGHT, "while it was loaded it ended the process"),
+        ("while True:\n    pass\n" + RIGHT, "while it was loaded it took longer than 3 s"),
+        ("from tvbi_ref.module_a import update_support\n" + CAVITY, "may not be imported"),
+        ("x = __import__('tvbi_ref')\n" + CAVITY, "may not be imported"),
+        ("def cavity(", "was never closed"),
+    ],
+)
+def test_a_file_that_cannot_be_graded_is_a_fail(homework, source, words):
+    result = grade(homework(source), time_limit=3)
+    assert not result.passed
+    assert result.score == 0
+    assert words in str(result)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise NotImplementedError", "is not written yet"),
+        ("while True: pass", "took longer than 2 s"),
+        ("import os; os._exit(0)", "ended the process without an answer"),
+        ("import sys; sys.exit(0)", "raised SystemExit"),
+        ("import os; os.kill(os.getpid(), 9)", "ended the process without an answer"),
+        ("return None", "returned nothing"),
+        ("pass", "returned nothing"),
+        ("raise KeyError('x')", "raised KeyError"),
+        ("return [0.0] * 10**12", "MemoryError"),
+        ("import tvbi_ref; return tvbi_ref.module_a.update_support(a, b)", "may not be imported"),
+    ],
+)
+def test_a_function_that_misbehaves_costs_its_own_mark_only(homework, body, words):
+    source = CAVITY + f"\ndef update_support(a, b):\n    {body}\n"
+    result = grade(homework(source), labels=["q-support", "cavity"], time_limit=2)
+    assert [mark.passed for mark in result.marks] == [False, True]
+    assert words in result.marks[0].message
+
+
+def test_the_comparison_cannot_be_redefined(homework):
+    """The file's process never compares: whatever it does to NumPy stays there."""
+    source = """
+        import numpy as np
+        import sys
+        np.allclose = lambda *a, **k: True
+        np.testing.assert_allclose = lambda *a, **k: None
+        np.isclose = lambda a, b, **k: np.ones(np.shape(a), bool)
+        for module in list(sys.modules.values()):
+            for name in ("close", "examine", "_trial", "check"):
+                if hasattr(module, name):
+                    setattr(module, name, lambda *a, **k: True)
+
+        class Equal(np.ndarray):
+            def __eq__(self, other):
+                return np.ones(self.shape, bool)
+
+        def update_support(prior_log_odds, evidence):
+            return (prior_log_odds - evidence).view(Equal)
+    """
+    assert grade(homework(source)).score == 0
+
+
+def test_prints_and_reading_the_input_do_not_disturb_the_line(homework):
+    source = """
+        import os, sys
+        print("hello" * 1000)
+        os.write(1, b"junk")
+        sys.stdout.write("junk")
+
+        def update_support(prior_log_odds, evidence):
+            print("again", file=sys.stdout)
+            os.write(1, b"more junk")
+            assert sys.stdin.read() == ""
+            return prior_log_odds + evidence
+    """
+    assert grade(homework(source)).passed
+
+
+def test_a_file_that_kills_its_line_is_a_fail(homework):
+    source = "import os\nos.closerange(3, 256)\n" + RIGHT
+    assert not grade(homework(source), time_limit=5).passed
+
+
+def test_the_file_runs_alone_in_an_empty_folder(homework, tmp_path):
+    (tmp_path / "helper.py").write_text("x = 1")
+    assert "ModuleNotFoundError" in grade(homework("import helper\n" + RIGHT)).note
+    source = (
+        "import os\nassert os.listdir('.') == ['homework.py']\nopen('x', 'w').close()\n" + RIGHT
+    )
+    before = sorted(os.listdir(tmp_path))
+    assert grade(homework(source)).passed
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_gamma_comes_as_its_two_numbers(homework):
+    source = """
+        def trap_margin(prior_log_odds, active, inactive):
+            return active.log_normalizer
+    """
+    assert "has no attribute 'log_normalizer'" in str(grade(homework(source)))
+
+
+ROUND = """
+def turbo_round(second_moment, prior_log_odds, module_a, module_b):
+    posterior, rho = module_a(second_moment, prior_log_odds)
+    l = posterior - prior_log_odds
+    pi = module_b(l)
+    return (l, pi, *module_a(second_moment, pi))
+"""
+
+
+def test_a_round_gets_its_modules_as_functions(homework):
+    assert grade(homework(ROUND)).passed
+    thrice = ROUND.replace("*module_a(second_moment, pi)", "module_a(second_moment, pi)[0], rho")
+    assert "<rho> is left over" in grade(homework(thrice)).marks[0].message
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("posterior, rho =", "posterior = rho =", "l must be an array (I, J); got shape (2, 4, 2)"),
+        ("module_b(l)", "module_b((posterior, rho))", "l must be an array (I, J); got tuple"),
+        ("module_b(l)", "module_b(l[0])", "l must be an array (I, J); got shape (2,)"),
+        ("module_b(l)", "module_b(l, l)", "raised TypeError"),
+        ("module_b(l)", "module_b.answer(l)", "'ChainB' object has no attribute 'answer'"),
+        ("module_b(l)", "__import__('tvbi_ref').checks", "may not be imported"),
+    ],
+)
+def test_a_module_says_what_it_was_given(homework, right, wrong, words):
+    assert ROUND.count(right) == 1
+    report = str(grade(homework(ROUND.replace(right, wrong))))
+    assert "FAIL" in report
+    assert words in report, report
+
+
+def test_the_files_name_says_what_is_asked_for(homework):
+    exercise = EQUATIONS["q-support"].exercise
+    asked = [e.label for e in EQUATIONS.values() if e.exercise == exercise]
+    result = grade(homework(RIGHT, f"{exercise}_miller.py"))
+    assert [mark.label for mark in result.marks] == asked
+    assert result.score == 1
+    assert "is not defined in the file" in str(result)
+
+
+def test_labels_say_what_is_asked_for(homework):
+    assert [m.label for m in grade(homework(RIGHT), labels=["cavity"]).marks] == ["cavity"]
+    with pytest.raises(ValueError, match="did you mean cavity"):
+        grade(homework(RIGHT), labels=["caviti"])
+
+
+def test_missing_files_and_bad_limits_are_refused(homework, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no"):
+        grade(tmp_path / "none.py")
+    with pytest.raises(ValueError, match="time_limit must be a number > 0; got 0"):
+        grade(homework(RIGHT), time_limit=0)
+
+
+def test_a_notebook_is_graded_by_its_definitions(tmp_path):
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_markdown_cell("def not_python"),
+            nbformat.v4.new_code_cell("%matplotlib inline\nimport numpy as np\nprint('x')"),
+            nbformat.v4.new_code_cell("from tvbi_ref import checks\n" + CAVITY),
+            nbformat.v4.new_code_cell("assert checks.check('cavity', cavity)\nimport tvbi_ref"),
+        ]
+    )
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(notebook, path)
+    assert grade(path).passed
+    assert "print" not in source_of(path).text
+    notebook.cells.append(nbformat.v4.new_code_cell("x = cavity(1, 2)\ny = nowhere"))
+    nbformat.write(notebook, path)
+    assert grade(path).passed  # a scratch line that fails spoils nothing
+    path.write_text("{}")
+    assert "the notebook cannot be read" in grade(path).note
+
+
+def test_the_command_line_prints_the_table_and_writes_the_gradebook(homework, tmp_path, capsys):
+    good, bad = homework(RIGHT, "good.py"), homework(RIGHT.replace("+", "*"), "bad.py")
+    book = tmp_path / "book.json"
+    assert main(["check", str(good)]) == 0
+    assert main(["check", str(good), str(bad), "--json", str(book)]) == 1
+    assert "good.py: 1 of 1" in capsys.readouterr().out
+    first, second = json.loads(book.read_text())
+    assert (first["file"], first["score"], first["total"]) == (str(good), 1, 1)
+    assert (second["passed"], second["marks"][0]["label"]) == (False, "q-support")
+
+
+def test_the_command_line_says_what_it_cannot_find(homework, capsys):
+    assert main(["check", "none.py"]) == 2
+    assert "there is no none.py" in capsys.readouterr().err
+    assert main(["check", str(homework(RIGHT)), "--labels", "caviti"]) == 2
+    assert "did you mean cavity" in capsys.readouterr().err
+
+
+# --- the wire --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        True,
+        3,
+        0.1,
+        float("inf"),
+        "text",
+        (1, (2.5, [])),
+        [np.arange(6).reshape(2, 3), np.array(True)],
+        (np.array([np.nan, -np.inf, -0.0]), np.zeros((0, 3))),
+        PlainGamma(1.0, 0.25),
+        CollapsedA(1.0, 0.02, 1.5, 2e-5),
+        MeanFieldA(1.0, 0.02, 1.5, 2e-5),
+        (ChainB(0.1, 0.3), [IndependentB(-2.0)]),
+    ],
+)
+def test_what_is_packed_comes_back(value):
+    back = unpack(pack(value))
+    np.testing.assert_equal(back, value)
+    assert type(back) is type(value)
+
+
+def test_nothing_executable_passes_the_wire():
+    with pytest.raises((TypeError, ValueError)):
+        pack(lambda: None)
+    with pytest.raises(ValueError, match="the message is damaged"):
+        unpack(b"\x80\x04cos\nsystem\n")
+    with pytest.raises(ValueError, match="the message is damaged"):
+        unpack(pack(np.zeros(3))[:-10])
+
+
+def test_a_module_travels_by_its_name_and_numbers_alone():
+    class Heir(ChainB):
+        def __call__(self, evidence):
+            raise AssertionError("never run on the other side")
+
+    with pytest.raises(TypeError):
+        pack(Heir(0.1, 0.3))
+    used = MeanFieldA(1.0, 0.02, 1.0, 2e-5)
+    used(np.ones((1, 1)), np.zeros((1, 1)))
+    assert used.last is not None
+    assert unpack(pack(used)).last is None
+
+
+@pytest.mark.parametrize("module", [["os", 1.0], ["ChainB", 0.1], ["ChainB", "x", 1.0], ["_pass"]])
+def test_a_module_that_there_is_not_is_a_damaged_message(module):
+    file = io.BytesIO()
+    np.savez(file, tree=np.array(json.dumps({"module": module})))
+    with pytest.raises(ValueError, match="the message is damaged"):
+        unpack(file.getvalue())
+
+
+def test_a_cut_message_is_an_end_of_file(tmp_path):
+    path = tmp_path / "stream"
+    path.write_bytes(b"\x00" * 5)
+    with path.open("rb") as stream, pytest.raises(EOFError):
+        receive(stream)
+
+
+# --- what strangers tried --------------------------------------------------------------------
+
+
+def test_messages_of_a_file_cannot_pass_for_lines_of_the_table(homework, tmp_path, capsys):
+    body = "raise ValueError('\\ud800 x\\n  pass  cavity  [cavity] passed ' + 'y' * 100_000)"
+    source = CAVITY + f"\ndef update_support(a, b):\n    {body}\n"
+    book = tmp_path / "book.json"
+    assert main(["check", str(homework(source)), "--json", str(book)]) == 1
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 3
+    assert len(out) < 1500
+    assert json.loads(book.read_text())[0]["score"] == 1
+
+
+@pytest.mark.parametrize("sent", ["'abcdef'", "(1, 2, 3)", "([1.0], '', ())", "None", "2**62"])
+def test_a_file_that_writes_to_the_line_itself_fails_and_stops_nothing(homework, sent):
+    source = f"""
+        import io, json, os, struct
+        import numpy as np
+
+        def pack(tree):
+            file = io.BytesIO()
+            np.savez(file, tree=np.array(json.dumps(tree)))
+            return struct.pack(">Q", len(file.getvalue())) + file.getvalue()
+
+        def update_support(a, b):
+            sent = {sent}
+            data = struct.pack(">Q", sent) if isinstance(sent, int) else pack(sent)
+            for line in range(3, 9):
+                try:
+                    os.write(line, data)
+                except OSError:
+                    pass
+            return a + b
+    """
+    result = grade(homework(source + textwrap.indent(CAVITY, "        ")), time_limit=5)
+    assert [mark.passed for mark in result.marks] == [False, True]
+
+
+def test_a_gamma_can_be_unpacked(homework):
+    source = """
+        import math
+
+        def trap_margin(prior_log_odds, active, inactive):
+            (a, b), (_, b_bar) = active, inactive
+            return prior_log_odds + a * math.log(b / b_bar) - (a + 0.5) * (1 - b_bar / b)
+    """
+    assert grade(homework(source)).passed
+
+
+def test_a_misspelt_function_is_found(homework):
+    source = RIGHT.replace("update_support", "update_suport")
+    message = grade(homework(source), labels=["q-support"]).marks[0].message
+    assert message == "[q-support] is not defined in the file; it has update_suport"
+
+
+@pytest.mark.parametrize("name", ["05_messages.py", "5-Messages kim.py", "noether_05_messages.py"])
+def test_the_exercise_is_found_in_many_spellings(homework, name):
+    assert len(grade(homework(CAVITY, name)).marks) == 5
+
+
+def test_the_exercise_can_be_named(homework, capsys):
+    path = str(homework(CAVITY))
+    assert main(["check", path, "--exercise", "05_messages"]) == 1
+    assert "1 of 5" in capsys.readouterr().out
+    assert main(["check", path, "--exercise", "messages"]) == 2
+    assert "--exercise must be one of 01_prior" in capsys.readouterr().err
+    assert main(["check", path, "--labels", "cavity, belief"]) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "latin-1"])
+def test_a_file_is_read_in_its_own_encoding(tmp_path, encoding):
+    path = tmp_path / "homework.py"
+    path.write_text(f"# -*- coding: {encoding} -*-\n# é\n" + CAVITY, encoding=encoding)
+    assert grade(path).passed
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "np.logaddexp?",
+        "%%bash\nls",
+        "files = !ls",
+        "this is prose",
+        "import seaborn_that_is_not_there",
+        "import numpy as np, tvbi_ref",
+        "try:\n    from nowhere import njit\nexcept ImportError:\n    njit = lambda f: f",
+        "for k in range(3):\n    print(nowhere)",
+    ],
+)
+def test_what_else_is_in_a_notebook_spoils_nothing(tmp_path, cell):
+    cells = [nbformat.v4.new_code_cell(text) for text in ("import numpy as np", cell, CAVITY)]
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert grade(path).passed
+
+
+def test_a_cell_that_is_left_out_is_named(tmp_path):
+    cells = [nbformat.v4.new_code_cell(text) for text in (CAVITY, "def belief(:")]
+    path = tmp_path / "homework.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    assert "cell 2 is left out: SyntaxError in line 1" in str(grade(path))

@@ -1,0 +1,276 @@
+"""The exercises: in step with their solutions, complete, and graded as the README says."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tvbi_ref.equations import EQUATIONS
+from tvbi_ref.school.checks import grade
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+EXERCISES, SOLUTIONS = NOTEBOOKS / "exercises", NOTEBOOKS / "solutions"
+
+
+def load_make_exercises():
+    spec = importlib.util.spec_from_file_location("make_exercises", NOTEBOOKS / "make_exercises.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look for their module
+    spec.loader.exec_module(module)
+    return module
+
+
+make_exercises = load_make_exercises()
+NAMES = sorted({equation.exercise for equation in EQUATIONS.values()})
+each_exercise = pytest.mark.parametrize("name", NAMES)
+each_folder = pytest.mark.parametrize("folder", [EXERCISES, SOLUTIONS], ids=["stub", "solved"])
+
+
+def functions(path: Path) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(path.read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def body(node: ast.FunctionDef) -> list[str]:
+    """Return a function's statements without its docstring."""
+    return [ast.unparse(statement) for statement in node.body[1:]]
+
+
+# The files
+
+
+@pytest.fixture(scope="module")
+def transcript() -> str:
+    return make_exercises.transcript()
+
+
+def test_the_committed_files_are_what_the_solutions_make(monkeypatch, transcript):
+    monkeypatch.setattr(make_exercises, "transcript", lambda: transcript)
+    assert make_exercises.stale() == []
+
+
+def test_a_stale_or_orphaned_file_is_found(monkeypatch, tmp_path, capsys):
+    copied = (EXERCISES / "transcript.md").read_text()
+    monkeypatch.setattr(make_exercises, "transcript", lambda: copied)
+    monkeypatch.setattr(make_exercises, "HERE", tmp_path)
+    for folder in ("exercises", "solutions"):
+        shutil.copytree(NOTEBOOKS / folder, tmp_path / folder)
+        monkeypatch.setattr(make_exercises, folder.upper(), tmp_path / folder)
+    assert make_exercises.main(["--check"]) == 0
+    with (tmp_path / "exercises" / "05_messages.py").open("a") as file:
+        file.write("# touched\n")
+    (tmp_path / "solutions" / "05_messages.ipynb").unlink()
+    (tmp_path / "exercises" / "10_gone.py").touch()
+    assert make_exercises.main(["--check"]) == 1
+    said = capsys.readouterr().out
+    named = re.findall(r"stale: (\S+);", said)
+    assert named == [
+        "exercises/05_messages.py",
+        "exercises/10_gone.py",
+        "solutions/05_messages.ipynb",
+    ]
+
+
+def test_the_transcript_shows_two_mistakes_named_and_mended(transcript):
+    first, second, third = re.findall(r"```text\n(.*?)```", transcript, flags=re.DOTALL)
+    assert first.count("known mistake") == first.count("FAIL") == 2
+    assert second.count("known mistake") == second.count("FAIL") == 1
+    assert third.count("pass  ") == 9
+    assert "FAIL" not in third
+    assert [text.split()[-1] for text in (first, second, third)] == ["1", "1", "0"]
+
+
+@each_exercise
+def test_there_is_one_function_for_each_equation_with_the_registrys_names(name):
+    found = functions(EXERCISES / f"{name}.py")
+    wanted = {e.task: e for e in EQUATIONS.values() if e.exercise == name}
+    assert wanted.keys() <= found.keys()
+    for task, equation in wanted.items():
+        parameters = [argument.arg for argument in found[task].args.args]
+        assert parameters == [symbol.name for symbol in equation.inputs]
+        docstring = ast.get_docstring(found[task])
+        assert f"[{equation.label}]" in docstring
+        assert "Hint:" in docstring
+        assert ">>>" in docstring
+    for task in found.keys() - wanted.keys():
+        summary = ast.get_docstring(found[task]).splitlines()[0]
+        assert summary.startswith("Copy here your own") or summary.endswith("(given).")
+
+
+def test_no_equation_is_without_an_exercise():
+    assert [path.stem for path in sorted(SOLUTIONS.glob("*.py"))] == NAMES
+    asked = [e.label for exercise in make_exercises.exercises() for e in exercise.equations]
+    assert sorted(asked) == sorted(EQUATIONS)
+
+
+@each_exercise
+def test_an_exercise_gives_nothing_away(name):
+    for task, node in functions(EXERCISES / f"{name}.py").items():
+        if "(given)" not in ast.get_docstring(node):
+            assert body(node) == ["raise NotImplementedError"], task
+
+
+def test_what_is_to_be_copied_is_the_solution_of_the_earlier_exercise():
+    homes = {e.task: e.exercise for e in EQUATIONS.values()}
+    copies = 0
+    for path in SOLUTIONS.glob("*.py"):
+        for name, node in functions(path).items():
+            if (ast.get_docstring(node) or "").startswith("Copy here"):
+                original = functions(SOLUTIONS / f"{homes[name]}.py")[name]
+                assert body(node) == body(original)
+                assert f"exercise {int(homes[name][:2])}" in ast.get_docstring(node)
+                copies += 1
+    assert copies == 6
+
+
+# Grading
+
+
+@each_exercise
+def test_the_solution_gets_full_marks_without_advice(name):
+    result = grade(SOLUTIONS / f"{name}.py")
+    assert result.passed, result
+    assert len(result.marks) == sum(e.exercise == name for e in EQUATIONS.values())
+    assert all(len(mark.message.splitlines()) == 1 for mark in result.marks), result
+
+
+@each_exercise
+def test_the_exercise_as_handed_out_gets_nothing_and_says_why(name):
+    result = grade(EXERCISES / f"{name}.py")
+    assert result.score == 0
+    assert not result.note
+    assert all("not written yet" in mark.message for mark in result.marks), result
+
+
+def test_a_notebook_is_graded_like_a_file():
+    solved, handed_out = (grade(f / "05_messages.ipynb") for f in (SOLUTIONS, EXERCISES))
+    assert solved.passed, solved
+    assert handed_out.score == 0
+    assert all("not written yet" in mark.message for mark in handed_out.marks), handed_out
+
+
+# Notebooks
+
+ROLES = {
+    # grade, locked, solution
+    "read only": (False, True, False),
+    "answer": (False, False, True),
+    "test": (True, True, False),
+}
+NBGRADER_KEYS = {"schema_version", "grade_id", "grade", "locked", "solution", "task"}
+
+
+@each_folder
+@each_exercise
+def test_a_notebook_is_valid_and_its_nbgrader_metadata_consistent(folder, name):
+    book = nbformat.read(folder / f"{name}.ipynb", 4)
+    nbformat.validate(book)
+    assert book.metadata.kernelspec.name == "python3"
+    ids = [cell.metadata.nbgrader.grade_id for cell in book.cells]
+    assert len(set(ids)) == len(ids)
+    assert [cell.id for cell in book.cells] == ids
+    for cell in book.cells:
+        meta = cell.metadata.nbgrader
+        # What nbgrader's own validator asks for, in its schema of version 3.
+        assert meta.schema_version == 3
+        assert re.fullmatch(r"[a-zA-Z0-9_\-]+", meta.grade_id)
+        assert (meta.grade, meta.locked, meta.solution) in ROLES.values()
+        assert meta.task is False
+        assert meta.keys() == NBGRADER_KEYS | ({"points"} if meta.grade else set())
+        if cell.cell_type == "markdown":
+            assert not meta.grade
+            assert not meta.solution
+
+
+@each_folder
+@each_exercise
+def test_every_equation_has_its_statement_its_cell_and_its_check(folder, name):
+    cells = {cell.id: cell for cell in nbformat.read(folder / f"{name}.ipynb", 4).cells}
+    for equation in (e for e in EQUATIONS.values() if e.exercise == name):
+        label = equation.label
+        assert equation.statement in cells[f"{label}-statement"].source
+        for symbol in (*equation.inputs, *equation.outputs):
+            assert f"| `{symbol.name}` | {symbol.shape} |" in cells[f"{label}-statement"].source
+        answer = cells[label].source
+        assert answer.startswith(f"def {equation.task}(")
+        marks = ("### BEGIN SOLUTION", "### END SOLUTION")
+        assert all((mark in answer) == (folder is SOLUTIONS) for mark in marks)
+        assert f'checks.check("{label}", {equation.task})' in cells[f"{label}-check"].source
+        assert cells[f"{label}-check"].metadata.nbgrader.points == 1
+        assert f"`[{label}]` | `{equation.task}`" in cells["introduction"].source
+
+
+@each_exercise
+def test_the_solved_notebook_was_run_from_top_to_bottom_and_passed(name):
+    cells = nbformat.read(SOLUTIONS / f"{name}.ipynb", 4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        if cell.metadata.nbgrader.grade:
+            (output,) = cell.outputs
+            assert output.name == "stdout"
+            label = cell.id.removesuffix("-check")
+            assert re.fullmatch(rf"\[{label}\] passed all \d+ cases\n", output.text)
+        else:
+            assert cell.outputs == []
+
+
+@each_exercise
+def test_the_exercise_notebook_was_never_run(name):
+    for cell in nbformat.read(EXERCISES / f"{name}.ipynb", 4).cells:
+        if cell.cell_type == "code":
+            assert cell.execution_count is None
+            assert cell.outputs == []
+
+
+@each_folder
+@each_exercise
+def test_links_of_a_notebook_lead_somewhere(folder, name):
+    for cell in nbformat.read(folder / f"{name}.ipynb", 4).cells:
+        if cell.cell_type == "markdown":
+            for link in re.findall(r"\]\(([^)#]+)[^)]*\)", cell.source):
+                assert (folder / link).exists(), link
+
+
+# The README for teachers
+
+README = (EXERCISES / "README.md").read_text()
+
+
+def test_the_readmes_table_is_the_registrys():
+    rows = re.findall(r"^\| `(\d\d_\w+)` \| (\d+) \| (.*?) \|", README, flags=re.MULTILINE)
+    assert [name for name, _, _ in rows] == NAMES
+    for name, count, lessons in rows:
+        equations = [e for e in EQUATIONS.values() if e.exercise == name]
+        assert int(count) == len(equations)
+        wanted = dict.fromkeys(e.lesson.split("#")[0] for e in equations)
+        assert sorted(re.findall(r"`(\w+)`", lessons)) == sorted(wanted)
+
+
+def test_the_readmes_gradebook_is_what_the_grader_writes(tmp_path):
+    homework = tmp_path / "08_turbo_noether.py"
+    homework.write_text(re.search(r"```python\n(def .*?)```", README, flags=re.DOTALL)[1])
+    shown = json.loads(re.search(r"```json\n(.*?)```", README, flags=re.DOTALL)[1])
+    result = replace(grade(homework, labels=["extrinsic-a"]), file=homework.name)
+    written = result.to_json()
+    assert shown[0].keys() == written.keys()
+    assert shown[0]["marks"][0].keys() == written["marks"][0].keys()
+    for key in ("file", "score", "total", "passed", "note"):
+        assert shown[0][key] == written[key]
+    for key in ("label", "task", "passed", "message"):
+        assert shown[0]["marks"][0][key] == written["marks"][0][key]
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", README)
+    assert links
+    assert [link for link in links if not (EXERCISES / link).exists()] == []

@@ -1,0 +1,567 @@
+r"""What whole numbers and weights cost once they are entropy coded, tables included.
+
+Two ideas of Deep Compression (S. Han, H. Mao, W. J. Dally, ICLR 2016): a weight becomes the name
+of one of a few shared values, a `Codebook`, and every stream of names or positions is written in
+a `HuffmanCode` (D. A. Huffman, Proc. IRE 40, 1952). The code is canonical: codewords of equal
+length are consecutive numbers, so that the lengths say it all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tvbi_ref._validation import FloatArray, as_count, as_float_array
+
+if TYPE_CHECKING:
+    from tvbi_ref.compression.formats import Format
+
+TABLE_HEADER_BITS = 32 + 8 + 8
+"""How many numbers follow, how many bits a symbol of the table has, how long a codeword gets."""
+
+COUNT_BITS = 16
+"""Of each entry of the table that says how many codewords have length 1, 2, ..."""
+
+WHICH_CODE_BITS = 1
+"""To say which of the two codes a stream is written in."""
+
+FLOAT_BITS = 32
+"""Of a shared value and of a bias, as in Deep Compression, whatever the network was trained in."""
+
+MAX_NAME_BITS = 16
+"""More shared values than that are no saving."""
+
+
+def entropy(stream: ArrayLike) -> float:
+    """Return the empirical entropy of a stream, in bits a symbol.
+
+    Parameters
+    ----------
+    stream : array_like of int (n,)
+
+    Returns
+    -------
+    float
+        0 for an empty stream.
+
+    Raises
+    ------
+    ValueError
+        If it is no list of whole numbers.
+
+    Examples
+    --------
+    >>> entropy([7, 7, 1, 2])
+    1.5
+    """
+    _, counts = np.unique(_as_stream(stream), return_counts=True)
+    p = counts / counts.sum()
+    return float((p * np.log2(1 / p)).sum())
+
+
+def code_lengths(counts: ArrayLike) -> NDArray[np.int64]:
+    """Return how many bits Huffman's code gives to each symbol.
+
+    The two rarest nodes are joined under a new one, again and again, until one is left: the root
+    of a tree. A symbol's codeword has a bit for each step from the root to its leaf. No code that
+    can be read without separators has a smaller mean length, and this one is less than a bit
+    above the entropy.
+
+    Parameters
+    ----------
+    counts : array_like of int (n,)
+        How often each symbol comes, at least once.
+
+    Returns
+    -------
+    ndarray of int (n,)
+        A symbol that is alone needs no bit at all: its length is 0.
+
+    Raises
+    ------
+    ValueError
+        If there is no symbol, or a count is not a whole number >= 1.
+
+    Examples
+    --------
+    >>> code_lengths([1, 1, 2, 4])
+    array([3, 3, 2, 1])
+    """
+    counts = _as_stream(counts, "counts")
+    if counts.size == 0 or counts.min() < 1:
+        raise ValueError(f"counts must be one or more whole numbers >= 1; got {counts}")
+    n = counts.size
+    parent, depth = (np.zeros(2 * n - 1, dtype=np.int64) for _ in range(2))
+    # Where counts are equal the older node comes first: the same code on every machine.
+    heap = [(count, node) for node, count in enumerate(counts.tolist())]
+    heapq.heapify(heap)
+    for node in range(n, 2 * n - 1):
+        (rarest, a), (rare, b) = heapq.heappop(heap), heapq.heappop(heap)
+        parent[[a, b]] = node
+        heapq.heappush(heap, (rarest + rare, node))
+    for node in range(2 * n - 3, -1, -1):  # the root, the last node, has depth 0
+        depth[node] = depth[parent[node]] + 1
+    return depth[:n]
+
+
+@dataclass(frozen=True, eq=False)
+class HuffmanCode:
+    """A canonical Huffman code: the symbols, and how long their codewords are.
+
+    `for_stream` makes the best one for a stream; the constructor takes what a table says.
+
+    Parameters
+    ----------
+    symbols : ndarray of int (n,)
+        Short codewords first, and where they are equally long the smaller symbol first.
+    lengths : ndarray of int (n,)
+        The lengths of their codewords, which never decrease.
+
+    Examples
+    --------
+    >>> stream = np.array([3, 0, 0, 1, 0, 0, 3, 0])
+    >>> code = HuffmanCode.for_stream(stream)
+    >>> for symbol, word, bits in zip(code.symbols, code.codewords, code.lengths):
+    ...     print(symbol, f"{word:0{bits}b}")
+    0 0
+    1 10
+    3 11
+    >>> packed = code.encode(stream)
+    >>> code.encoded_bits(stream), packed.nbytes, code.decode(packed, 8)
+    (11, 2, array([3, 0, 0, 1, 0, 0, 3, 0]))
+    """
+
+    symbols: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def for_stream(cls, stream: ArrayLike) -> HuffmanCode:
+        """Return the code with the shortest encoding of a stream.
+
+        Parameters
+        ----------
+        stream : array_like of int (n,)
+            An empty one gives a code without symbols.
+        """
+        symbols, counts = np.unique(_as_stream(stream), return_counts=True)
+        lengths = code_lengths(counts) if counts.size else counts
+        order = np.lexsort((symbols, lengths))
+        return cls(symbols[order], lengths[order])
+
+    @property
+    def codewords(self) -> NDArray[np.uint64]:
+        """Every codeword as a number, to be written with as many bits as its length says."""
+        words, word, previous = [], 0, 0
+        for length in self.lengths.tolist():
+            word <<= length - previous  # longer codewords go on where the shorter ones end
+            words.append(word)
+            word, previous = word + 1, length
+        return np.array(words, dtype=np.uint64)
+
+    @property
+    def table_bits(self) -> int:
+        """Bits of the table as JPEG stores it: how many codewords of each length, the symbols."""
+        if self.symbols.size == 0:
+            return TABLE_HEADER_BITS
+        symbol_bits = int(self.symbols.max()).bit_length()
+        longest = int(self.lengths[-1])
+        return TABLE_HEADER_BITS + COUNT_BITS * longest + symbol_bits * self.symbols.size
+
+    def encoded_bits(self, stream: ArrayLike) -> int:
+        """Return how many bits `encode` needs, its padding and the table not counted."""
+        return int(self.lengths[self._places(_as_stream(stream))].sum())
+
+    def encode(self, stream: ArrayLike) -> NDArray[np.uint8]:
+        """Return the codewords of a stream one after the other, eight bits a byte.
+
+        Parameters
+        ----------
+        stream : array_like of int (n,)
+
+        Returns
+        -------
+        ndarray of uint8
+            The last byte is filled up with zeros.
+
+        Raises
+        ------
+        ValueError
+            If a symbol has no codeword.
+        """
+        place = self._places(_as_stream(stream))
+        lengths = self.lengths[place]
+        ends = np.cumsum(lengths)
+        # Of each bit of the output: how many bits of its codeword come after it.
+        after = np.repeat(ends, lengths) - 1 - np.arange(lengths.sum())
+        words = np.repeat(self.codewords[place], lengths)
+        return np.packbits((words >> after.astype(np.uint64) & np.uint64(1)).astype(np.uint8))
+
+    def decode(self, packed: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
+        """Return the first `count` symbols of what `encode` wrote.
+
+        Raises
+        ------
+        ValueError
+            If `packed` ends before that.
+        """
+        count = as_count(count, "count")
+        if self.lengths.size == 1:
+            return np.full(count, self.symbols[0])  # the only symbol, written without a bit
+        words = zip(self.lengths.tolist(), self.codewords.tolist(), strict=True)
+        symbol_of = dict(zip(words, self.symbols.tolist(), strict=True))
+        stream: list[int] = []
+        length = word = 0
+        for bit in np.unpackbits(packed).tolist():
+            if len(stream) == count:
+                break
+            length, word = length + 1, 2 * word + bit
+            if (length, word) in symbol_of:
+                stream.append(symbol_of[length, word])
+                length = word = 0
+        if len(stream) < count:
+            raise ValueError(f"packed must hold {count} codewords; it ends after {len(stream)}")
+        return np.array(stream, dtype=np.int64)
+
+    def _places(self, stream: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return where in the code each symbol of a stream stands."""
+        place = {symbol: k for k, symbol in enumerate(self.symbols.tolist())}
+        found = [place.get(symbol, -1) for symbol in stream.tolist()]
+        if -1 in found:
+            raise ValueError(
+                f"stream must hold symbols of the code; got {stream[found.index(-1)]} "
+                f"at position {found.index(-1)}"
+            )
+        return np.array(found, dtype=np.int64)
+
+
+class Magnitudes(NamedTuple):
+    """Numbers n as the bit length of n + 1, and what its bits below the highest one say."""
+
+    classes: NDArray[np.int64]
+    rests: NDArray[np.int64]
+
+
+def magnitudes(numbers: ArrayLike) -> Magnitudes:
+    """Return numbers as their size in bits, which few symbols name, and the rest.
+
+    A number n of class c is n = 2^c + rest - 1, and its rest has c bits.
+
+    Parameters
+    ----------
+    numbers : array_like of int (n,)
+        Below 2^53.
+
+    Examples
+    --------
+    >>> magnitudes([0, 1, 2, 3, 1000])
+    Magnitudes(classes=array([0, 1, 1, 2, 9]), rests=array([  0,   0,   1,   0, 489]))
+    """
+    successors = _as_stream(numbers, "numbers") + 1
+    classes = np.frexp(successors)[1].astype(np.int64) - 1
+    return Magnitudes(classes, successors - (1 << classes))
+
+
+class StreamSize(NamedTuple):
+    """What coded streams cost in bits: the codewords, and the tables to read them."""
+
+    codewords: int
+    tables: int
+
+
+def stream_size(stream: ArrayLike) -> StreamSize:
+    """Return the size of one stream in the cheaper of two Huffman codes.
+
+    Either every number has a codeword, or only its class has one (see `magnitudes`) and the rest
+    follows as it is. The second code, that of JPEG and DEFLATE, has a table of a few symbols: it
+    wins where a stream has many different numbers, each of which comes once or twice.
+
+    Parameters
+    ----------
+    stream : array_like of int (n,)
+
+    Raises
+    ------
+    ValueError
+        If it is no row of whole numbers >= 0.
+
+    Examples
+    --------
+    >>> stream_size([5, 5, 5, 1])  # four codewords of one bit
+    StreamSize(codewords=4, tables=71)
+    >>> stream_size(np.arange(100))  # a hundred different ones need a table of 861 bits
+    StreamSize(codewords=699, tables=166)
+    """
+    numbers = _as_stream(stream)
+    classes = magnitudes(numbers).classes
+    whole, short = (HuffmanCode.for_stream(each) for each in (numbers, classes))
+    sizes = [
+        StreamSize(whole.encoded_bits(numbers), WHICH_CODE_BITS + whole.table_bits),
+        StreamSize(
+            short.encoded_bits(classes) + int(classes.sum()), WHICH_CODE_BITS + short.table_bits
+        ),
+    ]
+    return min(sizes, key=sum)
+
+
+def total_size(streams: Iterable[ArrayLike]) -> StreamSize:
+    """Return the size of streams together, each in a code of its own.
+
+    Examples
+    --------
+    >>> total_size([[5, 5, 5, 1], [0, 0]])
+    StreamSize(codewords=4, tables=120)
+    """
+    sizes = [stream_size(stream) for stream in streams]
+    return StreamSize(sum(s.codewords for s in sizes), sum(s.tables for s in sizes))
+
+
+class Codebook(NamedTuple):
+    """Weights that share values.
+
+    Parameters
+    ----------
+    centres : ndarray (k,)
+        The shared values, increasing.
+    names : ndarray of int (n,)
+        Of every weight the place of its value among the centres.
+    """
+
+    centres: FloatArray
+    names: NDArray[np.int64]
+
+    @property
+    def values(self) -> FloatArray:
+        """The weights as they are after sharing."""
+        return self.centres[self.names]
+
+
+def codebook(values: ArrayLike, bits: int) -> Codebook:
+    """Return at most 2^bits values that the weights of a layer share, found by k-means.
+
+    The centres start evenly spaced from the smallest weight to the largest: the large weights,
+    few and important, would get no centre of their own from starts drawn among the weights.
+
+    Parameters
+    ----------
+    values : array_like (n,)
+        The kept weights of a layer.
+    bits : int from 1 to 16
+
+    Returns
+    -------
+    Codebook
+        Of the dtype of the weights. No centre is idle; weights with no more different values
+        than centres are kept exactly.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `values` is no row of finite numbers, or `bits` not such a number.
+
+    Notes
+    -----
+    S. Han, H. Mao, W. J. Dally, "Deep Compression", ICLR 2016, section 3. There the centres are
+    trained further; here they stay what k-means found.
+
+    Examples
+    --------
+    >>> codebook([0.9, 1.0, 1.1, -2.0], 1)
+    Codebook(centres=array([-2.,  1.]), names=array([1, 1, 1, 0]))
+    """
+    values = as_float_array(values, "values", ndim=1, dtype=None)
+    bits = as_count(bits, "bits", at_least=1)
+    if bits > MAX_NAME_BITS:
+        raise ValueError(f"bits must be a whole number from 1 to {MAX_NAME_BITS}; got {bits}")
+    distinct, names = np.unique(values, return_inverse=True)
+    if distinct.size <= 2**bits:
+        return Codebook(distinct, names)
+    return _k_means(values, np.linspace(distinct[0], distinct[-1], 2**bits))
+
+
+def _k_means(values: FloatArray, start: FloatArray) -> Codebook:
+    """Return the codebook to which Lloyd's iterations come from these centres."""
+    from sklearn.cluster import KMeans  # slow to import, and only needed here
+
+    points = values.astype(np.float64)[:, None]
+    means = KMeans(start.size, init=start[:, None], n_init=1, tol=0.0).fit(points)
+    centres = means.cluster_centers_[:, 0].astype(values.dtype)
+    centres, rank = np.unique(centres, return_inverse=True)
+    return Codebook(centres, rank[means.labels_])
+
+
+@dataclass(frozen=True)
+class DeepCompressionSize:
+    """The size in bits of a network whose weights share values, everything charged.
+
+    Parameters
+    ----------
+    index : int
+        Codewords that say where the kept weights are.
+    values : int
+        Codewords that name each weight's shared value, those of stored zeros included.
+    codebook : int
+        The shared values themselves.
+    tables : int
+        The Huffman codes of all streams.
+    biases : int
+    inputs : int
+        The list of the inputs that are left, its own table included.
+    """
+
+    index: int
+    values: int
+    codebook: int
+    tables: int
+    biases: int
+    inputs: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(asdict(self).values())
+
+
+def deep_compression_size(
+    formats: Sequence[Format],
+    biases: Sequence[ArrayLike],
+    bits: int,
+    kept_inputs: ArrayLike | None = None,
+) -> DeepCompressionSize:
+    """Return the size of a network after weight sharing and Huffman coding.
+
+    Parameters
+    ----------
+    formats : sequence of Format
+        One for each weight layer. With `tvbi_ref.compression.formats.Gap` it is Deep Compression;
+        any other shows what its positions cost in the same code, that of `stream_size`.
+    biases : sequence of array_like
+        One for each weight layer.
+    bits : int
+        A layer's weights share at most 2^bits values.
+    kept_inputs : array_like of int, optional
+        The inputs that the first layer still reads, increasing, if they have to be stored.
+
+    Returns
+    -------
+    DeepCompressionSize
+
+    Raises
+    ------
+    ValueError
+        If there are not as many biases as formats, or the inputs do not increase.
+
+    Notes
+    -----
+    S. Han, H. Mao, W. J. Dally, "Deep Compression", ICLR 2016. Source: [bits].
+
+    Examples
+    --------
+    >>> from tvbi_ref.compression.formats import Gap
+    >>> W = np.zeros((50, 4))
+    >>> W[10:13] = [[1.0], [2.0], [1.0]]
+    >>> size = deep_compression_size([Gap.from_dense(W)], [np.zeros(4)], bits=4)
+    >>> size
+    DeepCompressionSize(index=16, values=12, codebook=64, tables=218, biases=128, inputs=0)
+    >>> size.total
+    438
+    """
+    if len(biases) != len(formats):
+        raise ValueError(f"biases must be {len(formats)}, one a layer; got {len(biases)}")
+    index, index_tables = total_size(s for each in formats for s in each.streams().values())
+    books = [_value_names(each.values, bits) for each in formats]
+    values, value_tables = total_size(books)
+    return DeepCompressionSize(
+        index=index,
+        values=values,
+        codebook=FLOAT_BITS * sum(np.unique(names).size for names in books),
+        tables=index_tables + value_tables,
+        biases=FLOAT_BITS * sum(np.size(bias) for bias in biases),
+        inputs=0 if kept_inputs is None else _list_bits(kept_inputs),
+    )
+
+
+def _value_names(values: FloatArray, bits: int) -> NDArray[np.int64]:
+    """Return the names of all stored values; the zeros among them have a name of their own."""
+    flat = values.ravel()
+    kept = np.flatnonzero(flat)
+    if kept.size == 0:
+        return np.zeros(flat.size, dtype=np.int64)
+    book = codebook(flat[kept], bits)
+    names = np.full(flat.size, book.centres.size)
+    names[kept] = book.names
+    return names
+
+
+def _list_bits(kept_inputs: ArrayLike) -> int:
+    """Return the bits of a list of increasing numbers, coded as the gaps between them."""
+    gaps = np.diff(_as_stream(kept_inputs, "kept_inputs"), prepend=-1) - 1
+    if gaps.size and gaps.min() < 0:
+        raise ValueError(f"kept_inputs must increase; position {np.argmin(gaps)} does not")
+    return sum(stream_size(gaps))
+
+
+def pack(numbers: ArrayLike, width: int) -> NDArray[np.uint8]:
+    """Return numbers from 0 to 2^width - 1 in `width` bits each, eight bits a byte.
+
+    Parameters
+    ----------
+    numbers : array_like of int (n,)
+    width : int from 1 to 63
+
+    Returns
+    -------
+    ndarray of uint8 (ceil(n width / 8),)
+        The highest bit of a number first; the last byte is filled up with zeros.
+
+    Raises
+    ------
+    ValueError
+        If a number does not fit.
+
+    Examples
+    --------
+    >>> np.unpackbits(pack([1, 6], 3))
+    array([0, 0, 1, 1, 1, 0, 0, 0], dtype=uint8)
+    """
+    numbers = _as_stream(numbers, "numbers")
+    if numbers.size and int(numbers.max()).bit_length() > width:
+        raise ValueError(f"numbers must fit in {width} bits; got {numbers.max()}")
+    bits = numbers[:, None] >> np.arange(width)[::-1] & 1
+    return np.packbits(bits.astype(np.uint8))
+
+
+def unpack(packed: NDArray[np.uint8], width: int, count: int) -> NDArray[np.int64]:
+    """Return the `count` numbers that `pack` wrote.
+
+    Raises
+    ------
+    ValueError
+        If `packed` has not the length that so many numbers need.
+
+    Examples
+    --------
+    >>> unpack(pack([1, 6], 3), 3, 2)
+    array([1, 6])
+    """
+    if packed.size != -(-count * width // 8):
+        raise ValueError(f"packed must have {-(-count * width // 8)} bytes; got {packed.size}")
+    bits = np.unpackbits(packed, count=count * width).reshape(count, width)
+    return bits @ (1 << np.arange(width, dtype=np.int64)[::-1])
+
+
+def _as_stream(value: ArrayLike, name: str = "stream") -> NDArray[np.int64]:
+    """Return whole numbers >= 0 in a row, or say why `value` is none."""
+    array = np.asarray(value)
+    if array.ndim == 1 and array.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu" or array.min() < 0:
+        raise ValueError(
+            f"{name} must be a row of whole numbers >= 0; got {array.dtype} of shape {array.shape}"
+            + (f", the smallest {array.min()}" if array.dtype.kind in "iu" and array.size else "")
+        )
+    return array.astype(np.int64)

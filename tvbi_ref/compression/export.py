@@ -1,0 +1,207 @@
+"""Compressed networks for other programs: scipy.sparse, plain NumPy arrays, ONNX."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
+
+from tvbi_ref._validation import FloatArray, as_choice
+from tvbi_ref.compression.layers import SparseConv, SparseLayer, describe_step
+from tvbi_ref.compression.network import CompressedNetwork
+
+OPSET = 17
+"""Of the ONNX operators: what ONNX 1.12 and onnxruntime 1.12, of 2022, and all newer know."""
+
+IR_VERSION = 8
+"""Of the ONNX file, for the same programs."""
+
+OPERATORS = {
+    "relu": "Relu",
+    "leaky_relu": "LeakyRelu",
+    "tanh": "Tanh",
+    "max_pool": "MaxPool",
+    "average_pool": "AveragePool",
+    "flatten": "Flatten",
+}
+"""ONNX's name of every layer without weights."""
+
+
+def to_scipy(
+    network: CompressedNetwork, format: str = "csr"
+) -> list[tuple[scipy.sparse.sparray, FloatArray]]:
+    """Return weights and bias of every weight layer, the weights as a sparse array of SciPy.
+
+    Activations and poolings between the layers are the caller's: ``network.layers`` has them.
+
+    Parameters
+    ----------
+    network : CompressedNetwork
+    format : {"csr", "csc"}
+
+    Returns
+    -------
+    list of (sparse array (I, J), ndarray (J,))
+        The first reads the inputs ``network.inputs`` only. Of a convolution it is the matrix of
+        its kernels, see `tvbi_ref.nets.kernel_matrix`.
+
+    Examples
+    --------
+    >>> from tvbi_ref import nets
+    >>> from tvbi_ref.compression.network import compress
+    >>> small, x = compress(nets.mlp([4, 2], seed=0)), np.ones((1, 4), np.float32)
+    >>> ((W, b),) = to_scipy(small)
+    >>> bool(np.allclose(x[:, small.inputs] @ W + b, small.predict(x)))
+    True
+    """
+    kinds = {"csr": scipy.sparse.csr_array, "csc": scipy.sparse.csc_array}
+    kind = kinds[as_choice(format, "format", kinds)]
+    layers = _as_compressed(network).weight_layers
+    return [(kind(layer.weights.to_dense()), layer.bias.copy()) for layer in layers]
+
+
+def to_numpy(network: CompressedNetwork) -> dict[str, NDArray[Any]]:
+    """Return the weights as plain arrays, zeros and all.
+
+    Activations and poolings between the layers are the caller's: ``network.layers`` has them.
+
+    Parameters
+    ----------
+    network : CompressedNetwork
+
+    Returns
+    -------
+    dict of ndarray
+        "inputs", the numbers of the features or channels that are read; "weights_0", (I, J) of a
+        dense layer, (F, C, kh, kw) of a convolution, "bias_0", (J,), and so on.
+
+    Examples
+    --------
+    >>> from tvbi_ref import nets
+    >>> from tvbi_ref.compression.network import compress
+    >>> arrays = to_numpy(compress(nets.mlp([4, 3, 2], seed=0)))
+    >>> list(arrays)
+    ['inputs', 'weights_0', 'bias_0', 'weights_1', 'bias_1']
+    """
+    arrays: dict[str, NDArray[Any]] = {"inputs": _as_compressed(network).inputs}
+    for k, layer in enumerate(network.weight_layers):
+        arrays[f"weights_{k}"] = np.ascontiguousarray(layer.dense_weights())
+        arrays[f"bias_{k}"] = layer.bias.copy()
+    return arrays
+
+
+def to_onnx(network: CompressedNetwork) -> Any:
+    """Return the network as an ONNX model, which ``onnx.save(model, path)`` writes.
+
+    Its input "x" is what `CompressedNetwork.predict` takes, (n, n_inputs) or images
+    (n, C, H, W), and its output "output" what that returns. Weights are float32, and dense:
+    ONNX knows no sparse products. The model is small by its dead units only.
+
+    Parameters
+    ----------
+    network : CompressedNetwork
+
+    Returns
+    -------
+    onnx.ModelProto
+        Checked. The operators are those of opset 17.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the package onnx is not installed.
+
+    Examples
+    --------
+    >>> from tvbi_ref import nets
+    >>> from tvbi_ref.compression.network import compress
+    >>> model = to_onnx(compress(nets.mlp([4, 2], seed=0)))  # doctest: +SKIP
+    >>> [node.op_type for node in model.graph.node]  # doctest: +SKIP
+    ['Gemm']
+    """
+    network = _as_compressed(network)
+    onnx = _import_onnx()
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    graph = _Graph(network, onnx)
+    sides = ["n", *network.input_sides]
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "tvbi_ref compressed network",
+            [helper.make_tensor_value_info("x", kind, sides)],
+            [helper.make_tensor_value_info("output", kind, ["n", network.widths[-1]])],
+            graph.weights,
+        ),
+        producer_name="tvbi_ref",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def _import_onnx() -> Any:
+    try:
+        return importlib.import_module("onnx")
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "to_onnx needs the package onnx, which is not installed: pip install onnx, or in a "
+            "clone of the project pip install -e '.[onnx]'"
+        ) from error
+
+
+class _Graph:
+    """The nodes of an ONNX graph, one after the other, and the arrays that they hold."""
+
+    def __init__(self, network: CompressedNetwork, onnx: Any) -> None:
+        self.onnx = onnx
+        self.nodes: list[Any] = []
+        self.weights: list[Any] = []
+        self.last = "x"
+        if not network.kept_inputs.all():
+            self.add("Gather", [self.store("inputs", network.inputs.astype(np.int64))], axis=1)
+        for k, layer in enumerate(network.layers):
+            self.add_layer(layer, k)
+        self.nodes[-1].output[0] = "output"
+
+    def store(self, name: str, array: NDArray[Any]) -> str:
+        """Put an array into the graph and return its name."""
+        self.weights.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def add(self, operator: str, more_inputs: list[str], **attributes: Any) -> None:
+        """Add a node that reads the last one's output."""
+        output = f"{operator.lower()}_{len(self.nodes)}"
+        inputs = [self.last, *more_inputs]
+        self.nodes.append(self.onnx.helper.make_node(operator, inputs, [output], **attributes))
+        self.last = output
+
+    def add_layer(self, layer: Any, k: int) -> None:
+        """Add the node of a layer."""
+        if isinstance(layer, SparseLayer):
+            self.add_weights(layer, k)
+            return
+        about = describe_step(layer)
+        attributes = {"alpha": about["leak"]} if "leak" in about else {}
+        if "size" in about:
+            attributes = dict.fromkeys(("kernel_shape", "strides"), 2 * [about["size"]])
+        self.add(OPERATORS[about["kind"]], [], **attributes)
+
+    def add_weights(self, layer: SparseLayer, k: int) -> None:
+        """Add the node of a layer with weights."""
+        arrays = {"weights": layer.dense_weights(), "bias": layer.bias}
+        names = [self.store(f"{name}_{k}", a.astype(np.float32)) for name, a in arrays.items()]
+        if isinstance(layer, SparseConv):
+            geometry = {"pads": 4 * [layer.padding], "strides": 2 * [layer.stride]}
+            self.add("Conv", names, kernel_shape=list(layer.shape[2:]), **geometry)
+        else:
+            self.add("Gemm", names)
+
+
+def _as_compressed(network: Any) -> CompressedNetwork:
+    if not isinstance(network, CompressedNetwork):
+        raise TypeError(f"network must be a CompressedNetwork; got {network!r}")
+    return network

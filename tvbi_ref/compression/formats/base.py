@@ -1,0 +1,389 @@
+"""What all formats have in common: one weight matrix in, its arrays and its sizes out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tvbi_ref._validation import FloatArray, as_count, as_float_array
+from tvbi_ref.compression.coding import total_size
+from tvbi_ref.compression.forward import WeightRuns, sparse_product
+
+IntArray = NDArray[np.integer[Any]]
+Shape = tuple[int, int]
+
+LARGEST_INTEGER = 2**32 - 1
+"""No position is larger, so that sums of them are exact in int64."""
+
+
+@dataclass(frozen=True)
+class Coded:
+    """The size in bits of a format whose streams of whole numbers are Huffman coded.
+
+    Parameters
+    ----------
+    index : int
+        The codewords of the positions.
+    values : int
+        The values as they are stored, zeros among them included.
+    tables : int
+        The tables by which the codewords are read.
+    """
+
+    index: int
+    values: int
+    tables: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.index + self.values + self.tables
+
+
+@dataclass(frozen=True, eq=False)
+class Format(ABC):
+    """One weight matrix (I, J), rows inputs and columns neurons, in fewer numbers.
+
+    A weight is kept iff it is not zero. Weights are read down the columns, neuron after neuron,
+    as `tvbi_ref.compression.find_runs` does. Make one with `from_dense` or, from the arrays of
+    another, with `from_arrays`, which checks them; the constructor itself checks nothing.
+
+    Parameters
+    ----------
+    shape : (I, J)
+    values : ndarray of float32 or float64
+        The kept weights, and what zeros the format stores among them.
+    """
+
+    shape: Shape
+    values: FloatArray
+
+    @classmethod
+    @abstractmethod
+    def from_dense(cls, weights: ArrayLike) -> Self:
+        """Return the matrix in this format.
+
+        Parameters
+        ----------
+        weights : array_like (I, J)
+            float32 or float64, which the format keeps; whole numbers become float64.
+
+        Raises
+        ------
+        TypeError
+            If it is of another type.
+        ValueError
+            If it is no matrix, or an entry is not finite.
+        """
+
+    @abstractmethod
+    def to_dense(self) -> FloatArray:
+        """Return the matrix (I, J) again, exactly equal."""
+
+    @abstractmethod
+    def streams(self) -> dict[str, NDArray[np.int64]]:
+        """Return the streams of whole numbers that an entropy coder would write.
+
+        They say where the weights are just as the arrays do, but relative to the weight or the
+        cluster before, in reading order and across neurons, so that they repeat themselves and
+        no pointers are needed.
+        """
+
+    @abstractmethod
+    def _validate(self) -> None:
+        """Raise ValueError unless the arrays are what `from_dense` could have made."""
+
+    @abstractmethod
+    def runs(self) -> WeightRuns:
+        """Return the stored weights as runs, those without a run of their own one by one."""
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, ArrayLike], shape: Iterable[int]) -> Self:
+        """Return the format whose `arrays` these are.
+
+        Parameters
+        ----------
+        arrays : mapping of array_like
+            Whole numbers may be of any integer type.
+        shape : (I, J)
+
+        Raises
+        ------
+        TypeError
+            If the shape is not of whole numbers.
+        ValueError
+            If this format makes such arrays of no matrix of that shape; it says which array is
+            wrong, and where.
+        """
+        names = [field.name for field in fields(cls)][1:]  # the first is the shape
+        if set(arrays) != set(names):
+            raise ValueError(
+                f"arrays must be {', '.join(names)}; got {', '.join(map(str, arrays)) or 'none'}"
+            )
+        checked: dict[str, Any] = {name: as_integers(arrays[name], name) for name in names[1:]}
+        made = cls(as_shape(shape), as_values(arrays["values"], "values"), **checked)
+        made._validate()
+        return made
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what is stored: with the shape, all that `from_arrays` needs."""
+        return {field.name: getattr(self, field.name) for field in fields(self)[1:]}
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the weights."""
+        return self.values.dtype
+
+    @property
+    def kept(self) -> int:
+        """How many weights are not zero."""
+        return int(np.count_nonzero(self.values))
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all arrays: values and positions."""
+        return sum(array.nbytes for array in self.arrays().values())
+
+    @property
+    def index_bits(self) -> float:
+        """Bits of positions for each kept weight, 0 if none is kept.
+
+        Zeros that are stored among the values are not in it: all those of a dense matrix, the
+        fillers of `Gap` and `Blocks`. `overhead_bits` counts them.
+        """
+        return 8 * (self.nbytes - self.values.nbytes) / self.kept if self.kept else 0.0
+
+    @property
+    def overhead_bits(self) -> float:
+        """Bits beyond its value for each kept weight: positions and stored zeros."""
+        kept_bytes = self.kept * self.dtype.itemsize
+        return 8 * (self.nbytes - kept_bytes) / self.kept if self.kept else 0.0
+
+    def coded_bits(self) -> Coded:
+        """Return the size if every stream of whole numbers is Huffman coded, tables included.
+
+        Notes
+        -----
+        Source: [bits].
+        """
+        index, tables = total_size(self.streams().values())
+        return Coded(index, 8 * self.values.nbytes, tables)
+
+    def forward(self, x: ArrayLike, bias: ArrayLike | None = None) -> FloatArray:
+        """Return x @ W + bias without making W.
+
+        Parameters
+        ----------
+        x : array_like (B, I)
+        bias : array_like (J,), optional
+
+        Returns
+        -------
+        ndarray (B, J)
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit.
+
+        Notes
+        -----
+        Source: [sparse-forward].
+        """
+        J, x = self.shape[1], np.asarray(x)
+        self.require_inputs(x)
+        bias = np.zeros(J, self.dtype) if bias is None else np.asarray(bias)
+        if bias.shape != (J,):
+            raise ValueError(f"bias must have shape ({J},); got {bias.shape}")
+        dtype = np.result_type(x, bias, self.dtype)
+        return self._product(x.astype(dtype, copy=False), bias.astype(dtype, copy=False))
+
+    def require_inputs(self, x: NDArray[Any]) -> None:
+        """Raise ValueError unless x is (B, I)."""
+        if x.ndim != 2 or x.shape[1] != self.shape[0]:
+            raise ValueError(f"x must have shape (B, {self.shape[0]}); got {x.shape}")
+
+    def _product(self, x: FloatArray, bias: FloatArray) -> FloatArray:
+        """Return x @ W + bias."""
+        return sparse_product(self.stored_runs, x, bias)
+
+    @cached_property
+    def stored_runs(self) -> WeightRuns:
+        """The runs, made once: a fast form prepares them once, too."""
+        return self.runs()
+
+
+def as_weights(weights: ArrayLike) -> FloatArray:
+    """Return a matrix of float32 or float64, or say why `weights` is none.
+
+    Examples
+    --------
+    >>> as_weights([[1, 0]])
+    array([[1., 0.]])
+    >>> as_weights(np.ones((2, 2), dtype=np.float16))
+    Traceback (most recent call last):
+    TypeError: weights must be float32 or float64; got float16
+    """
+    array = np.asarray(weights)
+    # A layer of which nothing is left may have no row or no column.
+    if array.ndim != 2 or array.size:
+        array = as_float_array(array, "weights", ndim=2, dtype=None)
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"weights must be float32 or float64; got {array.dtype}")
+    return array
+
+
+def as_shape(shape: Iterable[int]) -> Shape:
+    """Return (I, J) as two ints.
+
+    Examples
+    --------
+    >>> as_shape([3, -1])
+    Traceback (most recent call last):
+    ValueError: shape[1] must be a whole number >= 0; got -1
+    """
+    sizes = tuple(shape)
+    if len(sizes) != 2:
+        raise ValueError(f"shape must be (I, J); got {sizes}")
+    I, J = (as_count(size, f"shape[{k}]") for k, size in enumerate(sizes))
+    if max(I, J) > LARGEST_INTEGER:
+        raise ValueError(f"shape must be two whole numbers up to {LARGEST_INTEGER}; got {sizes}")
+    return I, J
+
+
+def as_integers(value: ArrayLike, name: str) -> IntArray:
+    """Return a row of whole numbers in the smallest unsigned type that holds them.
+
+    Examples
+    --------
+    >>> as_integers([3, 256], "starts").dtype
+    dtype('uint16')
+    >>> as_integers([3, -1], "starts")
+    Traceback (most recent call last):
+    ValueError: starts must be from 0 to 4294967295; got -1 at position 1
+    """
+    array = np.asarray(value)
+    if array.ndim == 1 and array.size == 0:
+        return np.empty(0, dtype=np.uint8)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be a row of whole numbers; got {array.dtype} of shape {array.shape}"
+        )
+    require(
+        (array >= 0) & (array <= LARGEST_INTEGER), array, name, f"be from 0 to {LARGEST_INTEGER}"
+    )
+    return array.astype(np.min_scalar_type(array.max()))
+
+
+def as_values(value: ArrayLike, name: str) -> FloatArray:
+    """Return finite floating numbers of either type, or say what is wrong with them.
+
+    Examples
+    --------
+    >>> as_values([1.0, np.nan], "values")
+    Traceback (most recent call last):
+    ValueError: values must be finite; got nan at position 1
+    """
+    array = np.asarray(value)
+    if array.dtype not in (np.float32, np.float64):
+        raise ValueError(f"{name} must be float32 or float64; got {array.dtype}")
+    require(np.isfinite(array), array, name, "be finite")
+    return np.array(array)
+
+
+def require(good: NDArray[np.bool_], array: NDArray[Any], name: str, wanted: str) -> None:
+    """Raise an error that names the first entry of an array that is not good.
+
+    Examples
+    --------
+    >>> lengths = np.array([2, 0])
+    >>> require(lengths > 0, lengths, "lengths", "be positive")
+    Traceback (most recent call last):
+    ValueError: lengths must be positive; got 0 at position 1
+    """
+    if not good.all():
+        first = np.unravel_index(np.argmin(good), good.shape)
+        place = ", ".join(map(str, map(int, first)))
+        raise ValueError(f"{name} must {wanted}; got {array[first]} at position {place}")
+
+
+def require_length(array: NDArray[Any], length: int, name: str) -> None:
+    """Raise an error unless an array is a row of this length.
+
+    Examples
+    --------
+    >>> require_length(np.ones(2), 3, "values")
+    Traceback (most recent call last):
+    ValueError: values must have shape (3,); got (2,)
+    """
+    if array.shape != (length,):
+        raise ValueError(f"{name} must have shape ({length},); got {array.shape}")
+
+
+def require_pointers(pointers: IntArray, J: int, items: int) -> None:
+    """Raise an error unless J neurons share `items` items, in order and without a rest.
+
+    Examples
+    --------
+    >>> require_pointers(np.array([0, 3, 2]), 2, 2)
+    Traceback (most recent call last):
+    ValueError: pointers must never decrease; got 2 at position 2
+    """
+    require_length(pointers, J + 1, "pointers")
+    steps = np.diff(pointers.astype(np.int64), prepend=0)
+    require(steps >= 0, pointers, "pointers", "never decrease")
+    if pointers[0] != 0 or pointers[-1] != items:
+        raise ValueError(f"pointers must go from 0 to {items}; got {pointers[0]} to {pointers[-1]}")
+
+
+def count_pointers(columns: IntArray, J: int) -> IntArray:
+    """Return where each neuron's items begin, for items sorted by neuron, and their number.
+
+    Examples
+    --------
+    >>> count_pointers(np.array([0, 0, 2]), 3)
+    array([0, 2, 2, 3], dtype=uint8)
+    """
+    counts = np.bincount(columns, minlength=J)
+    return as_integers(np.concatenate([[0], np.cumsum(counts)]), "pointers")
+
+
+def owners(pointers: IntArray) -> NDArray[np.int64]:
+    """Return the neuron of each item, the inverse of `count_pointers`.
+
+    Examples
+    --------
+    >>> owners(np.array([0, 2, 2, 3]))
+    array([0, 0, 2])
+    """
+    ends = pointers.astype(np.int64)
+    return np.repeat(np.arange(ends.size - 1), ends[1:] - ends[:-1])
+
+
+def count_up(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return 0, 1, ..., n - 1 for every length n, one after the other.
+
+    Examples
+    --------
+    >>> count_up(np.array([3, 1, 2]))
+    array([0, 1, 2, 0, 0, 1])
+    """
+    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+
+
+def single_runs(pointers: IntArray, rows: IntArray, values: FloatArray) -> WeightRuns:
+    """Return weights that have a row each as runs of one.
+
+    Examples
+    --------
+    >>> single_runs(np.array([0, 2]), np.array([0, 2]), np.array([1.0, 10.0])).lengths
+    array([1, 1])
+    """
+    starts = rows.astype(np.int64)
+    return WeightRuns(pointers.astype(np.int64), starts, np.ones_like(starts), values)

@@ -1,0 +1,206 @@
+"""Two-dimensional clusters: tiles of neighbouring neurons that share a run of inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tvbi_ref._validation import FloatArray
+from tvbi_ref.compression.formats.base import (
+    Format,
+    IntArray,
+    as_integers,
+    as_weights,
+    count_pointers,
+    count_up,
+    owners,
+    require,
+    require_length,
+    require_pointers,
+)
+from tvbi_ref.compression.forward import WeightRuns
+from tvbi_ref.compression.sizes import column_runs
+
+
+class Tile(NamedTuple):
+    """Rows ``start : start + length`` of the neurons ``column : column + width``."""
+
+    column: int
+    start: int
+    length: int
+    width: int
+
+    @property
+    def cells(self) -> tuple[slice, slice]:
+        """Its place in the matrix (I, J)."""
+        return (
+            slice(self.start, self.start + self.length),
+            slice(self.column, self.column + self.width),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks(Format):
+    """`Clusters` that may be several neurons wide.
+
+    A tile is multiplied as a small dense matrix. It may hold zeros, which are stored and
+    charged; no weight is in two tiles, and none is kept outside of them.
+
+    Parameters
+    ----------
+    shape : (I, J)
+    values : ndarray
+        Tile after tile, each neuron after neuron.
+    pointers : ndarray of int (J+1,)
+        Neuron j is the first one of the tiles ``pointers[j] : pointers[j+1]``.
+    starts, lengths, widths : ndarray of int (number of tiles,)
+        Tile k covers the inputs ``starts[k] : starts[k] + lengths[k]`` of `widths[k]` neurons.
+
+    Examples
+    --------
+    >>> blocks = Blocks.from_dense(np.array([[0, 0, 0], [1, 2, 0], [3, 4, 0], [0, 0, 5]]))
+    >>> blocks.starts, blocks.lengths, blocks.widths, blocks.values
+    (array([1, 3], dtype=uint8), array([2, 1], dtype=uint8), array([2, 1], dtype=uint8),
+     array([1., 3., 2., 4., 5.]))
+    """
+
+    pointers: IntArray
+    starts: IntArray
+    lengths: IntArray
+    widths: IntArray
+
+    @classmethod
+    def from_dense(cls, weights: ArrayLike) -> Self:
+        """Return the matrix as tiles that `cover` finds."""
+        array = as_weights(weights)
+        tiles = cover(array != 0, 8 * array.itemsize)
+        numbers = np.array(tiles, dtype=np.int64).reshape(-1, 4).T
+        parts = [array[tile.cells].T.ravel() for tile in tiles]
+        return cls(
+            array.shape,
+            np.concatenate([np.empty(0, array.dtype), *parts]),
+            count_pointers(numbers[0], array.shape[1]),
+            *(as_integers(row, "tiles") for row in numbers[1:]),
+        )
+
+    def to_dense(self) -> FloatArray:
+        """Return the matrix (I, J)."""
+        dense = np.zeros(self.shape, dtype=self.dtype)
+        dense[self._cells()] = self.values
+        return dense
+
+    def streams(self) -> dict[str, NDArray[np.int64]]:
+        """Return the places between the first weights of two tiles, lengths and widths."""
+        sizes = {name: getattr(self, name).astype(np.int64) for name in ("lengths", "widths")}
+        return {"gaps": np.diff(self._first_places(), prepend=-1) - 1} | sizes
+
+    def _first_places(self) -> NDArray[np.int64]:
+        """Return where each tile begins in reading order."""
+        return owners(self.pointers) * self.shape[0] + self.starts
+
+    def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return row and column of every value."""
+        heights = self.lengths.astype(np.int64)
+        areas = heights * self.widths
+        column, row = np.divmod(count_up(areas), np.repeat(heights, areas))
+        return (
+            row + np.repeat(self.starts, areas),
+            column + np.repeat(owners(self.pointers), areas),
+        )
+
+    def _validate(self) -> None:
+        I, J = self.shape
+        for name in ("lengths", "widths"):
+            require_length(getattr(self, name), self.starts.size, name)
+            require(getattr(self, name) > 0, getattr(self, name), name, "be positive")
+        require_pointers(self.pointers, J, self.starts.size)
+        ends = self.starts + self.lengths.astype(np.int64)
+        require(ends <= I, ends, "starts + lengths", f"be at most {I}")
+        last = owners(self.pointers) + self.widths
+        require(last <= J, last, "first neurons + widths", f"be at most {J}")
+        ahead = np.diff(self._first_places(), prepend=-1) > 0
+        require(ahead, self.starts, "starts", "increase within a neuron")
+        self._validate_values()
+
+    def _validate_values(self) -> None:
+        areas = self.lengths.astype(np.int64) * self.widths
+        require_length(self.values, int(areas.sum()), "values")
+        rows, columns = self._cells()
+        begins = (columns == np.repeat(owners(self.pointers), areas)) & (self.values == 0)
+        require(~begins, self.values, "values", "not be zero in a tile's first neuron")
+        places = np.sort(columns * self.shape[0] + rows)
+        twice = places[1:][np.diff(places) == 0]
+        if twice.size:
+            j, i = divmod(int(twice[0]), self.shape[0])
+            raise ValueError(
+                f"tiles must not overlap; two hold the weight of input {i}, neuron {j}"
+            )
+
+    def runs(self) -> WeightRuns:
+        """Return a run for each neuron of each tile, with the zeros inside of it."""
+        widths = self.widths.astype(np.int64)
+        columns = np.repeat(owners(self.pointers), widths) + count_up(widths)
+        lengths = np.repeat(self.lengths.astype(np.int64), widths)
+        order = np.argsort(columns, kind="stable")  # within a tile they are neuron after neuron
+        begins = np.repeat((np.cumsum(lengths) - lengths)[order], lengths[order])
+        return WeightRuns(
+            count_pointers(columns, self.shape[1]).astype(np.int64),
+            np.repeat(self.starts.astype(np.int64), widths)[order],
+            lengths[order],
+            self.values[begins + count_up(lengths[order])],
+        )
+
+
+def cover(kept: NDArray[np.bool_], value_bits: int) -> list[Tile]:
+    """Return tiles that hold every kept weight once, greedily.
+
+    The first weight that no tile holds yet, in reading order, begins a tile: its run down the
+    column, and as many neurons to the right as pay for themselves.
+
+    Parameters
+    ----------
+    kept : ndarray of bool (I, J)
+    value_bits : int
+        What a zero inside of a tile costs.
+
+    Returns
+    -------
+    list of Tile
+        In reading order of their first weights.
+
+    Examples
+    --------
+    >>> cover(np.array([[True, True, False], [True, True, True]]), 32)
+    [Tile(column=0, start=0, length=2, width=2), Tile(column=2, start=1, length=1, width=1)]
+    """
+    left = kept.T.copy()
+    tile_bits = 8 * sum(np.min_scalar_type(n).itemsize for n in (*kept.shape, kept.shape[0]))
+    tiles = []
+    for column in range(len(left)):
+        _, starts, lengths = column_runs(left[column : column + 1])
+        for start, length in zip(starts.tolist(), lengths.tolist(), strict=True):
+            width = 1
+            while column + width < len(left) and (
+                _gain(left[column + width], start, start + length, tile_bits, value_bits) > 0
+            ):
+                width += 1
+            tiles.append(Tile(column, start, length, width))
+            left[column : column + width, start : start + length] = False
+    return tiles
+
+
+def _gain(left: NDArray[np.bool_], start: int, end: int, tile_bits: int, value_bits: int) -> int:
+    """Return the bits saved if a tile takes the inputs start : end of one more neuron.
+
+    The runs inside need no tile of their own; what sticks out above or below still does. Zeros
+    inside are stored.
+    """
+    inside = left[start:end]
+    runs = int(inside[0]) + int(np.count_nonzero(inside[1:] & ~inside[:-1]))
+    above = bool(inside[0] and start > 0 and left[start - 1])
+    below = bool(inside[-1] and end < left.size and left[end])
+    zeros = inside.size - int(np.count_nonzero(inside))
+    return (runs - above - below) * tile_bits - zeros * value_bits

@@ -1,0 +1,89 @@
+"""Compressed sparse rows, the common format of sparse matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tvbi_ref._validation import FloatArray
+from tvbi_ref.compression.formats.base import (
+    Format,
+    IntArray,
+    as_integers,
+    as_weights,
+    count_pointers,
+    owners,
+    require,
+    require_length,
+    require_pointers,
+    single_runs,
+)
+from tvbi_ref.compression.forward import WeightRuns
+
+
+@dataclass(frozen=True, eq=False)
+class CSR(Format):
+    """Of every kept weight its row, neuron after neuron, and where each neuron begins.
+
+    The compressed rows are the neurons, that is, those of the transpose: `scipy.sparse` calls
+    the same three arrays a ``csr_array`` of W.T, or a ``csc_array`` of W.
+
+    Parameters
+    ----------
+    shape : (I, J)
+    values : ndarray (number of kept weights,)
+    pointers : ndarray of int (J+1,)
+        Neuron j owns the weights ``pointers[j] : pointers[j+1]``.
+    rows : ndarray of int (number of kept weights,)
+        The input that each weight belongs to, increasing within a neuron.
+
+    Examples
+    --------
+    >>> csr = CSR.from_dense([[0.0, 2.0], [1.0, 3.0]])
+    >>> csr.pointers, csr.rows, csr.values
+    (array([0, 1, 3], dtype=uint8), array([1, 0, 1], dtype=uint8), array([1., 2., 3.]))
+    """
+
+    pointers: IntArray
+    rows: IntArray
+
+    @classmethod
+    def from_dense(cls, weights: ArrayLike) -> Self:
+        """Return the matrix as the rows of its kept weights."""
+        array = as_weights(weights)
+        columns, rows = np.nonzero(array.T)
+        return cls(
+            array.shape,
+            array[rows, columns],
+            count_pointers(columns, array.shape[1]),
+            as_integers(rows, "rows"),
+        )
+
+    def to_dense(self) -> FloatArray:
+        """Return the matrix (I, J)."""
+        dense = np.zeros(self.shape, dtype=self.dtype)
+        dense[self.rows, owners(self.pointers)] = self.values
+        return dense
+
+    def streams(self) -> dict[str, NDArray[np.int64]]:
+        """Return the zeros before each kept weight in reading order."""
+        return {"gaps": np.diff(self._positions(), prepend=-1) - 1}
+
+    def _positions(self) -> NDArray[np.int64]:
+        """Return the place of each kept weight in reading order."""
+        return owners(self.pointers) * self.shape[0] + self.rows
+
+    def _validate(self) -> None:
+        require_length(self.values, self.rows.size, "values")
+        require_pointers(self.pointers, self.shape[1], self.rows.size)
+        require(self.rows < self.shape[0], self.rows, "rows", f"be below {self.shape[0]}")
+        ahead = np.diff(self._positions(), prepend=-1) > 0
+        require(ahead, self.rows, "rows", "increase within a neuron")
+        require(self.values != 0, self.values, "values", "not be zero")
+
+    def runs(self) -> WeightRuns:
+        """Return every weight as a run of its own: the format knows of no longer ones."""
+        return single_runs(self.pointers, self.rows, self.values)

@@ -1,0 +1,404 @@
+"""The layers of a compressed network: weights in a sparse format, biases, and variances.
+
+A `SparseDense` or `SparseConv` holds the matrix that the priors saw, without its dead units, in
+one of the `formats`. Every weight that is left keeps its posterior variance, in one byte
+(`ByteVariances`), so that a network can be drawn from the posterior as before.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from tvbi_ref._validation import FloatArray, as_choice, as_float_array
+from tvbi_ref.compression.formats import FORMATS, Clusters, Dense, Format
+from tvbi_ref.compression.forward import WeightRuns, sparse_product
+from tvbi_ref.equations import socket
+from tvbi_ref.nets import AveragePool, Flatten, Layer, LeakyReLU, MaxPool, ReLU, Tanh
+from tvbi_ref.nets.kernel_matrix import to_kernel
+from tvbi_ref.nets.local_reparam import _conv_output_shape
+from tvbi_ref.nets.network import PREDICT_IMAGES, PREDICT_ROWS
+
+STEPS: dict[str, tuple[Callable[..., Layer], tuple[str, ...]]] = {
+    "relu": (ReLU, ()),
+    "leaky_relu": (LeakyReLU, ("leak",)),
+    "tanh": (Tanh, ()),
+    "max_pool": (MaxPool, ("size",)),
+    "average_pool": (AveragePool, ("size",)),
+    "flatten": (Flatten, ()),
+}
+"""The layers without weights by name, and what each is built with."""
+
+
+def describe_step(layer: Layer) -> dict[str, Any]:
+    """Return name and arguments of a layer without weights, one of `STEPS`.
+
+    Examples
+    --------
+    >>> describe_step(MaxPool(3))
+    {'kind': 'max_pool', 'size': 3}
+    """
+    kind, arguments = next((k, a) for k, (c, a) in STEPS.items() if type(layer) is c)
+    return {"kind": kind} | {name: getattr(layer, name) for name in arguments}
+
+
+def build_step(description: dict[str, Any]) -> Layer:
+    """Return the layer that `describe_step` described.
+
+    Examples
+    --------
+    >>> build_step({"kind": "leaky_relu", "leak": 0.1}).leak
+    0.1
+    """
+    build, arguments = STEPS[description["kind"]]
+    return build(**{name: description[name] for name in arguments})
+
+
+@dataclass(frozen=True, eq=False)
+class ByteVariances:
+    """Variances of the weights that are left, one byte each: ln sigma2 = low + step code.
+
+    A deviation comes out wrong by a factor of e^(step/4) at the worst: 0.4 % in a network for
+    digits, 1 % where the widest weight has 150 times the deviation of the narrowest. An interval
+    does not show it, and half floats would take twice the room.
+
+    Parameters
+    ----------
+    codes : ndarray of uint8 (K,)
+        Down the columns of the matrix, neuron after neuron.
+    low, step : float
+        step >= 0
+
+    Raises
+    ------
+    ValueError
+        If that is not what came.
+
+    Examples
+    --------
+    >>> ByteVariances.of(np.array([1.0, 2.0, 4.0])).codes
+    array([  0, 128, 255], dtype=uint8)
+    """
+
+    codes: NDArray[np.uint8]
+    low: float
+    step: float
+
+    def __post_init__(self) -> None:
+        if self.codes.dtype != np.uint8 or self.codes.ndim != 1:
+            raise ValueError(
+                f"codes must be one row of uint8; got {self.codes.dtype} {self.codes.shape}"
+            )
+        if not (np.isfinite(self.low + 255 * self.step) and self.step >= 0):
+            raise ValueError(f"low and step must be finite, step >= 0; got {self.low}, {self.step}")
+
+    @classmethod
+    def of(cls, variances: FloatArray) -> Self:
+        """Return variances (K,), which must be positive, with ln sigma2 rounded to 256 levels."""
+        if not (variances > 0).all():
+            raise ValueError(f"variances of kept weights must be positive; got {variances.min()}")
+        logs = np.log(variances, dtype=np.float64)
+        low, high = (float(logs.min()), float(logs.max())) if logs.size else (0.0, 0.0)
+        step = (high - low) / 255
+        codes = np.rint((logs - low) / step) if step else np.zeros_like(logs)
+        return cls(codes.astype(np.uint8), low, step)
+
+    @property
+    def deviations(self) -> FloatArray:
+        """Sigma of every weight, (K,) in float64."""
+        return np.exp((self.low + self.step * self.codes) / 2)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SparseLayer(ABC):
+    """What `SparseDense` and `SparseConv` share.
+
+    Parameters
+    ----------
+    weights : Format
+        The matrix of the posterior means, zero where pruned.
+    bias, bias_variance : ndarray (n_outputs,)
+        The variance is that of random weights which `shrink` has folded into the bias, mostly 0.
+    variances : ByteVariances or None
+        Of the weights that are left; None if they were not kept.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or the dtypes differ.
+    NonFiniteError
+        If a bias is not finite.
+    """
+
+    weights: Format
+    bias: FloatArray
+    bias_variance: FloatArray
+    variances: ByteVariances | None = None
+
+    def __post_init__(self) -> None:
+        shape = (self.widths[1],)
+        as_float_array(self.bias, "bias", shape=shape, dtype=None)
+        if as_float_array(self.bias_variance, "bias_variance", shape=shape).min() < 0:
+            raise ValueError(f"bias_variance must be >= 0; got {self.bias_variance.min():g}")
+        if self.weights.dtype != self.bias.dtype:
+            raise ValueError(
+                f"weights and bias must have one dtype; got {self.weights.dtype}, {self.bias.dtype}"
+            )
+        if self.variances and self.variances.codes.size != self.weights.kept:
+            raise ValueError(
+                f"variances must be {self.weights.kept}, one for each weight that is kept; "
+                f"got {self.variances.codes.size}"
+            )
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """How many inputs and outputs there are; of a convolution, channels."""
+        return self.weights.shape
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights, their places and the biases."""
+        return self.weights.nbytes + self.bias.nbytes
+
+    @property
+    def uncertainty_nbytes(self) -> int:
+        """Bytes of the variances."""
+        codes = self.variances.codes.nbytes if self.variances else 0
+        return codes + (self.bias_variance.nbytes if self.bias_variance.any() else 0)
+
+    @abstractmethod
+    def forward(self, x: FloatArray) -> FloatArray:
+        """Return the layer's output at the posterior means."""
+
+    def dense_weights(self) -> FloatArray:
+        """Return the weights in the layer's own shape, zeros and all."""
+        return self.weights.to_dense()
+
+    def variance_matrix(self) -> FloatArray:
+        """Return sigma2 of every weight, in the shape of the matrix; zero where pruned."""
+        matrix = np.zeros(self.weights.shape)
+        matrix.T[self.weights.to_dense().T != 0] = self._deviations() ** 2
+        return matrix
+
+    def with_format(self, format: str) -> Self:
+        """Return the same layer with its weights in another format, by name."""
+        kind = FORMATS[as_choice(format, "format", FORMATS)]
+        return replace(self, weights=kind.from_dense(self.weights.to_dense()))
+
+    def with_weights(self, weights: FloatArray) -> Self:
+        """Return the layer with other weights, rounded ones say, in the same format.
+
+        Parameters
+        ----------
+        weights : ndarray
+            In the shape of the matrix, zero where that is. A weight that has become zero is
+            pruned, and its variance with it.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, or there is a weight where none was left.
+        """
+        weights = as_float_array(
+            weights, "weights", shape=self.weights.shape, dtype=self.weights.dtype
+        )
+        was, is_left = self.weights.to_dense().T != 0, weights.T != 0
+        if (is_left & ~was).any():
+            raise ValueError("weights must be zero where the layer has none; got new ones")
+        variances = self.variances
+        if variances is not None:
+            variances = replace(variances, codes=variances.codes[is_left[was]])
+        return replace(self, weights=self.weights.from_dense(weights), variances=variances)
+
+    def sample(self, rng: np.random.Generator) -> Self:
+        """Return the layer with weights drawn from the posterior, in the format "dense".
+
+        Raises
+        ------
+        ValueError
+            If the layer has no variances.
+        """
+        weights = self.weights.to_dense()
+        deviations = self._deviations()
+        noise = deviations * rng.standard_normal(deviations.size)
+        weights.T[weights.T != 0] += noise.astype(weights.dtype)
+        noise = np.sqrt(self.bias_variance) * rng.standard_normal(self.bias.size)
+        return replace(
+            self,
+            weights=Dense.from_dense(weights),
+            bias=(self.bias + noise).astype(self.bias.dtype),
+            bias_variance=np.zeros_like(self.bias),
+            variances=None,
+        )
+
+    def _deviations(self) -> FloatArray:
+        if self.variances is None:
+            raise ValueError(
+                "the network holds no posterior variances: it was saved without its uncertainty, "
+                "and predicts at the means only"
+            )
+        return self.variances.deviations
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SparseDense(SparseLayer):
+    """A dense layer: the matrix is (I, J), a column one neuron's fan-in.
+
+    Parameters
+    ----------
+    weights, bias, bias_variance, variances
+        As of `SparseLayer`.
+
+    Examples
+    --------
+    >>> weights = Dense.from_dense(np.array([[2.0], [0.0]]))
+    >>> layer = SparseDense(weights=weights, bias=np.ones(1), bias_variance=np.zeros(1))
+    >>> layer.forward(np.array([[3.0, 5.0]]))
+    array([[7.]])
+    """
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        """Return x W + b, (B, I) to (B, J)."""
+        return self.weights.forward(x, self.bias)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SparseConv(SparseLayer):
+    """A convolution: the matrix is that of its kernels.
+
+    Parameters
+    ----------
+    weights, bias, bias_variance, variances
+        As of `SparseLayer`.
+    shape : (F, C, kh, kw)
+        Of the kernels.
+    stride, padding : int
+        See `tvbi_ref.nets.Conv2D`.
+    layout : {"blocks", "filters"}
+        See `tvbi_ref.nets.kernel_matrix`.
+
+    Examples
+    --------
+    >>> weights, zero = Dense.from_dense(np.array([[-1.0, 1.0]])), np.zeros(1)
+    >>> layer = SparseConv(weights=weights, bias=zero, bias_variance=zero,
+    ...                    shape=(1, 1, 1, 2), stride=1, padding=0, layout="blocks")
+    >>> layer.forward(np.array([[[[1.0, 2.0, 4.0]]]]))
+    array([[[[1., 2.]]]])
+    """
+
+    shape: tuple[int, int, int, int]
+    stride: int
+    padding: int
+    layout: str
+
+    def __post_init__(self) -> None:
+        to_kernel(np.broadcast_to(False, self.weights.shape), self.shape, self.layout)
+        super().__post_init__()
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """C and F."""
+        return self.shape[1], self.shape[0]
+
+    def dense_weights(self) -> FloatArray:
+        """Return the kernels (F, C, kh, kw)."""
+        return to_kernel(self.weights.to_dense(), self.shape, self.layout)
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        """Return z = x * W + b, (B, C, H, W) to (B, F, Ho, Wo).
+
+        A filter is a neuron whose inputs are the pixels of one window: every window of every
+        image is a row of inputs.
+        """
+        B, F, Ho, Wo = self.output_shape(x)
+        padded = np.pad(x, [(0, 0)] * 2 + [(self.padding, self.padding)] * 2)
+        windows = sliding_window_view(padded, self.shape[2:], axis=(2, 3))
+        windows = windows[:, :, :: self.stride, :: self.stride].transpose(0, 2, 3, 1, 4, 5)
+        rows = windows.reshape(B * Ho * Wo, math.prod(self.shape[1:]))
+        z = sparse_product(self.filter_runs, rows, self.bias)
+        return np.moveaxis(z.reshape(B, Ho, Wo, F), 3, 1)
+
+    @cached_property
+    def filter_runs(self) -> WeightRuns:
+        """The kept weights of every filter as runs along its fan-in (C, kh, kw)."""
+        fan_ins = self.dense_weights().reshape(self.shape[0], math.prod(self.shape[1:])).T
+        return Clusters.from_dense(fan_ins).runs()
+
+    def output_shape(self, x: FloatArray) -> tuple[int, int, int, int]:
+        """Return (B, F, Ho, Wo) for images (B, C, H, W), or say why they do not fit."""
+        kernels = np.broadcast_to(np.float32(0), self.shape)
+        return _conv_output_shape(x, kernels, kernels, self.stride, self.padding)
+
+
+@socket("sparse-network")
+def sparse_network(layers: Sequence[SparseLayer | Layer], x: FloatArray) -> FloatArray:
+    """Return the output of layers, one after the other.
+
+    Parameters
+    ----------
+    layers : sequence of SparseLayer or Layer
+    x : ndarray (B, I) or (B, C, H, W)
+        Of the layers' dtype.
+
+    Returns
+    -------
+    ndarray (B, J)
+
+    Notes
+    -----
+    Source: [sparse-forward], once a layer with weights.
+
+    Examples
+    --------
+    >>> weights = Dense.from_dense(np.array([[2.0], [-1.0]]))
+    >>> layer = SparseDense(weights=weights, bias=np.ones(1), bias_variance=np.zeros(1))
+    >>> sparse_network([layer, ReLU()], np.array([[3.0, 5.0], [0.0, 5.0]]))
+    array([[2.],
+           [0.]])
+    """
+    size = PREDICT_ROWS if x.ndim == 2 else PREDICT_IMAGES  # the windows of all would be too many
+    parts = [_through(layers, x[start : start + size]) for start in range(0, len(x) or 1, size)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _through(layers: Sequence[SparseLayer | Layer], x: FloatArray) -> FloatArray:
+    for layer in layers:
+        x = layer.forward(x)
+    return x
+
+
+def positions(layers: Sequence[SparseLayer | Layer], shape: tuple[int, ...]) -> list[int]:
+    """Return of each weight layer at how many places of one input its weights are used.
+
+    Parameters
+    ----------
+    layers : sequence of SparseLayer or Layer
+    shape : (I,) or (C, H, W)
+        Of the input.
+
+    Examples
+    --------
+    >>> weights, zero = Dense.from_dense(np.array([[-1.0, 1.0]])), np.zeros(1)
+    >>> layer = SparseConv(weights=weights, bias=zero, bias_variance=zero,
+    ...                    shape=(1, 1, 1, 2), stride=1, padding=0, layout="blocks")
+    >>> positions([layer], (1, 4, 5))  # a pixel that comes out is a place
+    [16]
+    """
+    places = []
+    for layer in layers:
+        if isinstance(layer, SparseConv):
+            _, *sides = layer.output_shape(np.broadcast_to(np.float32(0), (1, *shape)))
+            shape = tuple(sides)
+        elif isinstance(layer, MaxPool | AveragePool):
+            shape = (shape[0], *(side // layer.size for side in shape[1:]))
+        if isinstance(layer, SparseLayer):
+            places.append(math.prod(shape[1:]) if isinstance(layer, SparseConv) else 1)
+    return places

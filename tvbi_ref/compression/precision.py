@@ -1,0 +1,278 @@
+r"""How many bits a weight deserves: as many as its posterior is sure of.
+
+Rounding to a grid of step d moves a weight by an error that is spread evenly over (-d/2, d/2) and
+has variance d^2/12. The posterior leaves the weight a variance of sigma^2 anyway, so that no step
+need be much finer than the one at which the two are equal,
+
+    d = sqrt(12) sigma.
+
+That posterior variances should decide the bits is the idea of C. Louizos, K. Ullrich and
+M. Welling, "Bayesian compression for deep learning" (NIPS 2017). As there, it is one choice for a
+layer, by a mean of its variances: a step for every weight would have to be stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.compression.coding import pack, unpack
+
+MAX_BITS = 32
+"""Beyond it a grid is finer than any float32 network can tell."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """A symmetric grid for the weights of a layer: k step, k a whole number with a sign.
+
+    Parameters
+    ----------
+    bits : int
+        Of k in two's complement, its sign included.
+    step : float
+        The distance of two neighbours; zero is on the grid.
+
+    Examples
+    --------
+    >>> Precision(bits=3, step=0.5).largest
+    1.5
+    """
+
+    bits: int
+    step: float
+
+    @property
+    def largest(self) -> float:
+        """The largest weight on the grid, which ends at its negative on the other side."""
+        return self.step * (2 ** (self.bits - 1) - 1)
+
+    @property
+    def error_variance(self) -> float:
+        """d^2/12, the variance of an error spread evenly over one step."""
+        return self.step**2 / 12
+
+
+@dataclass(frozen=True, eq=False)
+class Quantised:
+    """Weights as whole numbers of steps.
+
+    Parameters
+    ----------
+    integers : ndarray of int8, int16 or int32
+        In the smallest type that holds `precision.bits`.
+    precision : Precision
+    """
+
+    integers: NDArray[np.signedinteger[Any]]
+    precision: Precision
+
+    def to_float(self, dtype: DTypeLike = np.float32) -> FloatArray:
+        """Return the rounded weights; quantising them again gives the same integers."""
+        return (self.integers * self.precision.step).astype(dtype)
+
+    def pack(self) -> NDArray[np.uint8]:
+        """Return the integers in `precision.bits` bits each, eight bits a byte."""
+        lowest = -(2 ** (self.precision.bits - 1))
+        return pack(self.integers.ravel().astype(np.int64) - lowest, self.precision.bits)
+
+    @classmethod
+    def unpack(cls, packed: NDArray[np.uint8], count: int, precision: Precision) -> Self:
+        """Return the weights of which `pack` wrote the integers, in a row.
+
+        Raises
+        ------
+        ValueError
+            If `packed` has not the length that so many weights need.
+        """
+        numbers = unpack(packed, precision.bits, count) - 2 ** (precision.bits - 1)
+        return cls(numbers.astype(_integer_type(precision.bits)), precision)
+
+
+def typical_variance(variance: ArrayLike) -> float:
+    """Return e^(mean ln sigma2), what one weight of a layer typically has.
+
+    The geometric mean is at most the arithmetic one: a few weights of which the posterior knows
+    nothing do not make it coarse for all others.
+
+    Parameters
+    ----------
+    variance : array_like
+        Of the kept weights, all positive.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is not positive and finite.
+
+    Examples
+    --------
+    >>> round(typical_variance([0.01, 1.0]), 3)
+    0.1
+    """
+    variance = as_float_array(variance, "variance")
+    if variance.min() <= 0:
+        raise ValueError(f"variance of kept weights must be positive; got {variance.min()}")
+    return float(np.exp(np.log(variance).mean()))
+
+
+def choose_bits(values: ArrayLike, variance: ArrayLike, fraction: float = 1.0) -> Precision:
+    """Return the precision that the posterior of a layer asks for.
+
+    The step is `fraction` posterior standard deviations, the range goes to the largest weight:
+    n = round(max|w| / step) steps to either side, and one bit for the sign.
+
+    Parameters
+    ----------
+    values : array_like
+        The weights of a layer; those that are zero are not kept and do not count.
+    variance : array_like
+        Their posterior variances, in the same shape.
+    fraction : float in (0, sqrt(12)]
+        At sqrt(12) rounding adds as much variance as the posterior has, at 1 a twelfth of it,
+        for two bits (1.8) more.
+
+    Returns
+    -------
+    Precision
+        The step is never above max|w|, so that a layer of faint weights is not wiped out. For a
+        layer without a weight it is one bit, and of no consequence.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ, a kept weight has no positive variance, `fraction` is out of range,
+        or more than 32 bits would be needed.
+
+    Examples
+    --------
+    >>> precision = choose_bits([0.0, 0.7, -1.5], [0.0, 0.01, 0.01])
+    >>> precision.bits, round(precision.step, 3)  # fifteen steps of 0.1 to either side
+    (5, 0.1)
+    """
+    values = _finite(values, "values")
+    variance = _finite(variance, "variance", shape=values.shape)
+    fraction = as_real(fraction, "fraction", above=0, at_most=math.sqrt(12))
+    kept = values != 0
+    if not kept.any():
+        return Precision(bits=1, step=1.0)
+    largest = float(np.abs(values).max())
+    step = min(fraction * math.sqrt(typical_variance(variance[kept])), largest)
+    bits = 1 + round(largest / step).bit_length()
+    if bits > MAX_BITS:
+        raise ValueError(f"values up to {largest:g} in steps of {step:g} need {bits} > 32 bits")
+    return Precision(bits, step)
+
+
+def even_grid(values: ArrayLike, bits: int) -> Precision:
+    """Return the finest grid of a number of bits that reaches the largest weight.
+
+    Parameters
+    ----------
+    values : array_like
+    bits : int from 2 to 32
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `bits` is not such a number, or a value is not finite.
+
+    Examples
+    --------
+    >>> even_grid([0.2, -1.5], bits=3)
+    Precision(bits=3, step=0.5)
+    """
+    values = _finite(values, "values")
+    bits = as_count(bits, "bits", at_least=2)
+    if bits > MAX_BITS:
+        raise ValueError(f"bits must be a whole number from 2 to {MAX_BITS}; got {bits}")
+    largest = float(np.abs(values).max(initial=0.0)) or 1.0
+    return Precision(bits, largest / (2 ** (bits - 1) - 1))
+
+
+def quantise(values: ArrayLike, precision: Precision) -> Quantised:
+    """Return weights rounded to the nearest point of a grid, as whole numbers of steps.
+
+    Parameters
+    ----------
+    values : array_like
+        Zeros stay zeros; a weight below half a step becomes one.
+    precision : Precision
+
+    Raises
+    ------
+    ValueError
+        If a weight is not finite, or beyond the end of the grid.
+
+    Examples
+    --------
+    >>> rounded = quantise([0.2, -1.4, 0.3], Precision(bits=3, step=0.5))
+    >>> rounded.integers, rounded.to_float()
+    (array([ 0, -3,  1], dtype=int8), array([ 0. , -1.5,  0.5], dtype=float32))
+    >>> np.unpackbits(rounded.pack(), count=9).reshape(3, 3)
+    array([[1, 0, 0],
+           [0, 0, 1],
+           [1, 0, 1]], dtype=uint8)
+    """
+    steps = np.rint(_finite(values, "values") / precision.step)
+    if np.abs(steps).max(initial=0.0) > 2 ** (precision.bits - 1) - 1:
+        raise ValueError(
+            f"values must lie within {precision.largest:g}, where {precision} ends; "
+            f"got {np.abs(steps).max() * precision.step:g}"
+        )
+    return Quantised(steps.astype(_integer_type(precision.bits)), precision)
+
+
+def accuracy_by_bits(
+    weights: Sequence[ArrayLike],
+    score: Callable[[list[FloatArray]], float],
+    bits: Iterable[int],
+) -> dict[int, float]:
+    """Return what a network scores if every layer has that many bits a weight.
+
+    Parameters
+    ----------
+    weights : sequence of array_like
+        One array for each weight layer.
+    score : callable
+        Takes a list of such arrays, rounded, and returns the accuracy with them.
+    bits : iterable of int from 2 to 32
+
+    Returns
+    -------
+    dict of float
+        By the number of bits, in the order of `bits`.
+
+    Examples
+    --------
+    The score is the share of weights that rounding leaves within 0.05.
+
+    >>> w = np.array([0.25, 0.6, 1.0])
+    >>> accuracy_by_bits([w], lambda rounded: float(np.mean(abs(rounded[0] - w) < 0.05)), [2, 4])
+    {2: 0.333..., 4: 1.0}
+    """
+    return {
+        width: score(
+            [quantise(w, even_grid(w, width)).to_float(np.asarray(w).dtype) for w in weights]
+        )
+        for width in bits
+    }
+
+
+def _finite(value: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> FloatArray:
+    """Return finite numbers in float64; a layer that is empty passes."""
+    array = np.asarray(value)
+    if array.size == 0 and array.shape == (shape or array.shape):
+        return np.zeros(array.shape)
+    return as_float_array(array, name, shape=shape)
+
+
+def _integer_type(bits: int) -> np.dtype[Any]:
+    """Return the smallest signed type of at least so many bits."""
+    return np.min_scalar_type(-(2 ** (bits - 1)))

@@ -1,0 +1,1 @@
+"""Measure what the algorithm does: baselines, experiments, studies, estimators, pictures."""

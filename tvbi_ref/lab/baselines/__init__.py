@@ -1,0 +1,49 @@
+"""What Turbo-VBI is compared with: other ways to prune the same network on the same budget.
+
+    small = baselines.METHODS["snip"](sparsity=0.97).fit(network, x, y, budget, seed=0)
+
+Read `base` (the interface, and gradient descent with hooks), then any of `magnitude`, `snip`,
+`sparse_vd`, `group_nj`, `group_lasso`, `l0`: each is a paper in a file. Turbo-VBI without
+structure is no method of its own but `tvbi_ref.IndependentSupport`.
+
+Nothing here knows of Turbo-VBI. Polarization (Zhuang et al., NeurIPS 2020) is left out: it acts
+on the scales of batch normalisation, which these networks do not have.
+"""
+
+from tvbi_ref.lab.baselines.base import Budget, Method, Run, descend, largest
+from tvbi_ref.lab.baselines.group_lasso import GroupLasso
+from tvbi_ref.lab.baselines.group_nj import GroupNormalJeffreys
+from tvbi_ref.lab.baselines.l0 import HardConcreteL0
+from tvbi_ref.lab.baselines.magnitude import GradualMagnitude, OneShotMagnitude
+from tvbi_ref.lab.baselines.snip import SNIP
+from tvbi_ref.lab.baselines.sparse_vd import SparseVD
+from tvbi_ref.nets.training import Hooks, Step
+
+METHODS: dict[str, type[Method]] = {
+    "magnitude": OneShotMagnitude,
+    "gradual_magnitude": GradualMagnitude,
+    "snip": SNIP,
+    "sparse_vd": SparseVD,
+    "group_nj": GroupNormalJeffreys,
+    "group_lasso": GroupLasso,
+    "l0": HardConcreteL0,
+}
+"""Every method by name."""
+
+__all__ = [
+    "METHODS",
+    "SNIP",
+    "Budget",
+    "GradualMagnitude",
+    "GroupLasso",
+    "GroupNormalJeffreys",
+    "HardConcreteL0",
+    "Hooks",
+    "Method",
+    "OneShotMagnitude",
+    "Run",
+    "SparseVD",
+    "Step",
+    "descend",
+    "largest",
+]

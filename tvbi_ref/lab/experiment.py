@@ -1,0 +1,317 @@
+"""One comparison, start to end: dense baseline, Turbo-VBI, pruning, fine-tuning, measuring.
+
+The command line, the figures and the lessons all run this.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score
+
+from tvbi_ref._files import atomic_write
+from tvbi_ref.checkpoint import save_network
+from tvbi_ref.compression import Sparsity, compress, prune, sparsity, support_masks
+from tvbi_ref.datasets import Dataset
+from tvbi_ref.lab import plots
+from tvbi_ref.nets import Network, train
+from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.turbo import TurboResult, TurboVBI
+from tvbi_ref.turbo.loop import Callback
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every prior of a comparison may spend; the dense baseline has the same epochs.
+
+    Parameters
+    ----------
+    epochs, fine_tune_epochs : int
+    batch_size : int
+    learning_rate : float
+        Of the turbo loop and of the dense baseline; fine-tuning runs at half of it.
+    options : dict
+        Further arguments of `TurboVBI`.
+    """
+
+    epochs: int = 150
+    fine_tune_epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def turbo(self, prior: HierarchicalPrior | Sequence[HierarchicalPrior], seed: int) -> TurboVBI:
+        """Return the algorithm with this budget; it checks every setting."""
+        return TurboVBI(
+            prior,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            seed=seed,
+            **self.options,
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One prior's result.
+
+    Parameters
+    ----------
+    name : str
+    pruned, tuned : float
+        The test score right after pruning and after fine-tuning; accuracy, or root mean
+        square error.
+    sparsity : Sparsity
+    result : TurboResult
+    network : Network
+        Pruned and fine-tuned.
+    seconds : float
+        Of Turbo-VBI and the fine-tuning.
+    """
+
+    name: str
+    pruned: float
+    tuned: float
+    sparsity: Sparsity
+    result: TurboResult
+    network: Network
+    seconds: float
+
+
+def train_dense(
+    network: Network, data: Dataset, budget: Budget, *, seed: int, progress: bool | None = None
+) -> Network:
+    """Return a copy of `network` trained without any prior, for the epochs of the turbo loop.
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets, nets
+    >>> data = datasets.load_digits()
+    >>> train_dense(nets.mlp([64, 32, 10], seed=0), data, Budget(epochs=1), seed=0)
+    Network(64 -> 32 -> 10, 2368 weights, float32)
+    """
+    copy = network.copy()
+    train(
+        copy,
+        data.x_train,
+        data.y_train,
+        epochs=budget.epochs,
+        seed=seed,
+        batch_size=budget.batch_size,
+        learning_rate=budget.learning_rate,
+        progress=progress,
+        description="dense baseline",
+    )
+    return copy
+
+
+def dense_baseline(
+    network: Network, data: Dataset, budget: Budget, *, seed: int, progress: bool | None = None
+) -> float:
+    """Return the test score of what `train_dense` returns.
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets, nets
+    >>> data = datasets.load_digits()
+    >>> dense_baseline(nets.mlp([64, 32, 10], seed=0), data, Budget(epochs=10), seed=0) > 0.9
+    True
+    """
+    dense = train_dense(network, data, budget, seed=seed, progress=progress)
+    return dense.score(data.x_test, data.y_test)
+
+
+def run(
+    name: str,
+    network: Network,
+    data: Dataset,
+    prior: HierarchicalPrior | Sequence[HierarchicalPrior],
+    budget: Budget,
+    *,
+    seed: int,
+    progress: bool | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Outcome:
+    """Compress a copy of `network` under one prior and measure it on the test set.
+
+    Parameters
+    ----------
+    name : str
+        For the table.
+    network : Network
+        Where the run starts; it stays as it is.
+    data : Dataset
+        Its validation part, if there is one, is scored every epoch.
+    prior : HierarchicalPrior or sequence of HierarchicalPrior
+    budget : Budget
+    seed : int
+    progress : bool, optional
+    checkpoint : path-like, optional
+        Of the turbo loop alone, see `TurboVBI.fit`; fine-tuning starts afresh.
+    callbacks : sequence of callable
+        Of the turbo loop, see `TurboVBI.fit`.
+
+    Returns
+    -------
+    Outcome
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets, nets
+    >>> from tvbi_ref.module_b import ChainSupport
+    >>> prior = HierarchicalPrior.spike_and_slab(ChainSupport(0.05, 0.4))
+    >>> outcome = run("chains", nets.mlp([64, 16, 10], seed=0), datasets.load_digits(), prior,
+    ...               Budget(epochs=2, fine_tune_epochs=1), seed=0)
+    >>> outcome.name, outcome.sparsity.total
+    ('chains', 1184)
+    """
+    turbo = budget.turbo(prior, seed)
+    validation = None if data.x_valid is None else (data.x_valid, data.y_valid)
+    result = turbo.fit(
+        network.copy(),
+        data.x_train,
+        data.y_train,
+        validation=validation,
+        callbacks=callbacks,
+        progress=progress,
+        checkpoint=checkpoint,
+    )
+    # The trace counts the epochs before a kill, too.
+    started = time.perf_counter() - result.trace["seconds"][-1]
+    small = prune(result)
+    pruned = small.score(data.x_test, data.y_test)
+    train(
+        small,
+        data.x_train,
+        data.y_train,
+        epochs=budget.fine_tune_epochs,
+        seed=seed,
+        batch_size=budget.batch_size,
+        learning_rate=budget.learning_rate / 2,
+        progress=progress,
+        description="fine-tuning",
+    )
+    tuned = small.score(data.x_test, data.y_test)
+    size = sparsity(support_masks(result))
+    return Outcome(name, pruned, tuned, size, result, small, time.perf_counter() - started)
+
+
+LEGEND = """\
+kept, smaller   weights with pi_tilde >= 1/2, the posterior probability that a weight is alive
+mean run        mean length of a run of kept weights down a column (one neuron's inputs)
+index bits      bits a kept weight to say where it is, by an ideal code of gaps and runs
+H(p)/p          the same for the best code of a mask without structure
+kbit            the whole in thousands of bits, positions and values of 8 bits each"""
+
+
+def table(dense: float, outcomes: Sequence[Outcome]) -> str:
+    """Return the comparison as text, one line a prior.
+
+    Parameters
+    ----------
+    dense : float
+        The dense baseline's test score.
+    outcomes : sequence of Outcome
+    """
+    score = outcomes[0].result.network.loss.score_name
+    lines = [
+        f"test {score}: dense baseline, after pruning, after fine-tuning",
+        "",
+        f"{'prior':<12}{'dense':>7}{'pruned':>8}{'tuned':>7}{'kept':>7}{'smaller':>9}"
+        f"{'mean run':>10}{'index bits':>12}{'H(p)/p':>8}{'kbit':>7}{'seconds':>9}",
+    ]
+    for o in outcomes:
+        s = o.sparsity
+        lines.append(
+            f"{o.name:<12}{dense:>7.3f}{o.pruned:>8.3f}{o.tuned:>7.3f}{s.kept:>7}"
+            f"{s.compression:>8.1f}x{s.mean_run:>10.2f}{s.index_bits:>12.2f}"
+            f"{s.entropy_bound:>8.2f}{s.kilobits:>7.2f}{o.seconds:>9.1f}"
+        )
+    return "\n".join([*lines, "", LEGEND])
+
+
+def layer_table(outcomes: Sequence[Outcome]) -> str:
+    """Return size and regularity of every layer as text."""
+    lines = ["layer by layer: kept, mean run, index bits", ""]
+    for o in outcomes:
+        cells = [sparsity([mask]) for mask in support_masks(o.result)]
+        texts = [f"{s.kept:>6} {s.mean_run:>6.2f} {s.index_bits:>6.2f}" for s in cells]
+        lines.append(f"{o.name:<12}" + "   |".join(texts))
+    return "\n".join(lines)
+
+
+def recovery(outcome: Outcome, supports: Sequence[NDArray[np.bool_]]) -> str:
+    """Return how well the true supports of a synthetic teacher were found, as text."""
+    areas = [
+        average_precision_score(truth.ravel(), posterior.support_log_odds.ravel())
+        for truth, posterior in zip(supports, outcome.result.posteriors, strict=True)
+    ]
+    shown = ", ".join(f"{area:.3f}" for area in areas)
+    return f"area under the precision-recall curve of the true support, by layer: {shown}"
+
+
+def make_folder(folder: str | os.PathLike[str]) -> Path:
+    """Make a folder to write into, or say why it cannot be one.
+
+    Raises
+    ------
+    ValueError
+        If there is a file of that name, or no permission.
+    """
+    target = Path(folder)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"out must be a folder to write into; got {folder}: {error}") from error
+    return target
+
+
+def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the table, the pictures, and the models with their zeros and without.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    text : str
+        The table.
+    folder : path-like
+        Made if missing. Each file appears only when it is whole.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written.
+    """
+    target = make_folder(folder)
+    notes = {
+        o.name: f"{o.sparsity.compression:.0f}x, mean run {o.sparsity.mean_run:.2f}"
+        for o in outcomes
+    }
+    masks = {o.name: support_masks(o.result) for o in outcomes}
+    written = [plots.save(plots.supports(masks, notes=notes), target / "supports.png")]
+    for o in outcomes:
+        stem = o.name.replace(" ", "_")
+        matrices = [layer.matrix(layer.mean.value) for layer in o.network.weight_layers]
+        written += [
+            plots.save(plots.trace(o.result), target / f"trace_{stem}.png"),
+            plots.save(plots.weights(matrices), target / f"weights_{stem}.png"),
+            plots.save(plots.messages(o.result), target / f"messages_{stem}.png"),
+            target / f"trace_{stem}.csv",
+            target / f"model_{stem}.npz",
+            target / f"small_{stem}.npz",
+        ]
+        o.result.trace.to_csv(target / f"trace_{stem}.csv")
+        save_network(target / f"model_{stem}.npz", o.network)
+        compress(o.network).save(target / f"small_{stem}.npz")
+    with atomic_write(target / "table.txt") as file:
+        file.write(f"{text}\n".encode())
+    return [target / "table.txt", *written]

@@ -1,0 +1,1 @@
+"""Teach the algorithm and check what a reader writes: checks, the lessons' own functions."""

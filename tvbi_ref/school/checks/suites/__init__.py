@@ -1,0 +1,33 @@
+"""The cases of every equation, one file a group, as `CHECKS` by label."""
+
+from __future__ import annotations
+
+from tvbi_ref.school.checks.cases import Check
+from tvbi_ref.school.checks.suites import compression, model, module_a, module_b, nets, turbo
+
+CHECKS: dict[str, Check] = {
+    check.label: check
+    for group in (model, nets, module_a, module_b, turbo, compression)
+    for check in group.CHECKS
+}
+
+
+def check_of(label: str) -> Check:
+    """Return the check of a label.
+
+    Raises
+    ------
+    ValueError
+        If there is no equation of this name.
+
+    Examples
+    --------
+    >>> check_of("cavity").returns
+    ('cavity',)
+    >>> check_of("q-suport")
+    Traceback (most recent call last):
+    ValueError: label must name an equation; got 'q-suport'; did you mean q-support?
+    """
+    from tvbi_ref.equations import get
+
+    return CHECKS[get(label).label]

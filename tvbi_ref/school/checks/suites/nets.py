@@ -1,0 +1,191 @@
+"""Cases for the likelihoods and the reparameterised layers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from tvbi_ref.gamma import Gamma
+from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.oracles import nets as oracle
+
+Array = NDArray[Any]
+
+
+# Likelihoods
+
+
+def _categorical() -> list[Case]:
+    huge = np.array([[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 500.0]])
+    problems = {
+        "logits of +-1000, both labels wrong": (huge, np.array([1, 2])),
+        "logits of +-1000, both labels right": (huge, np.array([0, 1])),
+        "one row": (np.array([[0.5, -1.0, 2.0]]), np.array([1])),
+        "one class, nothing to learn": (np.array([[3.0], [-2.0]]), np.array([0, 0])),
+    }
+    for seed, (B, C) in enumerate([(4, 3), (2, 5), (5, 4)]):
+        rng = np.random.default_rng(seed)
+        problem = 2 * rng.normal(size=(B, C)), rng.integers(C, size=B)
+        problems[f"{B} random rows of {C} classes"] = problem
+    return [
+        Case(name, problem, oracle.softmax_cross_entropy(*problem))
+        for name, problem in problems.items()
+    ]
+
+
+def _rows(seed: int, B: int, D: int) -> tuple[Array, Array]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(B, D)), rng.normal(size=(B, D))
+
+
+def _gaussian() -> list[Case]:
+    f, y = _rows(0, 3, 2)
+    known = {
+        "a perfect fit": (f, f.copy(), 2.0),
+        "a noise precision of a million": (f, y, 1e6),
+        "one row": (*_rows(1, 1, 3), 0.4),
+        "one output": (*_rows(2, 4, 1), 2.5),
+        "4 random rows of 3 outputs": (*_rows(3, 4, 3), 2.5),
+        "2 random rows of 4 outputs": (*_rows(4, 2, 4), 0.1),
+    }
+    learned = {
+        "a posterior Ga(7, 3) of the precision": (*_rows(5, 4, 3), (7.0, 3.0)),
+        "a vague posterior Ga(0.6, 0.2)": (*_rows(6, 3, 2), (0.6, 0.2)),
+    }
+    cases = [
+        Case(name, (f, y, gamma, math.log(gamma)), oracle.gaussian_nll(f, y, gamma))
+        for name, (f, y, gamma) in known.items()
+    ]
+    for name, (f, y, (a, b)) in learned.items():
+        moments = a / b, float(digamma(a)) - math.log(b)
+        cases.append(Case(name, (f, y, *moments), oracle.expected_gaussian_nll(f, y, (a, b))))
+    return cases
+
+
+def _noise_precision() -> list[Case]:
+    f, y = _rows(0, 3, 2)
+    problems = {
+        "a perfect fit": (f, f.copy(), (2.0, 1.5)),
+        "residuals of a thousand": (f, 1000 * y, (2.0, 1.5)),
+        "one row": (*_rows(1, 1, 3), (1.0, 2.0)),
+        "one output": (*_rows(2, 5, 1), (0.5, 0.1)),
+        "4 random rows of 3 outputs": (*_rows(3, 4, 3), (2.0, 1.5)),
+        "2 random rows of 4 outputs": (*_rows(4, 2, 4), (3.0, 0.2)),
+        "6 random rows of 2 outputs": (*_rows(5, 6, 2), (1e-3, 1e-3)),
+    }
+    return [
+        Case(name, (f, y, Gamma(*prior)), oracle.noise_posterior(f, y, prior))
+        for name, (f, y, prior) in problems.items()
+    ]
+
+
+# Dense
+
+
+def _layer(seed: int, x: tuple[int, ...], weight: tuple[int, ...]) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    return {
+        "x": rng.normal(size=x),
+        "mean": rng.normal(size=weight),
+        "variance": np.exp(rng.uniform(-3, 0, weight)),
+    }
+
+
+def _dense_problems() -> dict[str, tuple[dict[str, Array], Array, Array, Array]]:
+    """Return by name (layer, bias, noise, gradient by the output)."""
+    sizes = {
+        "an input row of zeros": (3, 3, 2),
+        "a neuron whose weights are all pruned": (3, 2, 4),
+        "one row": (1, 3, 2),
+        "one output": (4, 3, 1),
+        "one input": (3, 1, 2),
+        "4 random rows, 3 inputs, 2 outputs": (4, 3, 2),
+        "2 random rows, 4 inputs, 3 outputs": (2, 4, 3),
+        "3 random rows, 2 inputs, 5 outputs": (3, 2, 5),
+    }
+    problems = {}
+    for seed, (name, (B, I, J)) in enumerate(sizes.items()):
+        rng = np.random.default_rng(100 + seed)
+        bias, noise, grad = rng.normal(size=J), *rng.normal(size=(2, B, J))
+        problems[name] = _layer(seed, (B, I), (I, J)), bias, noise, grad
+    problems["an input row of zeros"][0]["x"][1] = 0
+    pruned = problems["a neuron whose weights are all pruned"][0]
+    pruned["mean"][:, 1] = pruned["variance"][:, 1] = 0
+    return problems
+
+
+def _dense() -> list[Case]:
+    cases = []
+    for name, (layer, bias, noise, _) in _dense_problems().items():
+        arguments = (*layer.values(), bias, noise)
+        cases.append(Case(name, arguments, oracle.dense(*arguments)))
+    return cases
+
+
+def _dense_backward() -> list[Case]:
+    cases = []
+    for name, (layer, _, noise, grad) in _dense_problems().items():
+        arguments: tuple[Any, ...] = (*layer.values(), noise, grad)
+        cases.append(Case(name, arguments, oracle.backward(oracle.dense, *arguments)))
+    return cases
+
+
+# Convolution
+
+
+def _conv_problems() -> dict[str, tuple[dict[str, Array], Array, Array, Array, tuple[int, int]]]:
+    """Return by name (layer, bias, noise, gradient by the output, (stride, padding))."""
+    sizes = {
+        "an image of zeros": ((2, 2, 3, 4), (2, 2, 2, 2), (1, 0)),
+        "stride 2, padding 1, a height that does not divide": ((1, 2, 6, 3), (2, 2, 3, 2), (2, 1)),
+        "one filter on one channel": ((2, 1, 3, 4), (1, 1, 2, 2), (1, 0)),
+        "kernels of one pixel": ((2, 3, 2, 3), (2, 3, 1, 1), (1, 0)),
+        "a kernel as large as the image": ((2, 2, 3, 2), (2, 2, 3, 2), (1, 0)),
+        "3 random filters, 2 channels": ((2, 2, 3, 4), (3, 2, 2, 2), (1, 0)),
+        "random kernels of 3 by 2, padding 1": ((2, 2, 3, 2), (2, 2, 3, 2), (1, 1)),
+        "random filters, stride 2": ((2, 3, 5, 4), (2, 3, 2, 1), (2, 0)),
+    }
+    problems = {}
+    for seed, (name, (x, weight, geometry)) in enumerate(sizes.items()):
+        rng = np.random.default_rng(200 + seed)
+        stride, padding = geometry
+        room = [side + 2 * padding - k for side, k in zip(x[2:], weight[2:], strict=True)]
+        outputs = (x[0], weight[0], *(r // stride + 1 for r in room))
+        bias, noise, grad = rng.normal(size=weight[0]), *rng.normal(size=(2, *outputs))
+        problems[name] = _layer(seed, x, weight), bias, noise, grad, geometry
+    problems["an image of zeros"][0]["x"][1] = 0
+    return problems
+
+
+def _conv() -> list[Case]:
+    cases = []
+    for name, (layer, bias, noise, _, geometry) in _conv_problems().items():
+        arguments: tuple[Any, ...] = (*layer.values(), bias, noise, *geometry)
+        cases.append(Case(name, arguments, oracle.convolution(*arguments)))
+    return cases
+
+
+def _conv_backward() -> list[Case]:
+    cases = []
+    for name, (layer, _, noise, grad, geometry) in _conv_problems().items():
+        arguments: tuple[Any, ...] = (*layer.values(), noise, grad, *geometry)
+        expected = oracle.backward(oracle.convolution, *arguments)
+        cases.append(Case(name, arguments, expected))
+    return cases
+
+
+GRADIENTS = ("d_mean", "d_variance", "d_bias", "d_x")
+
+CHECKS: tuple[Check, ...] = (
+    Check("likelihood-categorical", ("value", "gradient"), _categorical),
+    Check("likelihood-gaussian", ("value", "gradient"), _gaussian),
+    Check("noise-precision", ("shape", "rate"), _noise_precision),
+    Check("local-reparam-dense", ("z",), _dense),
+    Check("local-reparam-dense-backward", GRADIENTS, _dense_backward),
+    Check("local-reparam-conv", ("z",), _conv),
+    Check("local-reparam-conv-backward", GRADIENTS, _conv_backward),
+)

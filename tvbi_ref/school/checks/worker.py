@@ -1,0 +1,101 @@
+"""The process that runs a stranger's file: it calls functions and reports, and judges nothing.
+
+Started by `tvbi_ref.school.checks.grading`. The file's prints go nowhere, and it cannot import this
+package: what it is to compute it must compute itself. That is a guard against accidents
+and shortcuts, not a prison; run files that you do not trust in a container.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.abc
+import os
+import runpy
+import sys
+from typing import IO, Any
+
+from tvbi_ref.school.checks.calling import Observation, describe, observe
+from tvbi_ref.school.checks.wire import receive, send
+
+MEMORY = 4 * 2**30
+"""Bytes; a function that asks for more gets a MemoryError, where the system can say so."""
+
+
+class RefusePackage(importlib.abc.MetaPathFinder):
+    """An import hook that refuses tvbi_ref.
+
+    Examples
+    --------
+    >>> RefusePackage().find_spec("tvbi_ref.module_a", None)
+    Traceback (most recent call last):
+    ImportError: tvbi_ref may not be imported here: the file must compute everything itself...
+    """
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Raise for this package, leave all others to the finders that follow."""
+        if fullname.split(".")[0] == "tvbi_ref":
+            raise ImportError(
+                "tvbi_ref may not be imported here: the file must compute everything itself (its "
+                "own checks can stand under `if __name__ == '__main__'`)"
+            )
+
+
+def main(path: str) -> None:
+    """Load the file, say so, and answer calls (function's name, arguments) until the pipe closes.
+
+    Parameters
+    ----------
+    path : str
+    """
+    requests, answers = _private_streams()
+    _limit_memory()
+    _hide_package()
+    try:
+        functions = runpy.run_path(path, run_name="submission")
+        problem = ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        functions, problem = {}, describe(error)
+    send(answers, problem)
+    while True:
+        try:
+            token, name, arguments = receive(requests)
+        except EOFError:
+            return
+        seen = _observe(functions, name, arguments)
+        send(answers, (token, (seen.results, seen.error, seen.faults)))
+
+
+def _observe(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Observation:
+    if callable(functions.get(name)):
+        return observe(functions[name], arguments)
+    near = difflib.get_close_matches(name, functions)
+    return Observation(error="is not defined in the file" + f"; it has {near[0]}" * bool(near))
+
+
+def _private_streams() -> tuple[IO[bytes], IO[bytes]]:
+    """Return the pipes to the grader, and leave the file an empty input and a mute output."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    mute = os.open(os.devnull, os.O_RDWR)
+    os.dup2(mute, 0)
+    os.dup2(mute, 1)
+    return requests, answers
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # not on this system
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def _hide_package() -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "tvbi_ref"]:
+        del sys.modules[name]
+    sys.meta_path.insert(0, RefusePackage())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

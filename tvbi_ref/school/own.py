@@ -1,0 +1,323 @@
+"""A file of the reader's equations, put to work: found, checked, plugged in, compared.
+
+.. code-block:: text
+
+    yours = load("my_equations.py")     every function that has an equation's name in the exercises
+    yours.check()                       an error, if one is not its equation
+    outcome = yours.run(...)            as `experiment.run`, with them plugged in
+    print(yours)                        what took part, and how far from the package's own run
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import os
+import symtable
+import sys
+import textwrap
+import traceback
+import types
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tvbi_ref.compression import support_masks
+from tvbi_ref.datasets import Dataset
+from tvbi_ref.equations import EQUATIONS, Socket, get, use
+from tvbi_ref.equations.guard import Guarded
+from tvbi_ref.equations.registry import _aligned
+from tvbi_ref.lab import experiment
+from tvbi_ref.nets import Network
+from tvbi_ref.school.checks import check
+from tvbi_ref.school.checks.calling import describe
+from tvbi_ref.school.checks.grading import source_of
+from tvbi_ref.school.side_by_side import Comparison, SideBySide
+
+Function = Callable[..., Any]
+
+LABELS = {equation.task: label for label, equation in EQUATIONS.items()}
+"""The name of a function -> the equation that it is for."""
+
+UNCHECKED = "NOT checked"
+
+
+@dataclass
+class OwnEquations:
+    """The reader's equations, and what became of them.
+
+    Parameters
+    ----------
+    file : Path
+    sha256 : str
+        Of the file's text.
+    functions : dict
+        By label.
+    notes : list of str
+        What in the file was passed over, and why; advice of the checks.
+
+    Attributes
+    ----------
+    checked : bool
+        Whether all of them have passed.
+    calls : Counter
+        How often each was called in a run, by label.
+    comparisons : dict
+        The name of a run -> how far it lies from the package's own.
+    """
+
+    file: Path
+    sha256: str
+    functions: dict[str, Function]
+    notes: list[str]
+    checked: bool = field(default=False, init=False)
+    calls: Counter[str] = field(default_factory=Counter, init=False)
+    comparisons: dict[str, Comparison] = field(default_factory=dict, init=False)
+
+    def check(self) -> None:
+        """Check every function against its equation.
+
+        Raises
+        ------
+        ValueError
+            If one is wrong; the message has what the check says of each such.
+        """
+        reports = {label: check(label, function) for label, function in self.functions.items()}
+        wrong = [report.message for report in reports.values() if not report]
+        if wrong:
+            raise ValueError(
+                f"{len(wrong)} of {len(reports)} functions in {self.file} fail the check, and "
+                "nothing was trained (--unchecked trains all the same)\n" + _indented(wrong)
+            )
+        for label, report in reports.items():
+            self.notes += [f"[{label}] {advice}" for advice in report.message.splitlines()[1:]]
+        self.checked = True
+
+    def run(
+        self,
+        name: str,
+        network: Network,
+        data: Dataset,
+        prior: Any,
+        budget: experiment.Budget,
+        *,
+        seed: int,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> experiment.Outcome:
+        """Do `experiment.run` with these equations plugged in, and the package's run beside it."""
+        turbo = budget.turbo(prior, seed)
+        beside = SideBySide(turbo, network, data.x_train, data.y_train, self.functions)
+        with use({label: self._counted(label) for label in self.functions}):
+            outcome = experiment.run(
+                name,
+                network,
+                data,
+                prior,
+                budget,
+                seed=seed,
+                checkpoint=checkpoint,
+                callbacks=[beside],
+            )
+            masks = support_masks(outcome.result)
+        self.comparisons[name] = beside.compare_the_end(outcome.result, masks)
+        return outcome
+
+    def _counted(self, label: str) -> Function:
+        function = self.functions[label]
+
+        @functools.wraps(function)
+        def counted(*args: Any) -> Any:
+            self.calls[label] += 1
+            return function(*args)
+
+        return counted
+
+    @property
+    def announcement(self) -> str:
+        """What is about to be plugged in."""
+        state = "each has passed its check" if self.checked else f"{UNCHECKED} (--unchecked)"
+        names = [get(label).task for label in self.functions]
+        lines = [f"your equations, from {self.file}; {state}:", *_filled(", ".join(names))]
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
+    def __str__(self) -> str:
+        state = "each passed its check" if self.checked else UNCHECKED
+        return "\n".join(
+            [
+                f"equations of your own, from {self.file}; {state}",
+                "",
+                *self._of_the_calls(),
+                "",
+                "beside the package's own forms of them, from the same seed",
+                "",
+                *_aligned_blocks({name: str(found) for name, found in self.comparisons.items()}),
+            ]
+        )
+
+    def _of_the_calls(self) -> list[str]:
+        called = [label for label in self.functions if self.calls[label]]
+        lines = _aligned(
+            (
+                f"  {get(label).task}",
+                f"[{label}]",
+                f"{self.calls[label]:,} call" + "s" * (self.calls[label] > 1),
+            )
+            for label in called
+        )
+        rest = [get(label).task for label in self.functions if label not in called]
+        if rest:
+            lines += ["  not called, or only inside another function of yours:"]
+            lines += _filled(", ".join(rest), indent="    ")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as a dict of plain values."""
+        return {
+            "file": str(self.file),
+            "sha256": self.sha256,
+            "checked": self.checked,
+            "equations": [
+                {"label": label, "function": get(label).task, "calls": self.calls[label]}
+                for label in self.functions
+            ],
+            "runs": {name: found.to_json() for name, found in self.comparisons.items()},
+        }
+
+
+def load(file: str | os.PathLike[str]) -> OwnEquations:
+    r"""Import a file of functions, a Python file or a notebook, and find the equations in it.
+
+    Parameters
+    ----------
+    file : path-like
+        It is run in this process, and may import what it likes. What counts is what it writes
+        itself, by ``def`` or ``=``, under a name of the exercises; what it imports does not.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no such file, it cannot be run, or has none of these functions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> text = "def extrinsic_a(posterior, incoming):\n    return posterior - incoming\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "mine.py")
+    ...     _ = path.write_text(text)
+    ...     list(load(path).functions)
+    ['extrinsic-a']
+    """
+    path = Path(file)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"equations must be a Python file or a notebook; there is no {path}"
+        )
+    try:
+        text = source_of(path).text
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(f"{path} cannot be run: {describe(error)}") from error
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    names = _run(text, path, f"{path.stem} (sha256 {sha256[:8]})")
+    written = _written_in(text) & names.keys()
+    functions, notes = {}, _near_misses(written)
+    for task, label in LABELS.items():
+        if task not in names:
+            continue
+        if task in written and not _is_ours(names[task]):
+            functions[label] = names[task]
+        else:
+            notes.append(f"{task} is imported, not written in the file: it stays the package's")
+    if not functions:
+        raise ValueError(_nothing_found(path, notes))
+    return OwnEquations(path, sha256, functions, notes)
+
+
+def _run(text: str, path: Path, name: str) -> dict[str, Any]:
+    """Run a file as a module of this name, which a checkpoint remembers; return its names."""
+    module = types.ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # dataclasses and pickle look for it there
+    if (folder := str(path.resolve().parent)) not in sys.path:
+        sys.path.append(folder)  # what lies beside it can be imported, and hides nothing
+    try:
+        exec(compile(text, str(path), "exec"), vars(module))
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        where = f" (line {lines[-1]})" if lines and path.suffix != ".ipynb" else ""
+        raise ValueError(f"{path} cannot be run: {describe(error)}{where}") from error
+    return vars(module)
+
+
+def _written_in(text: str) -> set[str]:
+    """Return the names that a text gives to something of its own."""
+    symbols = symtable.symtable(text, "equations", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
+
+
+def _is_ours(value: Any) -> bool:
+    module = str(getattr(value, "__module__", ""))
+    return isinstance(value, Socket) or module.split(".")[0] == "tvbi_ref"
+
+
+def _near_misses(written: set[str]) -> list[str]:
+    """Return what may have been meant for an equation, and has another name."""
+    labels = {label.replace("-", "_"): task for task, label in LABELS.items()}
+    notes = []
+    for name in sorted(written - LABELS.keys()):
+        near = difflib.get_close_matches(name, LABELS, n=1, cutoff=0.8)
+        meant = labels.get(name) or (near[0] if near else None)
+        if meant and meant not in written:
+            notes.append(f"{name} is none of the names; did you mean {meant}?")
+    return notes
+
+
+def _nothing_found(path: Path, notes: list[str]) -> str:
+    lines = [f"{path} has no function with the name of an equation", *(f"  {n}" for n in notes)]
+    return "\n".join([*lines, "the names that are looked for:", *_filled(", ".join(LABELS))])
+
+
+def _filled(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, 98, initial_indent=indent, subsequent_indent=indent)
+
+
+def _aligned_blocks(blocks: dict[str, str]) -> list[str]:
+    """Return each text beside its name, all texts in one column."""
+    width = max(map(len, blocks), default=0) + 2
+    lines = []
+    for name, text in blocks.items():
+        indent = " " * (width + 2)
+        lines += textwrap.indent(text, indent).splitlines()
+        lines[-len(text.splitlines())] = f"  {name:{width}}{text.splitlines()[0]}"
+    return lines
+
+
+def _indented(messages: list[str]) -> str:
+    return textwrap.indent("\n".join(messages), "  ")
+
+
+def ready(file: str | os.PathLike[str], *, unchecked: bool = False) -> OwnEquations:
+    """Return the equations of a file, checked unless that is not wanted.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        As `load` and `OwnEquations.check` say; also if a function cannot be called as its
+        equation is.
+
+    Examples
+    --------
+    >>> ready("no_such_file.py")
+    Traceback (most recent call last):
+    FileNotFoundError: equations must be a Python file or a notebook; there is no no_such_file.py
+    """
+    found = load(file)
+    if not unchecked:
+        found.check()
+    for label, function in found.functions.items():
+        Guarded(label, function)  # or it says what is wrong with the arguments
+    return found
