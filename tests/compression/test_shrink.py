@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tvbi_ref import nets
-from tvbi_ref.compression.shrink import (
+from tvbi_ref.compression.shrinking import (
     Shrunk,
     UnitWeights,
     by_unit,

@@ -15,9 +15,9 @@ from tvbi_ref.compression import coding, export, files, formats, precision
 from tvbi_ref.compression.export import to_numpy, to_onnx, to_scipy
 from tvbi_ref.compression.forward import cluster_forward
 from tvbi_ref.compression.network import CompressedNetwork, compress
-from tvbi_ref.compression.prune import Sparsity, keep_mask, prune, sparsity, support_masks
+from tvbi_ref.compression.pruning import Sparsity, keep_mask, prune, sparsity, support_masks
 from tvbi_ref.compression.report import CompressionReport
-from tvbi_ref.compression.shrink import Shrunk, shrink
+from tvbi_ref.compression.shrinking import Shrunk, shrink
 from tvbi_ref.compression.sizes import entropy_bound, find_runs, index_bits, mean_run
 
 __all__ = [

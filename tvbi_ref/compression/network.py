@@ -24,8 +24,8 @@ from tvbi_ref.compression.layers import (
     describe_step,
     sparse_network,
 )
-from tvbi_ref.compression.prune import prune
-from tvbi_ref.compression.shrink import UnitWeights, from_units, shrink
+from tvbi_ref.compression.pruning import prune
+from tvbi_ref.compression.shrinking import UnitWeights, from_units, shrink
 from tvbi_ref.nets import (
     Conv2D,
     GaussianLikelihood,

@@ -28,8 +28,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tvbi_ref._equation_data import ENTRIES
 from tvbi_ref._validation import as_choice
+from tvbi_ref.equations.statements import ENTRIES
 
 GROUPS = ("model", "nets", "module_a", "module_b", "turbo", "compression")
 """The parts of the algorithm that the equations belong to."""
