@@ -159,6 +159,10 @@ def test_an_engine_or_equation_that_is_none_is_named():
         use("torch")
     with pytest.raises(ValueError, match="got 'sum_produkt'; did you mean sum-product"):
         use(sum_produkt=sum_product)
+    with pytest.raises(
+        ValueError, match=r"\[sum-product\] can have one function of yours; got two"
+    ):
+        use({"sum-product": np.add}, sum_product=np.subtract)
     with pytest.raises(TypeError, match=r"\[cavity\] needs a function; got 3"):
         use(cavity=3)
     with pytest.raises(TypeError, match=r"called with 2 arguments \(cavity, psi\).*takes \(c\)"):
@@ -179,6 +183,7 @@ def test_without_numba_the_package_trains_predicts_and_says_what_it_cannot():
             "net = nets.mlp([64, 8, 10], seed=0)",
             "r = TurboVBI(prior, epochs=2).fit(net, d.x_train[:99], d.y_train[:99])",
             "print(compress(r).predict(d.x_test[:3]).shape)",
+            "from tvbi_ref.equations.sockets import current; assert current().engine == 'numpy'",
             "try: use('numba')",
             "except ImportError as error: print(error)",
         ]
@@ -270,6 +275,22 @@ def test_a_number_outside_its_domain_is_refused():
     says = r"returned belief = 3; expected numbers in \[0, 1\]"
     with use(belief=lambda h, l, messages: l), pytest.raises(PlugError, match=says):
         get("belief").function(0 * L, L, np.zeros((2, 2, 2)))
+
+
+def test_of_a_message_that_is_infinite_in_places_the_others_are_looked_at():
+    prior = np.array([np.inf, 1.0])
+    with use(q_support=lambda prior, l: prior * np.nan), pytest.raises(PlugError, match="1 of 2"):
+        update_support(prior, np.ones(2))
+    with use(q_support=lambda prior, l: prior + l):
+        np.testing.assert_array_equal(update_support(prior, np.ones(2)), [np.inf, 2.0])
+
+
+def test_a_function_may_use_its_buffer_again():
+    buffer = np.empty(2)
+    with use(q_support=lambda prior, l: np.add(prior, l, out=buffer)):
+        first = update_support(np.zeros(2), np.ones(2))
+        update_support(np.zeros(2), np.full(2, 9.0))
+    np.testing.assert_array_equal(first, [1.0, 1.0])
 
 
 @pytest.mark.parametrize("name", SUPPORTS)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tvbi_ref import CompressedNetwork, DivergenceError, experiment, nets
+from tvbi_ref import CompressedNetwork, DivergenceError, experiment, nets, use
 from tvbi_ref.compression import compress
 from tvbi_ref.lab.experiment import Budget
 from tvbi_ref.lab.study import (
@@ -261,6 +261,8 @@ def test_epochs_without_a_prior_come_first_and_off_the_budget(monkeypatch):
 def test_parallel_runs_are_the_same_runs(tmp_path):
     several = [Job("toy", "snip", {"sparsity": s}, seed) for s in (0.5, 0.9) for seed in (0, 1)]
     alone = run_all(several, tmp_path / "a")
+    with use(q_support=lambda prior, l: prior), pytest.raises(ValueError, match="for q-support"):
+        run_all(several, tmp_path / "c")
     together = run_all(several, tmp_path / "b", n_jobs=2)
     for one, other in zip(alone, together, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}

@@ -125,16 +125,17 @@ class Guarded:
         a_number = not shape and array.dtype.kind in "fiu"  # of whatever precision
         if array.dtype not in dtypes and not a_number:
             raise self._error(f"returned {name} of dtype {array.dtype}; expected {dtypes[0]}")
-        bad = np.argwhere(~np.isfinite(array))
-        if len(bad) and form.finite:
+        told = form.finite_at(shape)
+        bad = np.argwhere(~np.isfinite(array) & told)
+        if len(bad):
             first = tuple(map(int, bad[0]))
             where = f"{len(bad)} of {array.size} entries, the first at {first}: " if shape else ""
             raise self._error(f"returned {name} not finite: {where}{array[first]}")
-        outside = array[~_inside(symbol.domain, array)]
-        if form.finite and outside.size:
+        outside = array[~_inside(symbol.domain, array) & told]
+        if outside.size:
             value = outside.flat[0]
             raise self._error(f"returned {name} = {value:g}; expected numbers {symbol.domain}")
-        return array if shape else array.item()
+        return array.copy() if shape else array.item()  # theirs may be written to at the next call
 
     def _error(self, text: str) -> PlugError:
         return PlugError(self.label, f"your function {self.name} {text}")
@@ -198,10 +199,14 @@ class _Form:
             if len(letters) == len(shape):
                 self.sizes |= dict(zip(letters, shape, strict=True))
 
-    @property
-    def finite(self) -> bool:
-        """Whether all that came in was: nobody can make numbers out of NaN."""
-        return all(np.isfinite(a).all() for _, _, a in self.given if _is_float(a))
+    def finite_at(self, shape: Shape) -> NDArray[np.bool_]:
+        """Return where all that came in was finite: nobody can make numbers out of NaN."""
+        finite = np.ones(shape, bool)
+        for _, _, argument in self.given:
+            if _is_float(argument):
+                fine = np.isfinite(argument)
+                finite &= fine if np.shape(fine) == shape else fine.all()
+        return finite
 
     def shape_of(self, result: Symbol) -> Shape:
         """Return the shape that a result must have."""

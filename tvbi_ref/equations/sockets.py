@@ -276,7 +276,9 @@ def _without_use() -> State:
 
 @functools.cache
 def _default(engine: str | None) -> State:
-    return State(as_engine(engine, "the environment variable TVBI_ENGINE") if engine else "numba")
+    if engine:
+        return State(as_engine(engine, "the environment variable TVBI_ENGINE"))
+    return State("numba" if numba_is_here() else "numpy")
 
 
 def as_engine(engine: str, name: str = "engine") -> str:
@@ -352,10 +354,12 @@ def use(
     if isinstance(engine, Mapping):
         given, engine = [engine, *given], None
     plugs = {label: plug for mapping in given for label, plug in mapping.items()}
-    guards = [Guarded(get(label).label, plug) for label, plug in {**plugs, **own}.items()]
-    return _Use(
-        {guard.label: guard for guard in guards}, None if engine is None else as_engine(engine)
-    )
+    guards: dict[str, Guarded] = {}
+    for name, plug in [*plugs.items(), *own.items()]:
+        guard = Guarded(get(name).label, plug)
+        if guards.setdefault(guard.label, guard) is not guard:
+            raise ValueError(f"[{guard.label}] can have one function of yours; got two")
+    return _Use(guards, None if engine is None else as_engine(engine))
 
 
 class _Use(AbstractContextManager[None]):

@@ -22,7 +22,7 @@ import numpy as np
 import tvbi_ref
 from tvbi_ref._archive import digest
 from tvbi_ref.checkpoint import arrays_of, noise_of
-from tvbi_ref.equations.sockets import current, numba_is_here
+from tvbi_ref.equations.sockets import current
 from tvbi_ref.nets import GaussianLikelihood, Network, Optimizer, ResumableOptimizer
 from tvbi_ref.turbo.run import Run
 
@@ -59,7 +59,7 @@ def fingerprint(run: Run) -> dict[str, Any]:
     settings = run.options.settings | asdict(run.options.schedule)
     return {
         "package": tvbi_ref.__version__,
-        "engine": current().engine if numba_is_here() else "numpy",
+        "engine": current().engine,
         "equations of your own": {
             label: describe_function(plug, f"the function for [{label}]")
             for label, plug in current().own.items()

@@ -22,7 +22,7 @@ import tvbi_ref
 from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import as_choice, as_count
 from tvbi_ref.compression import compress
-from tvbi_ref.equations.sockets import numba_is_here
+from tvbi_ref.equations.sockets import carry, current, numba_is_here
 from tvbi_ref.errors import DivergenceError
 from tvbi_ref.lab.study.measures import measure
 from tvbi_ref.lab.study.methods import METHODS, fit
@@ -172,9 +172,14 @@ def run_all(
     ...     [row["kept"] for row in run_all(jobs, folder)]
     [22, 22]
     """
+    if current().own:
+        raise ValueError(
+            "a row is kept by its job's settings, which do not know of the functions plugged in "
+            f"for {', '.join(current().own)}; compare by TurboVBI.fit"
+        )
     todo = [job for job in jobs if not job.path(folder).exists()]
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    calls = (joblib.delayed(run_job)(job, folder) for job in todo)
+    calls = (joblib.delayed(carry(run_job))(job, folder) for job in todo)
     for _ in tqdm(parallel(calls), total=len(todo), desc="runs", disable=None):
         pass
     return [read_row(job, folder) for job in jobs]
