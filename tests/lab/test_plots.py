@@ -87,3 +87,31 @@ def test_nothing_heard_is_said(epoch):
 def test_the_picture_is_the_same_bytes_each_time(epoch, tmp_path):
     files = [plots.save(plots.heard(epoch), tmp_path / f"{k}.png") for k in range(2)]
     assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.fixture
+def masks(rng):
+    return [rng.random(shape) < 0.1 for shape in ((6, 12), (12, 7), (7, 2))]
+
+
+def test_every_weight_of_every_layer_is_a_square_of_one_size(masks):
+    figure = plots.supports({"a": masks, "b": masks})
+    inches = [axes.get_position().size * figure.get_size_inches() for axes in figure.axes]
+    sides = [size / mask.shape[::-1] for size, mask in zip(inches, 2 * masks, strict=True)]
+    np.testing.assert_allclose(sides, sides[0][0])
+
+
+def test_weights_alone_have_another_colour_than_those_in_a_run():
+    mask = np.array([[1, 0], [1, 1], [0, 0], [1, 0]], dtype=bool)
+    (image,) = plots.supports({"a": [mask]}).axes[0].images
+    np.testing.assert_array_equal(image.get_array(), [[2, 0], [2, 1], [0, 0], [1, 0]])
+
+
+def test_the_panels_of_supports_and_its_legend_do_not_overlap(masks):
+    figure = plots.supports({"a": masks, "b": masks}, notes={"b": "two\nlines"})
+    figure.draw_without_rendering()
+    drawn = [axes.get_tightbbox() for axes in figure.axes]
+    drawn += [text.get_window_extent() for text in figure.texts]
+    drawn += [figure.legends[0].get_window_extent()]
+    overlap = [(a, b) for k, a in enumerate(drawn) for b in drawn[:k] if a.overlaps(b)]
+    assert not overlap

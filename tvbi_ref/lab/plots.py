@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
@@ -167,7 +168,10 @@ def _draw_annealing(axes: Axes, epochs: FloatArray, t: Any) -> None:
 def supports(
     masks: Mapping[str, Sequence[NDArray[np.bool_]]], *, notes: Mapping[str, str] | None = None
 ) -> Figure:
-    """Draw which weights are kept, one row a prior and one panel a layer.
+    """Draw which weights are kept, one column a prior and one row a layer.
+
+    Every weight is a square of one size. Those with a kept neighbour in their own column have
+    another colour than those that are alone.
 
     Parameters
     ----------
@@ -182,22 +186,38 @@ def supports(
     >>> len(supports({"grid": [np.eye(4, dtype=bool)]}).axes)
     1
     """
-    widths = [mask.shape[1] for mask in next(iter(masks.values()))]
-    ratios = [max(width, 40) for width in widths]
+    shapes = np.array([mask.shape for mask in next(iter(masks.values()))])
+    extent = shapes[:, 0].sum(), len(masks) * shapes[:, 1].max()
+    heights, widths = (shapes * min(0.08, 8 / extent[0], 10 / extent[1])).T  # inches
+    heads = [f"{name}\n{notes[name]}" if notes and name in notes else name for name in masks]
+    head = 0.2 + 0.2 * (1 + max(text.count("\n") for text in heads))
+    tops = np.cumsum(heights + 0.75) - heights + head - 0.4
+    step = max(widths.max(), 2.5) + 0.6
+    inches = 0.2 + step * len(masks), tops[-1] + heights[-1] + 0.9
     with mpl.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(11, 2.9 * len(masks)), layout="constrained")
-        grid = figure.subplots(len(masks), len(widths), width_ratios=ratios, squeeze=False)
-        for row, (name, layers) in zip(grid, masks.items(), strict=True):
-            for k, (axes, mask) in enumerate(zip(row, layers, strict=True)):
-                axes.imshow(mask, cmap="Greys", aspect="auto", interpolation="nearest")
-                kept = int(mask.sum())
-                axes.set_title(f"layer {k + 1}: {kept} / {mask.size}")
-                axes.set_xlabel("output neuron j")
-            note = f"\n{notes[name]}" if notes and name in notes else ""
-            for axes in row:
-                axes.set_ylabel("input i")
-            row[0].set_ylabel(f"{name}{note}\n\ninput i")
+        figure = Figure(figsize=inches)
+        for column, layers in enumerate(masks.values()):
+            for k, mask in enumerate(layers):
+                corner = 0.7 + step * column, inches[1] - tops[k] - heights[k]
+                box = np.array([*corner, widths[k], heights[k]]) / [*inches, *inches]
+                axes = figure.add_axes(tuple(box), ylabel="input i")
+                _draw_mask(axes, mask)
+                axes.locator_params(axis="x", nbins=max(1, int(3 * widths[k])))
+                axes.set_title(f"layer {k + 1}: {mask.sum()} / {mask.size}")
+            axes.set_xlabel("output neuron j")
+            figure.text(corner[0] / inches[0], 1 - 0.1 / inches[1], heads[column], va="top")
+        words = {"alone in its column": ORANGE, "in a run": BLUE}
+        patches = [Patch(color=colour, label=text) for text, colour in words.items()]
+        figure.legend(handles=patches, loc="lower center", ncols=2)
     return figure
+
+
+def _draw_mask(axes: Axes, mask: NDArray[np.bool_]) -> None:
+    """Draw a square a weight: white 0, alone 1, with a kept neighbour above or below 2."""
+    rows = np.pad(mask, ((1, 1), (0, 0)))
+    colours = ListedColormap(["white", ORANGE, BLUE])
+    axes.imshow(mask * (1 + (rows[:-2] | rows[2:])), cmap=colours, vmin=0, vmax=2)
+    axes.spines[:].set_visible(True)
 
 
 def weights(layers: Sequence[FloatArray], titles: Sequence[str] | None = None) -> Figure:
