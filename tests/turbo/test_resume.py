@@ -33,6 +33,7 @@ from tvbi_ref.module_b import (
 from tvbi_ref.nets import SGD, Adam
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboVBI, loop
+from tvbi_ref.turbo.fingerprint import describe_function
 from tvbi_ref.turbo.resume import FORMAT, VERSION
 
 GRID = GridSupport(-1.0, 0.05, 0.5)
@@ -440,6 +441,18 @@ def test_a_file_of_another_version_of_the_package_is_refused(data, begun, monkey
 
 def weaker(factor):
     return lambda posterior, incoming: factor * (posterior - incoming)
+
+
+def of_a_constant(factor):
+    """Return a function that reads a constant of its module."""
+    module = {"K": factor}
+    exec("def mine(posterior, incoming):\n    return K * (posterior - incoming)", module)
+    return module["mine"]
+
+
+def test_a_constant_of_the_module_is_part_of_a_function():
+    one, same, other = (describe_function(of_a_constant(k), "f") for k in (1.0, 1.0, 1.5))
+    assert one == same != other
 
 
 @pytest.mark.parametrize("other", [None, weaker(0.5), functools.partial(np.subtract)])

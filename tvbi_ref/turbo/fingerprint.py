@@ -123,7 +123,10 @@ def describe(value: Any, name: str) -> Any:
 
 
 def describe_function(function: Any, name: str) -> str:
-    """Return a function's name, and a digest of its code, its defaults and what it closes over.
+    """Return a function's name, and a digest of what gives its answers.
+
+    That is its code, its defaults, what it closes over, and the plain values of its module that it
+    reads; not what the functions do that it calls.
 
     Parameters
     ----------
@@ -161,6 +164,8 @@ def _parts(function: Any, name: str) -> list[Any]:
     elif inspect.isfunction(function):
         held = [cell.cell_contents for cell in function.__closure__ or ()]
         held += [function.__defaults__, function.__kwdefaults__]
+        read = (function.__globals__.get(name) for name in function.__code__.co_names)
+        held += [value for value in read if isinstance(value, (*PLAIN, np.ndarray))]
         return [_code(function.__code__), *(_part(part, name) for part in held)]
     elif isinstance(function, np.ufunc | types.BuiltinFunctionType | type):
         held = []  # its name says it all
