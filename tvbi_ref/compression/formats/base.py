@@ -83,8 +83,8 @@ class Format(ABC):
         """
 
     @abstractmethod
-    def to_dense(self) -> FloatArray:
-        """Return the matrix (I, J) again, exactly equal."""
+    def places(self) -> NDArray[np.int64]:
+        """Return where each stored value stands in reading order: I column + row."""
 
     @abstractmethod
     def streams(self) -> dict[str, NDArray[np.int64]]:
@@ -95,13 +95,22 @@ class Format(ABC):
         no pointers are needed.
         """
 
-    @abstractmethod
-    def _validate(self) -> None:
-        """Raise ValueError unless the arrays are what `from_dense` could have made."""
+    def to_dense(self) -> FloatArray:
+        """Return the matrix (I, J) again, exactly equal."""
+        I, J = self.shape
+        flat = np.zeros(J * I, dtype=self.dtype)
+        flat[self.places()] = self.values
+        return np.ascontiguousarray(flat.reshape(J, I).T)
 
-    @abstractmethod
     def runs(self) -> WeightRuns:
         """Return the stored weights as runs, those without a run of their own one by one."""
+        columns, starts = np.divmod(self.places(), max(self.shape[0], 1))
+        pointers = count_pointers(columns, self.shape[1]).astype(np.int64)
+        return WeightRuns(pointers, starts, np.ones_like(starts), self.values)
+
+    def _written_again(self, dense: FloatArray) -> Self:
+        """Return the matrix as this format writes it, with the choices that were made here."""
+        return self.from_dense(dense)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, ArrayLike], shape: Iterable[int]) -> Self:
@@ -118,8 +127,8 @@ class Format(ABC):
         TypeError
             If the shape is not of whole numbers.
         ValueError
-            If this format makes such arrays of no matrix of that shape; it says which array is
-            wrong, and where.
+            If this format writes no matrix of that shape so; it says which array is wrong, and
+            where.
         """
         names = [field.name for field in fields(cls)][1:]  # the first is the shape
         if set(arrays) != set(names):
@@ -128,8 +137,20 @@ class Format(ABC):
             )
         checked: dict[str, Any] = {name: as_integers(arrays[name], name) for name in names[1:]}
         made = cls(as_shape(shape), as_values(arrays["values"], "values"), **checked)
-        made._validate()
+        made._require_the_same_again()
         return made
+
+    def _require_the_same_again(self) -> None:
+        """Raise an error unless the arrays are those of a matrix, which comes back from them."""
+        try:
+            dense = self.to_dense()
+            again = self._written_again(dense)
+        except (IndexError, TypeError, ValueError) as error:
+            raise ValueError(f"arrays must tell of one matrix {self.shape}: {error}") from error
+        for name, expected in again.arrays().items():
+            require_equal(self.arrays()[name], expected, name)
+        if self.kept != np.count_nonzero(dense):
+            raise ValueError("values must have a place each; got several for one place")
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is stored: with the shape, all that `from_arrays` needs."""
@@ -313,33 +334,20 @@ def require(good: NDArray[np.bool_], array: NDArray[Any], name: str, wanted: str
         raise ValueError(f"{name} must {wanted}; got {array[first]} at position {place}")
 
 
-def require_length(array: NDArray[Any], length: int, name: str) -> None:
-    """Raise an error unless an array is a row of this length.
+def require_equal(array: NDArray[Any], expected: NDArray[Any], name: str) -> None:
+    """Raise an error that names the first entry of an array that is not the expected one.
 
     Examples
     --------
-    >>> require_length(np.ones(2), 3, "values")
+    >>> require_equal(np.array([0, 3]), np.array([0, 2]), "rows")
     Traceback (most recent call last):
-    ValueError: values must have shape (3,); got (2,)
+    ValueError: rows must be 2 at position 1; got 3
     """
-    if array.shape != (length,):
-        raise ValueError(f"{name} must have shape ({length},); got {array.shape}")
-
-
-def require_pointers(pointers: IntArray, J: int, items: int) -> None:
-    """Raise an error unless J neurons share `items` items, in order and without a rest.
-
-    Examples
-    --------
-    >>> require_pointers(np.array([0, 3, 2]), 2, 2)
-    Traceback (most recent call last):
-    ValueError: pointers must never decrease; got 2 at position 2
-    """
-    require_length(pointers, J + 1, "pointers")
-    steps = np.diff(pointers.astype(np.int64), prepend=0)
-    require(steps >= 0, pointers, "pointers", "never decrease")
-    if pointers[0] != 0 or pointers[-1] != items:
-        raise ValueError(f"pointers must go from 0 to {items}; got {pointers[0]} to {pointers[-1]}")
+    if array.shape != expected.shape:
+        raise ValueError(f"{name} must have shape {expected.shape}; got {array.shape}")
+    for place in np.argwhere(array != expected)[:1].tolist():
+        k, at = tuple(place), ", ".join(map(str, place))
+        raise ValueError(f"{name} must be {expected[k]} at position {at}; got {array[k]}")
 
 
 def count_pointers(columns: IntArray, J: int) -> IntArray:
@@ -366,24 +374,14 @@ def owners(pointers: IntArray) -> NDArray[np.int64]:
     return np.repeat(np.arange(ends.size - 1), ends[1:] - ends[:-1])
 
 
-def count_up(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return 0, 1, ..., n - 1 for every length n, one after the other.
+def count_up(lengths: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """Return 0, 1, ..., n - 1 for every length n, one after the other, `total` numbers in all.
 
     Examples
     --------
-    >>> count_up(np.array([3, 1, 2]))
+    >>> count_up(np.array([3, 1, 2]), 6)
     array([0, 1, 2, 0, 0, 1])
     """
-    return np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-
-
-def single_runs(pointers: IntArray, rows: IntArray, values: FloatArray) -> WeightRuns:
-    """Return weights that have a row each as runs of one.
-
-    Examples
-    --------
-    >>> single_runs(np.array([0, 2]), np.array([0, 2]), np.array([1.0, 10.0])).lengths
-    array([1, 1])
-    """
-    starts = rows.astype(np.int64)
-    return WeightRuns(pointers.astype(np.int64), starts, np.ones_like(starts), values)
+    if lengths.sum() != total:  # before a damaged length asks for all the memory there is
+        raise ValueError(f"lengths must add up to {total}; got {lengths.sum()}")
+    return np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)

@@ -8,16 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import FloatArray
-from tvbi_ref.compression.formats.base import (
-    Format,
-    as_weights,
-    count_pointers,
-    require,
-    require_length,
-    single_runs,
-)
-from tvbi_ref.compression.forward import WeightRuns
+from tvbi_ref.compression.formats.base import Format, as_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,31 +40,10 @@ class Bitmask(Format):
         kept = array.T != 0
         return cls(array.shape, array.T[kept], np.packbits(kept))
 
-    def to_dense(self) -> FloatArray:
-        """Return the matrix (I, J)."""
-        dense = np.zeros(self.shape, dtype=self.dtype)
-        dense.T[self._kept_by_neuron()] = self.values
-        return dense
+    def places(self) -> NDArray[np.int64]:
+        """Return where the bits are set."""
+        return np.flatnonzero(np.unpackbits(self.mask))
 
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return the bytes of the mask."""
         return {"mask": self.mask.astype(np.int64)}
-
-    def _kept_by_neuron(self) -> NDArray[np.bool_]:
-        """Return the mask, a row for each neuron."""
-        I, J = self.shape
-        return np.unpackbits(self.mask, count=I * J).reshape(J, I).astype(bool)
-
-    def _validate(self) -> None:
-        I, J = self.shape
-        require_length(self.mask, -(-I * J // 8), "mask")
-        require(self.mask < 256, self.mask, "mask", "hold bytes")
-        bits = np.unpackbits(self.mask)
-        require(bits[I * J :] == 0, bits[I * J :], "mask's padding", "be zero")
-        require_length(self.values, int(bits.sum()), "values")
-        require(self.values != 0, self.values, "values", "not be zero")
-
-    def runs(self) -> WeightRuns:
-        """Return every weight as a run of its own."""
-        columns, rows = np.nonzero(self._kept_by_neuron())
-        return single_runs(count_pointers(columns, self.shape[1]), rows, self.values)

@@ -17,9 +17,6 @@ from tvbi_ref.compression.formats.base import (
     count_pointers,
     count_up,
     owners,
-    require,
-    require_length,
-    require_pointers,
 )
 from tvbi_ref.compression.forward import WeightRuns
 from tvbi_ref.compression.sizes import column_runs
@@ -76,7 +73,10 @@ class Blocks(Format):
     def from_dense(cls, weights: ArrayLike) -> Self:
         """Return the matrix as tiles that `cover` finds."""
         array = as_weights(weights)
-        tiles = cover(array != 0, 8 * array.itemsize)
+        return cls._of_tiles(array, cover(array != 0, 8 * array.itemsize))
+
+    @classmethod
+    def _of_tiles(cls, array: FloatArray, tiles: list[Tile]) -> Self:
         numbers = np.array(tiles, dtype=np.int64).reshape(-1, 4).T
         parts = [array[tile.cells].T.ravel() for tile in tiles]
         return cls(
@@ -86,11 +86,12 @@ class Blocks(Format):
             *(as_integers(row, "tiles") for row in numbers[1:]),
         )
 
-    def to_dense(self) -> FloatArray:
-        """Return the matrix (I, J)."""
-        dense = np.zeros(self.shape, dtype=self.dtype)
-        dense[self._cells()] = self.values
-        return dense
+    def places(self) -> NDArray[np.int64]:
+        """Return the place of each value, tile after tile, each neuron after neuron."""
+        heights = self.lengths.astype(np.int64)
+        areas = heights * self.widths
+        column, row = np.divmod(count_up(areas, self.values.size), np.repeat(heights, areas))
+        return np.repeat(self._first_places(), areas) + column * self.shape[0] + row
 
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return the places between the first weights of two tiles, lengths and widths."""
@@ -101,56 +102,23 @@ class Blocks(Format):
         """Return where each tile begins in reading order."""
         return owners(self.pointers) * self.shape[0] + self.starts
 
-    def _cells(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return row and column of every value."""
-        heights = self.lengths.astype(np.int64)
-        areas = heights * self.widths
-        column, row = np.divmod(count_up(areas), np.repeat(heights, areas))
-        return (
-            row + np.repeat(self.starts, areas),
-            column + np.repeat(owners(self.pointers), areas),
-        )
-
-    def _validate(self) -> None:
-        I, J = self.shape
-        for name in ("lengths", "widths"):
-            require_length(getattr(self, name), self.starts.size, name)
-            require(getattr(self, name) > 0, getattr(self, name), name, "be positive")
-        require_pointers(self.pointers, J, self.starts.size)
-        ends = self.starts + self.lengths.astype(np.int64)
-        require(ends <= I, ends, "starts + lengths", f"be at most {I}")
-        last = owners(self.pointers) + self.widths
-        require(last <= J, last, "first neurons + widths", f"be at most {J}")
-        ahead = np.diff(self._first_places(), prepend=-1) > 0
-        require(ahead, self.starts, "starts", "increase within a neuron")
-        self._validate_values()
-
-    def _validate_values(self) -> None:
-        areas = self.lengths.astype(np.int64) * self.widths
-        require_length(self.values, int(areas.sum()), "values")
-        rows, columns = self._cells()
-        begins = (columns == np.repeat(owners(self.pointers), areas)) & (self.values == 0)
-        require(~begins, self.values, "values", "not be zero in a tile's first neuron")
-        places = np.sort(columns * self.shape[0] + rows)
-        twice = places[1:][np.diff(places) == 0]
-        if twice.size:
-            j, i = divmod(int(twice[0]), self.shape[0])
-            raise ValueError(
-                f"tiles must not overlap; two hold the weight of input {i}, neuron {j}"
-            )
+    def _written_again(self, dense: FloatArray) -> Self:
+        numbers = (owners(self.pointers), self.starts, self.lengths, self.widths)
+        tiles = [Tile(*each) for each in zip(*(n.tolist() for n in numbers), strict=True)]
+        return self._of_tiles(dense, sorted(t for t in tiles if t.length and t.width))
 
     def runs(self) -> WeightRuns:
         """Return a run for each neuron of each tile, with the zeros inside of it."""
         widths = self.widths.astype(np.int64)
-        columns = np.repeat(owners(self.pointers), widths) + count_up(widths)
         lengths = np.repeat(self.lengths.astype(np.int64), widths)
+        columns = np.repeat(owners(self.pointers), widths) + count_up(widths, lengths.size)
         order = np.argsort(columns, kind="stable")  # within a tile they are neuron after neuron
         begins = np.repeat((np.cumsum(lengths) - lengths)[order], lengths[order])
         return WeightRuns(
             count_pointers(columns, self.shape[1]).astype(np.int64),
             np.repeat(self.starts.astype(np.int64), widths)[order],
             lengths[order],
-            self.values[begins + count_up(lengths[order])],
+            self.values[begins + count_up(lengths[order], self.values.size)],
         )
 
 

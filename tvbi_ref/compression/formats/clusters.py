@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
@@ -17,9 +16,6 @@ from tvbi_ref.compression.formats.base import (
     count_pointers,
     count_up,
     owners,
-    require,
-    require_length,
-    require_pointers,
 )
 from tvbi_ref.compression.forward import WeightRuns
 from tvbi_ref.compression.sizes import column_runs, gaps_before
@@ -67,33 +63,19 @@ class Clusters(Format):
             as_integers(lengths, "lengths"),
         )
 
-    def to_dense(self) -> FloatArray:
-        """Return the matrix (I, J)."""
-        dense = np.zeros(self.shape, dtype=self.dtype)
+    def places(self) -> NDArray[np.int64]:
+        """Return the place of each kept weight."""
         lengths = self.lengths.astype(np.int64)
-        rows = np.repeat(self.starts, lengths) + count_up(lengths)
-        dense[rows, np.repeat(owners(self.pointers), lengths)] = self.values
-        return dense
+        inside = count_up(lengths, self.values.size)
+        return np.repeat(self._first_places(), lengths) + inside
 
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return gaps and lengths as `tvbi_ref.compression.find_runs` does."""
-        return {"gaps": self._gaps(), "lengths": self.lengths.astype(np.int64)}
+        gaps = gaps_before(self._first_places(), self.lengths)
+        return {"gaps": gaps, "lengths": self.lengths.astype(np.int64)}
 
-    def _gaps(self) -> NDArray[np.int64]:
-        """Return the zeros before each run in reading order."""
-        return gaps_before(owners(self.pointers) * self.shape[0] + self.starts, self.lengths)
-
-    def _validate(self) -> None:
-        I, J = self.shape
-        require_length(self.starts, self.lengths.size, "starts")
-        require_pointers(self.pointers, J, self.lengths.size)
-        require(self.lengths > 0, self.lengths, "lengths", "be positive")
-        ends = self.starts.astype(np.int64) + self.lengths
-        require(ends <= I, ends, "starts + lengths", f"be at most {I}")
-        apart = (self._gaps() > 0) | (np.diff(owners(self.pointers), prepend=-1) > 0)
-        require(apart, self.starts, "starts", "lie beyond the end of the run before")
-        require_length(self.values, int(self.lengths.sum(dtype=np.int64)), "values")
-        require(self.values != 0, self.values, "values", "not be zero")
+    def _first_places(self) -> NDArray[np.int64]:
+        return owners(self.pointers) * self.shape[0] + self.starts
 
     def runs(self) -> WeightRuns:
         """Return the runs."""

@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
@@ -16,12 +15,7 @@ from tvbi_ref.compression.formats.base import (
     as_weights,
     count_pointers,
     owners,
-    require,
-    require_length,
-    require_pointers,
-    single_runs,
 )
-from tvbi_ref.compression.forward import WeightRuns
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,28 +56,10 @@ class CSR(Format):
             as_integers(rows, "rows"),
         )
 
-    def to_dense(self) -> FloatArray:
-        """Return the matrix (I, J)."""
-        dense = np.zeros(self.shape, dtype=self.dtype)
-        dense[self.rows, owners(self.pointers)] = self.values
-        return dense
+    def places(self) -> NDArray[np.int64]:
+        """Return the place of each kept weight."""
+        return owners(self.pointers) * self.shape[0] + self.rows
 
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return the zeros before each kept weight in reading order."""
-        return {"gaps": np.diff(self._positions(), prepend=-1) - 1}
-
-    def _positions(self) -> NDArray[np.int64]:
-        """Return the place of each kept weight in reading order."""
-        return owners(self.pointers) * self.shape[0] + self.rows
-
-    def _validate(self) -> None:
-        require_length(self.values, self.rows.size, "values")
-        require_pointers(self.pointers, self.shape[1], self.rows.size)
-        require(self.rows < self.shape[0], self.rows, "rows", f"be below {self.shape[0]}")
-        ahead = np.diff(self._positions(), prepend=-1) > 0
-        require(ahead, self.rows, "rows", "increase within a neuron")
-        require(self.values != 0, self.values, "values", "not be zero")
-
-    def runs(self) -> WeightRuns:
-        """Return every weight as a run of its own: the format knows of no longer ones."""
-        return single_runs(self.pointers, self.rows, self.values)
+        return {"gaps": np.diff(self.places(), prepend=-1) - 1}

@@ -35,17 +35,13 @@ class Dense(Format):
         values = np.array(as_weights(weights), order="C")
         return cls(values.shape, values)
 
-    def to_dense(self) -> FloatArray:
-        """Return a copy of the matrix."""
-        return self.values.copy()
+    def places(self) -> NDArray[np.int64]:
+        """Return the place of every weight, a row of the matrix after the other."""
+        return np.arange(self.values.size).reshape(self.shape[::-1]).T
 
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return nothing: there are no positions."""
         return {}
-
-    def _validate(self) -> None:
-        if self.values.shape != self.shape:
-            raise ValueError(f"values must have shape {self.shape}; got {self.values.shape}")
 
     def runs(self) -> WeightRuns:
         """Return a run for each neuron, all of its column."""

@@ -10,16 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.coding import pack, unpack
-from tvbi_ref.compression.formats.base import (
-    Format,
-    IntArray,
-    as_weights,
-    count_pointers,
-    require,
-    require_length,
-    single_runs,
-)
-from tvbi_ref.compression.forward import WeightRuns
+from tvbi_ref.compression.formats.base import Format, IntArray, as_weights
 
 WIDTHS = range(1, 17)
 """How many bits a gap may have. Deep Compression takes 5 for dense layers, 8 for convolutions."""
@@ -59,23 +50,18 @@ class Gap(Format):
     def from_dense(cls, weights: ArrayLike) -> Self:
         """Return the matrix as the gaps between its kept weights."""
         array = as_weights(weights)
-        kept = np.flatnonzero(array.T)
-        gaps = np.diff(kept, prepend=-1) - 1
-        width = cheapest_width(gaps, 8 * array.itemsize)
+        return cls._of_width(array, cheapest_width(_gaps_of(array), 8 * array.itemsize))
+
+    @classmethod
+    def _of_width(cls, array: FloatArray, width: int) -> Self:
+        gaps = _gaps_of(array)
         # A gap g is g // 2^width fillers and what is left; the weight itself comes last.
         last = np.cumsum((gaps >> width) + 1) - 1
-        codes = np.full(last[-1] + 1 if kept.size else 0, 2**width - 1)
+        codes = np.full(last[-1] + 1 if gaps.size else 0, 2**width - 1)
         codes[last] = gaps & (2**width - 1)
         values = np.zeros(codes.size, dtype=array.dtype)
-        values[last] = array.T.ravel()[kept]
+        values[last] = array.T[array.T != 0]
         return cls(array.shape, values, pack(codes, width), np.array([width], dtype=np.uint8))
-
-    def to_dense(self) -> FloatArray:
-        """Return the matrix (I, J)."""
-        I, J = self.shape
-        flat = np.zeros(J * I, dtype=self.dtype)
-        flat[self._positions()] = self.values
-        return np.ascontiguousarray(flat.reshape(J, I).T)
 
     def gaps(self) -> NDArray[np.int64]:
         """Return the zeros before each value, those of a filler before the filler itself."""
@@ -85,35 +71,15 @@ class Gap(Format):
         """Return the gaps, those of the fillers included, and their width."""
         return {"gaps": self.gaps(), "width": self.width.astype(np.int64)}
 
-    def _positions(self) -> NDArray[np.int64]:
-        """Return the place of each value in reading order."""
+    def places(self) -> NDArray[np.int64]:
+        """Return the place of each value, fillers too."""
         return np.cumsum(self.gaps() + 1) - 1
 
-    def _validate(self) -> None:
-        require_length(self.width, 1, "width")
-        width, n = int(self.width[0]), self.values.size
+    def _written_again(self, dense: FloatArray) -> Self:
+        width = int(self.width[0])
         if width not in WIDTHS:
             raise ValueError(f"width must be from {WIDTHS[0]} to {WIDTHS[-1]}; got {width}")
-        require_length(self.values, n, "values")
-        require_length(self.codes, -(-n * width // 8), "codes")
-        require(self.codes < 256, self.codes, "codes", "hold bytes")
-        padding = np.unpackbits(self.codes)[n * width :]
-        require(padding == 0, padding, "codes' padding", "be zero")
-        self._validate_places(width)
-
-    def _validate_places(self, width: int) -> None:
-        size = self.shape[0] * self.shape[1]
-        positions, filler = self._positions(), self.values == 0
-        require(positions < size, positions, "positions", f"be below {size}")
-        may_fill = self.gaps() == 2**width - 1
-        may_fill[-1:] = False
-        require(~filler | may_fill, self.values, "values", "be zero only in a filler")
-
-    def runs(self) -> WeightRuns:
-        """Return every weight as a run of its own, fillers too."""
-        I, J = self.shape
-        columns, rows = np.divmod(self._positions(), max(I, 1))
-        return single_runs(count_pointers(columns, J), rows, self.values)
+        return self._of_width(dense, width)
 
 
 def cheapest_width(gaps: IntArray, value_bits: int) -> int:
@@ -125,3 +91,7 @@ def cheapest_width(gaps: IntArray, value_bits: int) -> int:
     2
     """
     return min(WIDTHS, key=lambda w: (int((gaps >> w).sum()) + gaps.size) * (w + value_bits))
+
+
+def _gaps_of(array: FloatArray) -> NDArray[np.int64]:
+    return np.diff(np.flatnonzero(array.T), prepend=-1) - 1
