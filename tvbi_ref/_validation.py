@@ -57,10 +57,7 @@ def as_float_array(
     Traceback (most recent call last):
     tvbi_ref.errors.NonFiniteError: x has 1 entry that is not finite (first at (1,): nan)
     """
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array: {error}") from error
+    array = as_array(value, name)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must be a real array; got dtype {array.dtype}")
     if dtype is not None or array.dtype.kind != "f":
@@ -74,6 +71,21 @@ def as_float_array(
         raise ValueError(f"{name} is empty: shape {array.shape}")
     _require_finite(array, name, allow_infinite)
     return array
+
+
+def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
+    """Return `value` as an array of any type.
+
+    Examples
+    --------
+    >>> as_array([[1, 2], [3]], "x")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: x must be a rectangular array: ...
+    """
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array: {error}") from error
 
 
 def _require_finite(array: FloatArray, name: str, allow_infinite: bool) -> None:

@@ -300,7 +300,7 @@ def test_a_bad_argument_of_a_convolution_is_refused_by_name(what):
 BAD_IMAGES = {
     "rows": (np.ones((4, 72)), "4 axes"),
     "one image without its axis": (np.ones((2, 6, 6)), "4 axes"),
-    "three channels": (np.ones((4, 3, 6, 6)), "2 channels"),
+    "three channels": (np.ones((4, 3, 6, 6)), "with C = 2"),
     "images smaller than the kernel": (np.ones((4, 2, 6, 2)), "at least as large"),
 }
 

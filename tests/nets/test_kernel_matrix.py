@@ -294,7 +294,7 @@ def test_kernels_without_edges_between_them_do_not_hear_each_other():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: to_matrix(np.zeros((2, 2))), r"kernel must be \(F, C, kh, kw\), four axes"),
+        (lambda: to_matrix(np.zeros((2, 2))), r"kernel must have 4 axes \(F, C, kh, kw\)"),
         (lambda: to_matrix(np.zeros((1, 1, 1, 1)), "rows"), "layout must be one of"),
         (lambda: to_kernel(np.zeros((2, 2)), (1, 1, 3, 3)), r"must have shape \(3, 3\)"),
         (lambda: to_kernel(np.zeros((9, 2)), (1, 1, 3, 3), "filters"), r"must have shape \(9, 1\)"),

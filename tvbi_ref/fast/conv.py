@@ -29,8 +29,10 @@ from tvbi_ref.equations import fast
 from tvbi_ref.fast.dense import by_variance, root, twice
 from tvbi_ref.fast.kernel import kernel
 from tvbi_ref.nets.halves import in_halves
-from tvbi_ref.nets.layers import Gradients, Memory, fill
-from tvbi_ref.nets.local_reparam import _conv_output_shape, _pad
+from tvbi_ref.nets.layers import Gradients, Memory
+from tvbi_ref.nets.local_reparam import _pad
+from tvbi_ref.nets.parameters import fill
+from tvbi_ref.nets.shapes import conv_output_shape
 
 Shape = tuple[int, ...]
 
@@ -42,7 +44,7 @@ Half or twice as many cost a few per cent, 1 MiB five to ten, 2 MiB up to a half
 @fast("correlate")
 def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> FloatArray:
     """Slide kernels over images."""
-    z = np.empty(_conv_output_shape(x, kernel, kernel, stride, padding), np.result_type(x, kernel))
+    z = np.empty(conv_output_shape(x, kernel, kernel, stride, padding), np.result_type(x, kernel))
     xp, K = _padded(x, padding), _as_matrix(kernel)
     for images, X in _columns(xp, slice(None), kernel.shape, z.shape, stride):
         z[images] = _as_images(K @ X, z.shape)

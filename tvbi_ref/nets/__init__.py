@@ -15,7 +15,7 @@ from tvbi_ref.nets.architectures import (
 )
 from tvbi_ref.nets.convolution import Conv2D
 from tvbi_ref.nets.kernel_matrix import edges_within_kernels, to_kernel, to_matrix
-from tvbi_ref.nets.layers import Dense, Flatten, Layer, LeakyReLU, ReLU, Tanh, WeightLayer
+from tvbi_ref.nets.layers import Dense, Layer, WeightLayer
 from tvbi_ref.nets.local_reparam import (
     local_reparam_conv,
     local_reparam_conv_backward,
@@ -33,6 +33,7 @@ from tvbi_ref.nets.losses import (
 from tvbi_ref.nets.network import Network, minibatches
 from tvbi_ref.nets.optimizers import SGD, Adam, Optimizer, ResumableOptimizer
 from tvbi_ref.nets.parameters import Parameter
+from tvbi_ref.nets.plain import Flatten, LeakyReLU, ReLU, Tanh
 from tvbi_ref.nets.pooling import AveragePool, MaxPool
 from tvbi_ref.nets.training import train
 

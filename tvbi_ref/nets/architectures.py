@@ -12,10 +12,12 @@ from numpy.typing import DTypeLike
 from tvbi_ref._validation import as_choice, as_count, as_widths
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.nets.convolution import Conv2D
-from tvbi_ref.nets.layers import Dense, Flatten, Layer, LeakyReLU, ReLU, Tanh
+from tvbi_ref.nets.layers import Dense, Layer
 from tvbi_ref.nets.losses import GaussianLikelihood, Loss, SoftmaxCrossEntropy
-from tvbi_ref.nets.network import Network, as_image_shape
+from tvbi_ref.nets.network import Network
+from tvbi_ref.nets.plain import Flatten, LeakyReLU, ReLU, Tanh
 from tvbi_ref.nets.pooling import AveragePool, MaxPool
+from tvbi_ref.nets.shapes import as_sizes
 
 ACTIVATIONS = {"relu": ReLU, "leaky_relu": LeakyReLU, "tanh": Tanh}
 POOLS: dict[str, Callable[[int], Layer]] = {"max": MaxPool, "average": AveragePool}
@@ -80,26 +82,20 @@ def mlp(
     Traceback (most recent call last):
     ValueError: activation must be one of 'relu', 'leaky_relu', 'tanh'; got 'gelu'
     """
-    widths = as_widths(widths)
-    as_choice(activation, "activation", ACTIVATIONS)
-    loss = _loss(likelihood, noise)
-    layers = _dense_layers(widths, activation, _generator(seed), _as_network_dtype(dtype))
+    widths, rng = as_widths(widths), np.random.default_rng(as_count(seed, "seed"))
+    layers = _dense_layers(widths, activation, rng, _as_network_dtype(dtype))
     recipe = {
         "architecture": "mlp",
         "widths": list(widths),
         "activation": activation,
         "likelihood": likelihood,
     }
-    return Network(layers, loss, recipe)
+    return Network(layers, _loss(likelihood, noise), recipe)
 
 
 def _loss(likelihood: str, noise: float | Gamma) -> Loss:
     as_choice(likelihood, "likelihood", LIKELIHOODS)
     return SoftmaxCrossEntropy() if likelihood == "categorical" else GaussianLikelihood(noise)
-
-
-def _generator(seed: int) -> np.random.Generator:
-    return np.random.default_rng(as_count(seed, "seed"))
 
 
 def _as_network_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -111,8 +107,9 @@ def _dense_layers(
 ) -> list[Layer]:
     """Return dense layers with activations between them, none after the last."""
     layers: list[Layer] = []
+    function = ACTIVATIONS[as_choice(activation, "activation", ACTIVATIONS)]
     for n_inputs, n_outputs in itertools.pairwise(widths):
-        layers += [Dense(n_inputs, n_outputs, rng, dtype=dtype), ACTIVATIONS[activation]()]
+        layers += [Dense(n_inputs, n_outputs, rng, dtype=dtype), function()]
     return layers[:-1]
 
 
@@ -179,13 +176,19 @@ def cnn(
     >>> net.predict(np.zeros((5, 64))).shape
     (5, 10)
     """
-    shape, stack = as_image_shape(input_shape), _as_blocks(blocks)
-    as_choice(activation, "activation", ACTIVATIONS)
-    as_choice(pool, "pool", POOLS)
-    loss, rng, dtype = _loss(likelihood, noise), _generator(seed), _as_network_dtype(dtype)
+    shape, stack = as_sizes(input_shape, "input_shape", "CHW"), _as_blocks(blocks)
+    rng, dtype = np.random.default_rng(as_count(seed, "seed")), _as_network_dtype(dtype)
+    function = ACTIVATIONS[as_choice(activation, "activation", ACTIVATIONS)]
+    pooling = POOLS[as_choice(pool, "pool", POOLS)]
     layers: list[Layer] = []
-    for n_channels, block in zip([shape[0], *(b.filters for b in stack)], stack, strict=False):
-        layers += _block_layers(n_channels, block, activation, pool, layout, rng, dtype)
+    n_channels = shape[0]
+    for filters, kernel, stride, padding, size in stack:
+        geometry = {"stride": stride, "padding": padding}
+        layers.append(
+            Conv2D(n_channels, filters, kernel, rng, **geometry, layout=layout, dtype=dtype)
+        )
+        layers += [function()] if size == 1 else [function(), pooling(size)]
+        n_channels = filters
     layers.append(Flatten())
     all_widths = as_widths([_n_features(layers, shape, dtype), *widths])
     layers += _dense_layers(all_widths, activation, rng, dtype)
@@ -199,7 +202,7 @@ def cnn(
         "layout": layout,
         "likelihood": likelihood,
     }
-    return Network(layers, loss, recipe, shape)
+    return Network(layers, _loss(likelihood, noise), recipe, shape)
 
 
 def _as_blocks(blocks: Iterable[Sequence[int]]) -> list[Block]:
@@ -214,30 +217,10 @@ def _as_blocks(blocks: Iterable[Sequence[int]]) -> list[Block]:
                 f"optional; got {numbers!r}"
             )
         block = Block(*numbers)
-        least = Block(1, 1, 1, 0, 1)
-        counts = [
-            as_count(value, f"blocks[{k}].{name}", at_least=bound)
-            for name, value, bound in zip(Block._fields, block, least, strict=True)
-        ]
-        checked.append(Block(*counts))
+        for name, value in block._asdict().items():
+            as_count(value, f"blocks[{k}].{name}", at_least=0 if name == "padding" else 1)
+        checked.append(block)
     return checked
-
-
-def _block_layers(
-    n_channels: int,
-    block: Block,
-    activation: str,
-    pool: str,
-    layout: str,
-    rng: np.random.Generator,
-    dtype: DTypeLike,
-) -> list[Layer]:
-    geometry = {"stride": block.stride, "padding": block.padding}
-    convolution = Conv2D(
-        n_channels, block.filters, block.kernel, rng, **geometry, layout=layout, dtype=dtype
-    )
-    layers: list[Layer] = [convolution, ACTIVATIONS[activation]()]
-    return layers if block.pool == 1 else [*layers, POOLS[pool](block.pool)]
 
 
 def _n_features(layers: list[Layer], shape: tuple[int, ...], dtype: DTypeLike) -> int:
@@ -248,14 +231,7 @@ def _n_features(layers: list[Layer], shape: tuple[int, ...], dtype: DTypeLike) -
     return x.shape[1]
 
 
-def lenet5(
-    *,
-    seed: int,
-    activation: str = "relu",
-    pool: str = "max",
-    layout: str = "blocks",
-    dtype: DTypeLike = np.float32,
-) -> Network:
+def lenet5(*, seed: int, **options: Any) -> Network:
     """Build LeNet-5 for MNIST (LeCun et al., 1998): filters 6 and 16, then 120-84-10.
 
     ReLU and maxima by default: the initial weights are He-normal, which is right for a ReLU, and
@@ -265,27 +241,19 @@ def lenet5(
 
     Parameters
     ----------
-    seed, activation, pool, layout, dtype
-        As in `cnn`.
+    seed, **options
+        As of `cnn`.
 
     Examples
     --------
     >>> lenet5(seed=0)
     Network(1x28x28 -> 6 -> 16 -> 120 -> 84 -> 10, 61470 weights, float32)
     """
-    return cnn(
-        (1, 28, 28),
-        [Block(6, 5, padding=2, pool=2), Block(16, 5, pool=2)],
-        [120, 84, 10],
-        seed=seed,
-        activation=activation,
-        pool=pool,
-        layout=layout,
-        dtype=dtype,
-    )
+    blocks = [Block(6, 5, padding=2, pool=2), Block(16, 5, pool=2)]
+    return cnn((1, 28, 28), blocks, [120, 84, 10], seed=seed, **options)
 
 
-def lenet5_caffe(*, seed: int, layout: str = "blocks", dtype: DTypeLike = np.float32) -> Network:
+def lenet5_caffe(*, seed: int, **options: Any) -> Network:
     """Build the LeNet-5 that papers on compression use: filters 20 and 50, then 500-10.
 
     It goes back to an example of the Caffe library, which has no activation behind its
@@ -293,8 +261,8 @@ def lenet5_caffe(*, seed: int, layout: str = "blocks", dtype: DTypeLike = np.flo
 
     Parameters
     ----------
-    seed, layout, dtype
-        As in `cnn`.
+    seed, **options
+        As of `cnn`.
 
     Examples
     --------
@@ -302,7 +270,7 @@ def lenet5_caffe(*, seed: int, layout: str = "blocks", dtype: DTypeLike = np.flo
     Network(1x28x28 -> 20 -> 50 -> 500 -> 10, 430500 weights, float32)
     """
     blocks = [Block(20, 5, pool=2), Block(50, 5, pool=2)]
-    return cnn((1, 28, 28), blocks, [500, 10], seed=seed, layout=layout, dtype=dtype)
+    return cnn((1, 28, 28), blocks, [500, 10], seed=seed, **options)
 
 
 def small_alexnet(
@@ -311,8 +279,7 @@ def small_alexnet(
     input_shape: Sequence[int] = (3, 32, 32),
     filters: Sequence[int] = (64, 192, 384, 256, 256),
     widths: Sequence[int] = (1024, 512, 10),
-    layout: str = "blocks",
-    dtype: DTypeLike = np.float32,
+    **options: Any,
 ) -> Network:
     """Build AlexNet for pictures of CIFAR's size: five convolutions and three dense layers.
 
@@ -321,13 +288,13 @@ def small_alexnet(
 
     Parameters
     ----------
-    seed, layout, dtype
-        As in `cnn`.
     input_shape : (C, H, W)
         H and W multiples of 8.
     filters : sequence of five int
     widths : sequence of int
         Of the dense layers, outputs last.
+    seed, **options
+        As of `cnn`.
 
     Examples
     --------
@@ -337,7 +304,6 @@ def small_alexnet(
     filters = as_widths(filters, "filters")
     if len(filters) != 5:
         raise ValueError(f"filters must be five whole numbers; got {filters}")
-    blocks = [
-        Block(n, 3, padding=1, pool=pool) for n, pool in zip(filters, (2, 2, 1, 1, 2), strict=True)
-    ]
-    return cnn(input_shape, blocks, widths, seed=seed, layout=layout, dtype=dtype)
+    pools = 2, 2, 1, 1, 2
+    blocks = [Block(n, 3, padding=1, pool=pool) for n, pool in zip(filters, pools, strict=True)]
+    return cnn(input_shape, blocks, widths, seed=seed, **options)

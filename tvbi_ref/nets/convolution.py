@@ -19,17 +19,17 @@ from tvbi_ref._validation import FloatArray, as_choice, as_count
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.halves import standard_normal
 from tvbi_ref.nets.kernel_matrix import LAYOUTS, to_kernel, to_matrix
-from tvbi_ref.nets.layers import Gradients, Memory, WeightLayer, fill, he_normal
+from tvbi_ref.nets.layers import Gradients, Memory, WeightLayer, he_normal
 from tvbi_ref.nets.local_reparam import (
-    _conv_output_shape,
     _pad,
-    _require_shape,
     _windows,
     correlate,
     correlate_backward,
     local_reparam_conv,
     local_reparam_conv_backward,
 )
+from tvbi_ref.nets.parameters import fill
+from tvbi_ref.nets.shapes import as_sizes, conv_output_shape, require_shape
 
 
 @socket("conv")
@@ -104,9 +104,8 @@ class Conv2D(WeightLayer):
 
     Attributes
     ----------
-    mean, log_variance : Parameter, (F, C, kh, kw)
-    bias : Parameter, (F,)
-    mask : ndarray of bool (F, C, kh, kw) or None
+    mean, log_variance, bias, mask
+        See `WeightLayer`; the first two and the mask are (F, C, kh, kw).
 
     Examples
     --------
@@ -132,7 +131,8 @@ class Conv2D(WeightLayer):
     ) -> None:
         C = as_count(n_channels, "n_channels", at_least=1)
         F = as_count(n_filters, "n_filters", at_least=1)
-        kh, kw = _as_sides(kernel_size, "kernel_size")
+        sides: Any = (kernel_size, kernel_size) if np.ndim(kernel_size) == 0 else kernel_size
+        kh, kw = as_sizes(sides, "kernel_size", ("kh", "kw"))
         self.stride = as_count(stride, "stride", at_least=1)
         self.padding = as_count(padding, "padding")
         self.layout = as_choice(layout, "layout", LAYOUTS)
@@ -190,7 +190,7 @@ class Conv2D(WeightLayer):
             z = correlate(x, M, *geometry)
             z += self.bias.value[:, None, None]
         else:
-            self._S, shape = self.variance, _conv_output_shape(x, M, M, *geometry)
+            self._S, shape = self.variance, conv_output_shape(x, M, M, *geometry)
             self._noise = standard_normal(rng, shape, np.result_type(x, M))
             self._memory: Memory = {}
             how = *geometry, self._memory
@@ -215,7 +215,7 @@ class Conv2D(WeightLayer):
         Source: [local-reparam-conv-backward].
         """
         x, M, geometry = self._x, self._M, (self.stride, self.padding)
-        _require_shape(grad, "grad", self._shape)
+        require_shape(grad, "grad", self._shape)
         if self._noise is None:
             d_mean, d_x = correlate_backward(x, M, grad, *geometry)
             fill(self._gradients, (d_mean, 0, grad.sum(axis=(0, 2, 3))))
@@ -224,15 +224,6 @@ class Conv2D(WeightLayer):
             d_x = conv_backward(x, M, self._S, self._noise, grad, *how)
         self._finish()
         return d_x
-
-
-def _as_sides(value: Any, name: str) -> tuple[int, int]:
-    """Return (height, width) of one number or two."""
-    sides = (value, value) if np.ndim(value) == 0 else tuple(value)
-    if len(sides) != 2:
-        raise ValueError(f"{name} must be one whole number or two; got {value!r}")
-    height, width = (as_count(side, name, at_least=1) for side in sides)
-    return height, width
 
 
 def columns_of(

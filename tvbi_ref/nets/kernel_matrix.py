@@ -43,7 +43,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import as_choice, as_count
+from tvbi_ref._validation import as_array, as_choice
+from tvbi_ref.nets.shapes import as_sizes, require_shape, require_shapes
 
 Array = NDArray[Any]
 IntArray = NDArray[np.int64]
@@ -91,9 +92,8 @@ def to_matrix(kernel: ArrayLike, layout: str = "blocks") -> Array:
            [2, 6],
            [3, 7]])
     """
-    array = _as_array(kernel, "kernel")
-    if array.ndim != 4:
-        raise ValueError(f"kernel must be (F, C, kh, kw), four axes; got {array.shape}")
+    array = as_array(kernel, "kernel")
+    require_shapes("kernel(F,C,kh,kw)", array)
     F, C, kh, kw = array.shape
     if as_choice(layout, "layout", LAYOUTS) == "blocks":
         return array.transpose(1, 2, 0, 3).reshape(C * kh, F * kw)
@@ -130,15 +130,11 @@ def to_kernel(matrix: ArrayLike, shape: Iterable[int], layout: str = "blocks") -
     >>> all((to_kernel(to_matrix(kernel, k), kernel.shape, k) == kernel).all() for k in LAYOUTS)
     True
     """
-    F, C, kh, kw = _as_kernel_shape(shape)
+    F, C, kh, kw = as_sizes(shape, "shape", AXES)
     blocks = as_choice(layout, "layout", LAYOUTS) == "blocks"
-    array = _as_array(matrix, "matrix")
+    array = as_array(matrix, "matrix")
     expected = (C * kh, F * kw) if blocks else (C * kh * kw, F)
-    if array.shape != expected:
-        raise ValueError(
-            f"matrix must have shape {expected}, weights {(F, C, kh, kw)} laid out as {layout!r}; "
-            f"got {array.shape}"
-        )
+    require_shape(array, "matrix", expected)
     if blocks:
         return array.reshape(C, kh, F, kw).transpose(2, 0, 1, 3)
     return array.T.reshape(F, C, kh, kw)
@@ -175,7 +171,7 @@ def block_borders(shape: Iterable[int], layout: str = "blocks") -> tuple[IntArra
     >>> block_borders((3, 2, 5, 5), "filters")
     (array([25]), array([1, 2]))
     """
-    F, C, kh, kw = _as_kernel_shape(shape)
+    F, C, kh, kw = as_sizes(shape, "shape", AXES)
     blocks = as_choice(layout, "layout", LAYOUTS) == "blocks"
     height, width = (kh, kw) if blocks else (kh * kw, 1)
     return height * np.arange(1, C), width * np.arange(1, F)
@@ -222,7 +218,7 @@ def edges_along(shape: Iterable[int], axis: str, layout: str = "blocks") -> IntA
     >>> GraphSupport(np.concatenate(edges), J, field=-1.0).couplings.size
     33
     """
-    sizes = _as_kernel_shape(shape)
+    sizes = as_sizes(shape, "shape", AXES)
     k = AXES.index(as_choice(axis, "axis", AXES))
     nothing = np.broadcast_to(False, sizes)
     rows, columns = to_matrix(nothing, layout).shape
@@ -277,21 +273,3 @@ def edges_within_kernels(shape: Iterable[int], layout: str = "blocks") -> IntArr
     array([-0.19, -2.02, -0.6 , -1.07])
     """
     return np.concatenate([edges_along(shape, axis, layout) for axis in ("kh", "kw")])
-
-
-def _as_array(value: ArrayLike, name: str) -> Array:
-    try:
-        return np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a rectangular array: {error}") from error
-
-
-def _as_kernel_shape(shape: Iterable[int]) -> tuple[int, int, int, int]:
-    wanted = "shape must be (F, C, kh, kw), four whole numbers >= 1"
-    if not isinstance(shape, Iterable):
-        raise TypeError(f"{wanted}; got {shape!r}")
-    sizes = tuple(shape)
-    if len(sizes) != 4:
-        raise ValueError(f"{wanted}; got {sizes}")
-    F, C, kh, kw = (as_count(n, f"shape[{k}]", at_least=1) for k, n in enumerate(sizes))
-    return F, C, kh, kw

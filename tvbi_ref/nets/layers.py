@@ -12,22 +12,16 @@ A `WeightLayer` carries a Gaussian posterior over its weights: `Dense` here, `Co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_count, as_real
+from tvbi_ref._validation import FloatArray, as_count
 from tvbi_ref.equations import socket
-from tvbi_ref.nets.local_reparam import (
-    _require_dense_shapes,
-    _require_shape,
-    linear,
-    local_reparam_dense,
-    local_reparam_dense_backward,
-)
-from tvbi_ref.nets.parameters import Parameter
+from tvbi_ref.nets.local_reparam import linear, local_reparam_dense, local_reparam_dense_backward
+from tvbi_ref.nets.parameters import Parameter, fill
+from tvbi_ref.nets.shapes import require_shape, require_shapes
 
 LOG_VARIANCE_BOUNDS = (-20.0, 2.0)
 """Beyond these a float32 variance is noise or an overflow on its way."""
@@ -96,8 +90,7 @@ class WeightLayer:
     @property
     def widths(self) -> tuple[int, int]:
         """How many inputs and outputs there are; of a convolution, channels."""
-        I, J = self.mean.value.shape
-        return I, J
+        return self.matrix_shape
 
     @property
     def matrix_shape(self) -> tuple[int, int]:
@@ -247,20 +240,6 @@ def dense_backward(
     return d_x
 
 
-def fill(out: Gradients, gradients: Sequence[ArrayLike]) -> None:
-    """Copy gradients to where they belong.
-
-    Examples
-    --------
-    >>> out = np.empty(2), np.empty(1)
-    >>> fill(out, ([1.0, 2.0], 3.0))
-    >>> out
-    (array([1., 2.]), array([3.]))
-    """
-    for target, gradient in zip(out, gradients, strict=True):
-        target[...] = gradient
-
-
 class Dense(WeightLayer):
     """A fully connected layer with q(w) = N(mean, variance) and a plain bias.
 
@@ -277,10 +256,8 @@ class Dense(WeightLayer):
 
     Attributes
     ----------
-    mean, log_variance : Parameter, (I, J)
-    bias : Parameter, (J,)
-    mask : ndarray of bool (I, J) or None
-        Where False the weight is pruned: mean and variance are zero and stay zero.
+    mean, log_variance, bias, mask
+        See `WeightLayer`; the first two and the mask are (I, J).
 
     Examples
     --------
@@ -319,7 +296,7 @@ class Dense(WeightLayer):
         Source: [local-reparam-dense].
         """
         M = self._live_mean()
-        _require_dense_shapes(x, M, M)
+        require_shapes("mean(I,J) x(B,I)", M, x)
         self._x, self._M, self._noise = np.ascontiguousarray(x), M, None
         if rng is None:
             z = linear(x, M)
@@ -349,7 +326,7 @@ class Dense(WeightLayer):
         Source: [local-reparam-dense-backward].
         """
         x, M = self._x, self._M
-        _require_shape(grad, "grad", (len(x), M.shape[1]))
+        require_shape(grad, "grad", (len(x), M.shape[1]))
         if self._noise is None:
             np.matmul(x.T, grad, out=self.mean.grad)
             self.log_variance.grad[...] = 0
@@ -360,97 +337,3 @@ class Dense(WeightLayer):
             d_x = dense_backward(x, M, self._S, self._noise, grad, *how)
         self._finish()
         return d_x
-
-
-class PlainLayer:
-    """A layer without parameters."""
-
-    def parameters(self) -> list[Parameter]:
-        """Return nothing: there is nothing to train."""
-        return []
-
-
-class ReLU(PlainLayer):
-    """max(x, 0), elementwise; the derivative at 0 is taken as 0.
-
-    Examples
-    --------
-    >>> ReLU().forward(np.array([[-1.0, 2.0]]))
-    array([[0., 2.]])
-    """
-
-    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
-        """Return max(x, 0)."""
-        self._positive = x > 0
-        return np.maximum(x, 0)
-
-    def backward(self, grad: FloatArray) -> FloatArray:
-        """Return g where x > 0, else 0."""
-        return grad * self._positive
-
-
-class LeakyReLU(PlainLayer):
-    """x where x > 0, else leak * x.
-
-    Parameters
-    ----------
-    leak : float in (0, 1)
-
-    Examples
-    --------
-    >>> LeakyReLU(0.1).forward(np.array([[-1.0, 2.0]]))
-    array([[-0.1,  2. ]])
-    """
-
-    def __init__(self, leak: float = 0.01) -> None:
-        self.leak = as_real(leak, "leak", above=0, below=1)
-
-    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
-        """Return x or leak * x."""
-        self._slope = np.where(x > 0, 1.0, self.leak).astype(x.dtype)
-        return x * self._slope
-
-    def backward(self, grad: FloatArray) -> FloatArray:
-        """Return g or leak * g."""
-        return grad * self._slope
-
-
-class Tanh(PlainLayer):
-    """tanh(x), elementwise: the squashing of the first LeNets, and smooth.
-
-    Examples
-    --------
-    >>> Tanh().forward(np.array([[0.0, 100.0]]))
-    array([[0., 1.]])
-    """
-
-    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
-        """Return tanh(x)."""
-        self._output = np.tanh(x)
-        return self._output
-
-    def backward(self, grad: FloatArray) -> FloatArray:
-        """Return g (1 - tanh(x)^2)."""
-        return grad * (1 - self._output * self._output)
-
-
-class Flatten(PlainLayer):
-    """Images to rows, (B, C, H, W) to (B, C H W): channel by channel, each row by row.
-
-    Examples
-    --------
-    >>> flatten = Flatten()
-    >>> flatten.forward(np.ones((5, 2, 3, 4))).shape
-    (5, 24)
-    >>> flatten.backward(np.ones((5, 24))).shape
-    (5, 2, 3, 4)
-    """
-
-    def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
-        """Return x with one axis for all but the first."""
-        self._shape = x.shape
-        return x.reshape(len(x), -1)
-
-    def backward(self, grad: FloatArray) -> FloatArray:
-        """Return g in the shape of x."""
-        return grad.reshape(self._shape)

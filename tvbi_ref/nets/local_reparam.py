@@ -20,8 +20,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation, socket
+from tvbi_ref.nets.shapes import conv_output_shape, require_shape, require_shapes
 
 VARIANCE_FLOOR = 1e-8
 """Inside the square root: a pruned input must not make the gradient of the root infinite."""
@@ -68,11 +69,7 @@ def dense_deviation(x: FloatArray, variance: FloatArray) -> FloatArray:
 
 @equation("local-reparam-dense")
 def local_reparam_dense(
-    x: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    bias: FloatArray,
-    noise: FloatArray,
+    x: FloatArray, mean: FloatArray, variance: FloatArray, bias: FloatArray, noise: FloatArray
 ) -> FloatArray:
     """Return z = x M + b + sqrt(x^2 S + 1e-8) e, one draw of a dense layer's outputs.
 
@@ -104,9 +101,8 @@ def local_reparam_dense(
     >>> local_reparam_dense(x, mean, variance, bias=np.ones(1), noise=np.array([[2.0]]))
     array([[11.]])
     """
-    _require_dense_shapes(x, mean, variance)
-    _require_shape(bias, "bias", mean.shape[1:])
-    _require_shape(noise, "noise", (x.shape[0], mean.shape[1]))
+    arrays = mean, variance, x, bias, noise
+    require_shapes("mean(I,J) variance(I,J) x(B,I) bias(J) noise(B,J)", *arrays)
     z = linear(x, mean) + bias
     z += dense_deviation(x, variance) * noise
     return z
@@ -114,11 +110,7 @@ def local_reparam_dense(
 
 @equation("local-reparam-dense-backward")
 def local_reparam_dense_backward(
-    x: FloatArray,
-    mean: FloatArray,
-    variance: FloatArray,
-    noise: FloatArray,
-    grad: FloatArray,
+    x: FloatArray, mean: FloatArray, variance: FloatArray, noise: FloatArray, grad: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return (dL/dM, dL/dS, dL/db, dL/dx) of `local_reparam_dense`, the noise held fixed.
 
@@ -148,9 +140,8 @@ def local_reparam_dense_backward(
     >>> d_variance.round(6).ravel(), d_bias, d_x.round(6)
     (array([1.8, 3.2]), array([1.]), array([[1.2, 1.6]]))
     """
-    _require_dense_shapes(x, mean, variance)
-    _require_shape(noise, "noise", (x.shape[0], mean.shape[1]))
-    _require_shape(grad, "grad", noise.shape)
+    require_shapes("mean(I,J) variance(I,J) x(B,I) noise(B,J)", mean, variance, x, noise)
+    require_shape(grad, "grad", noise.shape)
     v = grad * noise / (2 * dense_deviation(x, variance))
     d_mean, d_x = linear_backward(x, mean, grad)
     d_variance, d_x2 = linear_backward(x * x, variance, v)
@@ -191,7 +182,7 @@ def correlate(x: FloatArray, kernel: FloatArray, stride: int, padding: int) -> F
     >>> correlate(x, np.array([[[[-1.0, 1.0]]]]), stride=1, padding=0)
     array([[[[1., 2.]]]])
     """
-    _conv_output_shape(x, kernel, kernel, stride, padding)
+    conv_output_shape(x, kernel, kernel, stride, padding)
     windows = _windows(_pad(x, padding), kernel.shape[2:], stride)
     return np.einsum("bcijkl,fckl->bfij", windows, kernel, optimize=True)
 
@@ -289,9 +280,9 @@ def local_reparam_conv(
     >>> local_reparam_conv(x, kernel, kernel, np.ones(1), np.array([[[[0.0, 2.0]]]])).round(6)
     array([[[[13., 25.]]]])
     """
-    shape = _conv_output_shape(x, mean, variance, stride, padding)
-    _require_shape(bias, "bias", mean.shape[:1])
-    _require_shape(noise, "noise", shape)
+    shape = conv_output_shape(x, mean, variance, stride, padding)
+    require_shape(bias, "bias", mean.shape[:1])
+    require_shape(noise, "noise", shape)
     z = correlate(x, mean, stride, padding) + bias[:, None, None]
     z += conv_deviation(x, variance, stride, padding) * noise
     return z
@@ -336,54 +327,10 @@ def local_reparam_conv_backward(
     >>> [round(float(d.squeeze()), 6) for d in (d_mean, d_variance, d_bias, d_x)]
     [3.0, 1.5, 1.0, 8.0]
     """
-    _require_shape(noise, "noise", _conv_output_shape(x, mean, variance, stride, padding))
-    _require_shape(grad, "grad", noise.shape)
+    require_shape(noise, "noise", conv_output_shape(x, mean, variance, stride, padding))
+    require_shape(grad, "grad", noise.shape)
     v = grad * noise / (2 * conv_deviation(x, variance, stride, padding))
     d_mean, d_x = correlate_backward(x, mean, grad, stride, padding)
     d_variance, d_x2 = correlate_backward(x * x, variance, v, stride, padding)
     d_x += 2 * x * d_x2
     return d_mean, d_variance, grad.sum(axis=(0, 2, 3)), d_x
-
-
-# Arguments
-
-
-def _require_shape(array: FloatArray, name: str, shape: tuple[int, ...]) -> None:
-    if np.shape(array) != shape:
-        raise ValueError(f"{name} must have shape {shape}; got {np.shape(array)}")
-
-
-def _require_axes(array: FloatArray, name: str, axes: str) -> None:
-    n_axes = len(axes.split(","))
-    if np.ndim(array) != n_axes:
-        raise ValueError(f"{name} must have {n_axes} axes ({axes}); got shape {np.shape(array)}")
-
-
-def _require_dense_shapes(x: FloatArray, mean: FloatArray, variance: FloatArray) -> None:
-    _require_axes(mean, "mean", "I, J")
-    _require_shape(variance, "variance", mean.shape)
-    _require_axes(x, "x", "B, I")
-    if x.shape[1] != mean.shape[0]:
-        raise ValueError(
-            f"x must have {mean.shape[0]} columns, the rows of mean; got shape {x.shape}"
-        )
-
-
-def _conv_output_shape(
-    x: FloatArray, mean: FloatArray, variance: FloatArray, stride: int, padding: int
-) -> tuple[int, int, int, int]:
-    """Return (B, F, Ho, Wo), or say which argument does not fit."""
-    as_count(stride, "stride", at_least=1)
-    as_count(padding, "padding")
-    _require_axes(mean, "mean", "F, C, kh, kw")
-    _require_shape(variance, "variance", mean.shape)
-    _require_axes(x, "x", "B, C, H, W")
-    if x.shape[1] != mean.shape[1]:
-        raise ValueError(f"x must have {mean.shape[1]} channels, as mean has; got shape {x.shape}")
-    room = [side + 2 * padding - k for side, k in zip(x.shape[2:], mean.shape[2:], strict=True)]
-    if min(room) < 0:
-        raise ValueError(
-            f"x must hold images at least as large as the kernels, {mean.shape[2:]}; got "
-            f"{x.shape[2:]} with padding {padding}"
-        )
-    return x.shape[0], mean.shape[0], room[0] // stride + 1, room[1] // stride + 1

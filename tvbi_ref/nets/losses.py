@@ -12,6 +12,7 @@ from scipy.special import digamma, softmax
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real
 from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma, gamma_entropy
+from tvbi_ref.nets.shapes import require_shape
 
 LOG_2PI = math.log(2 * math.pi)
 
@@ -90,8 +91,7 @@ def gaussian_nll(
     >>> round(value - 0.5 * LOG_2PI, 12), gradient
     (2.0, array([[2.]]))
     """
-    if output.shape != y.shape:  # (B, 1) and (B,) would give (B, B) without a word
-        raise ValueError(f"y must have shape {output.shape}, that of output; got {y.shape}")
+    require_shape(y, "y", output.shape)  # (B, 1) and (B,) would give (B, B) without a word
     squared = _sum_of_squares(y - output) / len(y)
     constant = 0.5 * output.shape[1] * (log_noise_precision - LOG_2PI)
     gradient = (output - y) * output.dtype.type(noise_precision / len(y))
@@ -125,8 +125,7 @@ def update_noise_precision(
     >>> update_noise_precision(np.zeros((4, 1)), np.ones((4, 1)), Gamma(1.0, 1.0))
     (3.0, 3.0)
     """
-    if output.shape != y.shape:
-        raise ValueError(f"y must have shape {output.shape}, that of output; got {y.shape}")
+    require_shape(y, "y", output.shape)
     return prior.shape + y.size / 2, prior.rate + _sum_of_squares(y - output) / 2
 
 
@@ -231,9 +230,8 @@ class GaussianLikelihood:
     score_name = "rmse"
 
     def __init__(self, noise: float | Gamma = 1.0) -> None:
-        self.prior = noise if isinstance(noise, Gamma) else None
-        self.posterior = self.prior
-        self._known = None if self.prior else as_real(noise, "noise", above=0)
+        self.prior = self.posterior = noise if isinstance(noise, Gamma) else None
+        self._known = 1.0 if isinstance(noise, Gamma) else as_real(noise, "noise", above=0)
 
     @property
     def learns(self) -> bool:
@@ -243,13 +241,13 @@ class GaussianLikelihood:
     @property
     def noise_precision(self) -> float:
         """<gamma>."""
-        return self.posterior.mean if self.posterior else float(self._known)  # type: ignore[arg-type]
+        return self.posterior.mean if self.posterior else self._known
 
     @property
     def log_noise_precision(self) -> float:
         """<ln gamma>."""
         if self.posterior is None:
-            return math.log(self.noise_precision)
+            return math.log(self._known)
         return float(digamma(self.posterior.shape)) - math.log(self.posterior.rate)
 
     @property
@@ -272,7 +270,8 @@ class GaussianLikelihood:
         targets = as_float_array(y, "y", dtype=dtype)
         if targets.ndim == 1 and n_outputs == 1:
             targets = targets[:, None]
-        return as_float_array(targets, "y", shape=(n_rows, n_outputs), dtype=dtype)
+        require_shape(targets, "y", (n_rows, n_outputs))
+        return targets
 
     def value(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the mean over rows of 1/2 <gamma> ||y - f||^2 - D/2 (<ln gamma> - ln 2 pi)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tvbi_ref._validation import FloatArray, as_count, as_float_array
 from tvbi_ref.nets.layers import Dense, Layer, WeightLayer
 from tvbi_ref.nets.losses import Loss, SoftmaxCrossEntropy
-from tvbi_ref.nets.parameters import Parameter
+from tvbi_ref.nets.parameters import Parameter, fill
+from tvbi_ref.nets.shapes import as_sizes
 
 PREDICT_ROWS = 4096
 """Rows that go through the network at once in prediction: bounds the memory, not the result."""
@@ -68,13 +69,12 @@ class Network:
         self.layers = list(layers)
         self.loss = loss
         self.recipe = recipe or {}
-        self.weight_layers: list[WeightLayer] = [
-            layer for layer in self.layers if isinstance(layer, WeightLayer)
-        ]
+        self.weight_layers = [layer for layer in self.layers if isinstance(layer, WeightLayer)]
         if not self.weight_layers:
             raise ValueError("layers must hold at least one layer with weights; got none")
-        self.input_shape = None if input_shape is None else as_image_shape(input_shape)
-        if self.input_shape is not None:
+        self.input_shape: tuple[int, ...] | None = None
+        if input_shape is not None:
+            self.input_shape = as_sizes(input_shape, "input_shape", "CHW")
             self._try_out(self.input_shape)
 
     def _try_out(self, input_shape: tuple[int, ...]) -> None:
@@ -172,22 +172,20 @@ class Network:
         name : str
             For the message.
         """
+        array = as_float_array(x, name, dtype=self.dtype)
         if self.input_shape is not None:
-            return self._as_images(x, name)
-        if not isinstance(self.weight_layers[0], Dense):
-            return self._as_any_images(x, name)
-        array = as_float_array(x, name, ndim=2, dtype=self.dtype)
-        if array.shape[1] != self.widths[0]:
+            return self._as_images(array, name)
+        wanted = "n, features" if isinstance(self.weight_layers[0], Dense) else "n, channels, H, W"
+        if array.ndim != len(wanted.split(",")) or array.shape[1] != self.widths[0]:
             raise ValueError(
-                f"{name} must have {self.widths[0]} features, the network's inputs; "
-                f"got shape {array.shape}"
+                f"{name} must have shape ({wanted}) with {self.widths[0]} {wanted.split(', ')[1]}, "
+                f"the network's inputs; got {array.shape}"
             )
         return array
 
-    def _as_images(self, x: ArrayLike, name: str) -> FloatArray:
+    def _as_images(self, array: FloatArray, name: str) -> FloatArray:
         """Return images, or rows that hold one each, as (n, *input_shape)."""
         assert self.input_shape is not None
-        array = as_float_array(x, name, dtype=self.dtype)
         n_pixels = math.prod(self.input_shape)
         if array.shape[1:] not in (self.input_shape, (n_pixels,)):
             sides = ", ".join(map(str, self.input_shape))
@@ -196,14 +194,6 @@ class Network:
                 f"got shape {array.shape}"
             )
         return array.reshape(-1, *self.input_shape)
-
-    def _as_any_images(self, x: ArrayLike, name: str) -> FloatArray:
-        array = as_float_array(x, name, ndim=4, dtype=self.dtype)
-        if array.shape[1] != self.widths[0]:
-            raise ValueError(
-                f"{name} must hold images with {self.widths[0]} channels; got shape {array.shape}"
-            )
-        return array
 
     def as_targets(self, y: ArrayLike, n_rows: int) -> NDArray[Any]:
         """Return `y` as the likelihood takes it, or say what is wrong with it."""
@@ -287,8 +277,7 @@ class Network:
 
     def set_state(self, values: Sequence[FloatArray]) -> None:
         """Put back what `state` returned."""
-        for parameter, value in zip(self.parameters(), values, strict=True):
-            parameter.value[...] = value
+        fill([parameter.value for parameter in self.parameters()], values)
 
     def copy(self) -> Network:
         """Return an independent copy."""
@@ -308,26 +297,6 @@ class Network:
             parameter.value = parameter.value.astype(dtype)
             parameter.grad = np.zeros_like(parameter.value)
         return twin
-
-
-def as_image_shape(value: Sequence[int]) -> tuple[int, int, int]:
-    """Return (C, H, W), three whole numbers >= 1.
-
-    Examples
-    --------
-    >>> as_image_shape([28, 28])
-    Traceback (most recent call last):
-    ValueError: input_shape must be (C, H, W), channels, height and width; got [28, 28]
-    """
-    if not isinstance(value, Iterable):
-        raise TypeError(f"input_shape must be (C, H, W), three whole numbers; got {value!r}")
-    sides = list(value)
-    if len(sides) != 3:
-        raise ValueError(
-            f"input_shape must be (C, H, W), channels, height and width; got {value!r}"
-        )
-    C, H, W = (as_count(n, f"input_shape[{k}]", at_least=1) for k, n in enumerate(sides))
-    return C, H, W
 
 
 def minibatches(

@@ -9,7 +9,7 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray, as_real
 from tvbi_ref.equations import socket
-from tvbi_ref.nets.parameters import Parameter
+from tvbi_ref.nets.parameters import Parameter, fill
 
 NOTHING = 1e-17
 """What Adam takes for zero: smaller gradients and first moments.
@@ -82,8 +82,7 @@ class SGD:
     def set_state(self, state: dict[str, Any]) -> None:
         """Put back what `state` returned."""
         self.momentum = state["momentum"]
-        for u, value in zip(self.velocity, state["velocity"], strict=True):
-            u[...] = value
+        fill(self.velocity, state["velocity"])
 
 
 @socket("adam-step")
@@ -147,6 +146,8 @@ class Adam:
     array([0.9, 1.1])
     """
 
+    NUMBERS = ("beta1", "beta2", "epsilon", "count")
+
     def __init__(
         self,
         parameters: Sequence[Parameter],
@@ -175,16 +176,14 @@ class Adam:
 
     def state(self) -> dict[str, Any]:
         """Return copies of all that `step` needs beside the parameters."""
-        return {
-            **{name: getattr(self, name) for name in ("beta1", "beta2", "epsilon", "count")},
+        moments = {
             "first": [m.copy() for m in self.first],
             "second": [v.copy() for v in self.second],
         }
+        return {name: getattr(self, name) for name in self.NUMBERS} | moments
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Put back what `state` returned."""
-        for name in ("beta1", "beta2", "epsilon", "count"):
+        for name in self.NUMBERS:
             setattr(self, name, state[name])
-        moments = self.first + self.second
-        for kept, value in zip(moments, state["first"] + state["second"], strict=True):
-            kept[...] = value
+        fill(self.first + self.second, state["first"] + state["second"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
 
@@ -44,3 +46,17 @@ class Parameter:
         """Bring the value back into its bounds."""
         if self.bounds is not None:
             np.clip(self.value, *self.bounds, out=self.value)
+
+
+def fill(places: Sequence[FloatArray], values: Sequence[ArrayLike]) -> None:
+    """Copy values to where they belong, array by array.
+
+    Examples
+    --------
+    >>> out = np.empty(2), np.empty(1)
+    >>> fill(out, ([1.0, 2.0], 3.0))
+    >>> out
+    (array([1., 2.]), array([3.]))
+    """
+    for place, value in zip(places, values, strict=True):
+        place[...] = value

@@ -14,8 +14,8 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray, as_count
 from tvbi_ref.equations import socket
-from tvbi_ref.nets.layers import PlainLayer
-from tvbi_ref.nets.local_reparam import _require_axes, _require_shape
+from tvbi_ref.nets.plain import PlainLayer
+from tvbi_ref.nets.shapes import require_shape, require_shapes
 
 
 class _Tiles(PlainLayer):
@@ -64,7 +64,7 @@ class MaxPool(_Tiles):
 
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g at the first maximum of every tile, 0 elsewhere."""
-        _require_shape(grad, "grad", self._z.shape)
+        require_shape(grad, "grad", self._z.shape)
         return max_pool_backward(self._x, self._z, grad, self.size)
 
 
@@ -104,7 +104,7 @@ class AveragePool(_Tiles):
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g / size^2 at every pixel of a tile."""
         B, C, H, W = self._shape
-        _require_shape(grad, "grad", (B, C, H // self.size, W // self.size))
+        require_shape(grad, "grad", (B, C, H // self.size, W // self.size))
         d_x = np.empty(self._shape, grad.dtype)
         for part in _places(self.size):
             d_x[part] = grad / self.size**2
@@ -148,7 +148,7 @@ def _places(size: int) -> Iterator[tuple[slice, ...]]:
 
 
 def _require_tiles(x: FloatArray, size: int) -> None:
-    _require_axes(x, "x", "B, C, H, W")
+    require_shapes("x(B,C,H,W)", x)
     if x.shape[2] % size or x.shape[3] % size:
         raise ValueError(
             f"x must hold images whose sides are multiples of {size}, the size of the pool; "

@@ -551,7 +551,7 @@ class ForwardChangesItsInput(nets.ReLU):
 
 class BackwardChangesItsArgument(nets.ReLU):
     def backward(self, grad):
-        grad *= self._positive
+        grad *= self.slope
         return grad
 
 
