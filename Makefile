@@ -57,8 +57,8 @@ lint: $(DEV)/.done  ## ruff and mypy
 figures: $(VENV)/.done  ## redraw every figure from its script
 	set -e; for script in figures/[a-z]*.py; do echo $$script; $(VENV)/bin/python $$script; done
 
-exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the table of coverage
-	$(DEV)/bin/python docs/make_coverage.py
+exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the pages about the equations
+	$(DEV)/bin/python docs/make.py
 	$(DEV)/bin/python notebooks/make_exercises.py
 
 lessons: $(DEV)/.done  ## execute the lessons anew, in place

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tvbi_ref import equations
 from tvbi_ref.equations import EQUATIONS, GROUPS, Equation, get, table
+from tvbi_ref.equations.registry import read
 from tvbi_ref.school.checks.mutants import mutants_of
 from tvbi_ref.school.checks.suites import check_of
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "EQUATIONS.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT, GLOSSARY = ((DOCS / name).read_text() for name in ("EQUATIONS.md", "glossary.md"))
 
 LESSONS = {
     "02_manual_backprop",
@@ -43,23 +47,95 @@ EXERCISES = {
 every_equation = pytest.mark.parametrize("equation", EQUATIONS.values(), ids=list(EQUATIONS))
 
 
-# The document and the registry
+# The pages that are written from the registry
 
 
-def labels_of_the_document() -> list[str]:
-    """Return every label once, in the order in which they first stand in the document."""
-    found = re.findall(r"\[([a-z]+(?:-[a-z0-9]+)*)\]", DOCUMENT)
-    no_labels = {"brackets", "bars"}  # "a label in [brackets]", "- [bars]"
-    return [label for label in dict.fromkeys(found) if label not in no_labels]
+def load_make():
+    spec = importlib.util.spec_from_file_location("make", DOCS / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_document_and_registry_have_the_same_labels_in_the_same_order():
-    assert list(EQUATIONS) == labels_of_the_document()
-    assert len(EQUATIONS) > 40
+make = load_make()
+
+
+def test_the_pages_are_what_the_registry_makes():
+    assert make.equations_page() == DOCUMENT
+    assert make.glossary_page() == GLOSSARY
 
 
 def test_every_label_of_the_document_is_a_place_to_link_to():
     assert re.findall(r'<a id="([^"]+)"></a>\[\1\]', DOCUMENT) == list(EQUATIONS)
+    assert len(EQUATIONS) > 40
+
+
+def test_every_label_that_a_note_names_is_an_equation_and_linked():
+    named = {
+        label for e in EQUATIONS.values() for label in re.findall(r"\[([a-z-]{4,})\]", e.notes)
+    }
+    assert named <= set(EQUATIONS)
+    assert {label for label in named if f"[[{label}]](#{label})" in DOCUMENT} == named
+    assert len(named) >= 8
+
+
+@pytest.mark.parametrize("page", ["EQUATIONS.md", "glossary.md"])
+def test_formulas_survive_markdown(page):
+    """Within a line a backslash escapes a sign, and an underscore after one begins emphasis."""
+    text = re.sub(r"```.*?```", "", (DOCS / page).read_text(), flags=re.DOTALL)
+    formulas = re.findall(r"\$([^$]*)\$", text)
+    assert len(formulas) > 50
+    for formula in formulas:
+        assert not re.search(r"\\[^A-Za-z]|[^A-Za-z0-9]_\S|[*|<>\n]", formula), formula
+        assert not unbalanced(formula), formula
+        assert set(re.findall(r"\\[A-Za-z]+", formula)) <= COMMANDS - {r"\operatorname"}, formula
+
+
+# The glossary
+
+
+def words_of_the_glossary() -> list[str]:
+    bold = re.findall(r"^\* \*\*(.+?)\*\*:", GLOSSARY, re.MULTILINE)
+    return [word for entry in bold for word in entry.split(", ")]
+
+
+def test_the_glossary_has_every_word_once():
+    words = words_of_the_glossary()
+    assert len(words) >= 80
+    assert sorted(words) == sorted(set(words))
+
+
+def test_a_word_in_italics_has_an_entry():
+    named = set(re.findall(r"(?<!\*)\*([a-z -]+)\*(?!\*)", GLOSSARY)) - {"italics"}
+    assert named
+    assert named <= set(words_of_the_glossary())
+
+
+def test_every_symbol_is_in_the_glossary_once():
+    rows = re.findall(r"^\| \$(.+?)\$ \| `(\w+)` \|", GLOSSARY, re.MULTILINE)
+    symbols = {(s.letter, s.name) for e in EQUATIONS.values() for s in e.inputs + e.outputs}
+    assert sorted(rows) == sorted((make.for_github(f"${x}$")[1:-1], name) for x, name in symbols)
+
+
+def test_one_letter_with_one_name_means_one_thing():
+    meanings = {}
+    for equation in EQUATIONS.values():
+        for s in equation.inputs + equation.outputs:
+            assert meanings.setdefault((s.letter, s.name), s.meaning) == s.meaning
+
+
+def test_a_symbol_is_shared_if_more_than_one_equation_has_it():
+    shared = {(letter, name) for letter, name, *_ in read("symbols").values()}
+    found = Counter((s.letter, s.name) for e in EQUATIONS.values() for s in {*e.inputs, *e.outputs})
+    assert {symbol for symbol, count in found.items() if count > 1} == shared
+
+
+@pytest.mark.parametrize(
+    "page", ["docs/EQUATIONS.md", "docs/sockets.md", "notebooks/00_start_here.ipynb"]
+)
+def test_the_glossary_is_where_it_is_needed(page):
+    assert "glossary.md" in (DOCS.parent / page).read_text()
+    assert "docs/glossary.md" in str(get("prune"))
 
 
 @every_equation
@@ -149,10 +225,10 @@ COMMANDS = set(
         r"\\[A-Za-z]+|\\.",
         r"""
         \alpha \beta \gamma \Gamma \varepsilon \zeta \theta \kappa \lambda \mu \pi \rho \sigma \psi
-        \ell \infty \partial \mathcal \mathrm \mathbf \operatorname \text \bar \hat \tilde
+        \ell \infty \partial \mathcal \mathrm \mathbf \operatorname \mathop \text \bar \hat \tilde
         \frac \tfrac \sqrt \sum \prod \int \substack \ln \log \exp \tanh
         \langle \rangle \lvert \rvert \lVert \rVert \lfloor \rfloor \bigl \bigr \Bigl \Bigr
-        \lt \gt \le \ge \ne \in \to \mid \sim
+        \lt \gt \le \ge \ne \in \to \mid \sim \circ
         \begin \end \quad \qquad \, \; \  \{ \} \\
         """,
     )
@@ -270,6 +346,7 @@ def test_text_and_markdown_say_everything(equation):
         assert equation.implementation.replace(":", ".") in shown
         assert equation.exercise in shown
         assert equation.lesson in shown
+        assert equation.notes in shown
         assert all(s.name in shown and s.meaning in shown for s in equation.inputs)
         assert all(s.name in shown and s.meaning in shown for s in equation.outputs)
     assert all(line.strip() in plain for line in equation.statement.splitlines())

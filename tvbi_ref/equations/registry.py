@@ -1,4 +1,4 @@
-r"""The equations of docs/EQUATIONS.md as objects: what they say, and which function computes them.
+"""The equations of docs/EQUATIONS.md as objects: what they say, and which function computes them.
 
 .. code-block:: text
 
@@ -9,13 +9,8 @@ r"""The equations of docs/EQUATIONS.md as objects: what they say, and which func
 The function that implements an equation is `get(label).function`; what a function of your own
 is held against is `get(label).check`. Importing this module imports neither.
 
-In all statements
-
-* n = (i, j) is one weight of a layer, i = 0 ... I-1 and j = 0 ... J-1 as in the arrays; a sum
-  over n goes over the whole layer, and r counts the rows of the data;
-* a, b belong to a live weight (s = 1), \bar a, \bar b to a dead one (s = 0);
-* \pi_n is a probability, and \pi without an index the number;
-* x = 2s - 1 is the spin of a support s.
+They are stated once, in `statements/*.toml`, a file for each part of the algorithm. From these
+docs/EQUATIONS.md is written; its section 0 says what holds in all statements.
 """
 
 from __future__ import annotations
@@ -23,13 +18,13 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
-import inspect
+import tomllib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from tvbi_ref._validation import as_choice
-from tvbi_ref.equations.statements import ENTRIES
 
 GROUPS = ("model", "nets", "module_a", "module_b", "turbo", "compression")
 """The parts of the algorithm that the equations belong to."""
@@ -85,6 +80,8 @@ class Equation:
         The exercise file that asks for it, without ".py".
     lesson : str
         Where it is taught, "notebook#label".
+    notes : str
+        When it holds, how it is derived, what else goes by it: Markdown with `$LaTeX$`.
     analytic : bool
         Whether it says something about the algorithm and has no part in training, pruning or
         prediction; every other one is called there.
@@ -100,6 +97,7 @@ class Equation:
     task: str
     exercise: str
     lesson: str
+    notes: str = ""
     analytic: bool = False
 
     @property
@@ -115,7 +113,9 @@ class Equation:
             ("check", f'tvbi_ref.checks.check("{self.label}", {self.task})'),
             ("exercise", f"{self.exercise}, function {self.task}"),
             ("lesson", self.lesson),
+            ("words", "docs/glossary.md"),
         )
+        notes = ["", *self.notes.splitlines()] if self.notes else []
         return "\n".join(
             [
                 f"{self.title}  [{self.label}]",
@@ -123,6 +123,7 @@ class Equation:
                 *(f"    {line}" for line in self.statement.splitlines()),
                 "",
                 *_aligned(self._symbols()),
+                *notes,
                 "",
                 *_aligned(places),
             ]
@@ -141,6 +142,7 @@ class Equation:
                 "",
                 *_markdown_table(("", "letter", "name", "shape", "domain", "meaning"), symbols),
                 "",
+                *([self.notes, ""] if self.notes else []),
                 f"Function `{self.implementation.replace(':', '.')}`{self._part}, "
                 f'check `tvbi_ref.checks.check("{self.label}", {self.task})`, '
                 f"exercise `{self.exercise}`, lesson `{self.lesson}`.",
@@ -293,18 +295,51 @@ def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> lis
     return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
 
 
-def _equation(entry: dict[str, Any]) -> Equation:
-    """Return the equation of an entry of the data, with what follows from the rest filled in."""
+def read(part: str) -> dict[str, Any]:
+    """Return what the file of a part says, or what "symbols" does, the shared symbols by key.
+
+    Parameters
+    ----------
+    part : str
+        One of `GROUPS`, or "symbols".
+
+    Examples
+    --------
+    >>> read("turbo")["title"]
+    'The turbo exchange'
+    >>> read("symbols")["evidence"][:2]
+    ['l_n', 'evidence']
+    """
+    path = Path(__file__).with_name("statements") / f"{part}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _symbol(entry: Any) -> Symbol:
+    """Return the symbol that stands there, or the shared one that is named, as it is here."""
+    if isinstance(entry, list):
+        return Symbol(*entry)
+    changes = {"of": entry} if isinstance(entry, str) else dict(entry)
+    return replace(_SHARED[changes.pop("of")], **changes)
+
+
+def _equation(group: str, entry: dict[str, Any]) -> Equation:
+    """Return the equation of an entry, with what follows from the rest filled in."""
     parts = {
         "task": entry["implementation"].split(":")[1],
+        "group": group,
         **entry,
-        "statement": inspect.cleandoc(entry["statement"]),
-        "inputs": tuple(Symbol(*symbol) for symbol in entry["inputs"]),
-        "outputs": tuple(Symbol(*symbol) for symbol in entry["outputs"]),
+        "statement": entry["statement"].strip(),
+        "notes": entry.get("notes", "").strip(),
+        "inputs": tuple(map(_symbol, entry["inputs"])),
+        "outputs": tuple(map(_symbol, entry["outputs"])),
         "lesson": f"{entry['lesson']}#{entry['label']}",
     }
     return Equation(**parts)
 
 
-EQUATIONS: dict[str, Equation] = {entry["label"]: _equation(entry) for entry in ENTRIES}
+_SHARED = {key: Symbol(*entry) for key, entry in read("symbols").items()}
+
+EQUATIONS: dict[str, Equation] = {
+    entry["label"]: _equation(group, entry) for group in GROUPS for entry in read(group)["equation"]
+}
 """All equations by label, in the order of docs/EQUATIONS.md."""

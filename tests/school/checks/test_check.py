@@ -63,7 +63,7 @@ def test_every_equation_has_variants_and_the_central_ones_three():
     assert all(len(VARIANTS[label]) >= 3 for label in CENTRAL)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.label}-{m.name}")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.label}-{m.mistake[:30]}")
 def test_every_mutant_fails_and_its_mistake_is_named(mutant):
     report = check(mutant.label, mutant.function)
     assert not report
@@ -78,7 +78,7 @@ def test_there_are_enough_mutants():
 
 
 def test_the_table_of_coverage_is_up_to_date():
-    """docs/make_coverage.py measured it; here its counts are held against what there is."""
+    """docs/make.py measured it; here its counts are held against what there is."""
     lines = (ROOT / "docs" / "coverage.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if "`[" in line]
     expected = [
@@ -95,7 +95,7 @@ def test_the_table_of_coverage_is_up_to_date():
     readme = (ROOT / "README.md").read_text()
     correct = sum(1 + len(functions) for functions in VARIANTS.values())
     assert f"It knows {len(MUTANTS)} mistakes and rejects none of {correct} correct" in readme
-    assert f"all {len(equations.EQUATIONS)}: label" in readme
+    assert f"lists all {len(equations.EQUATIONS)}," in readme
 
 
 @pytest.mark.parametrize("label", CHECKS)
@@ -318,11 +318,9 @@ def test_a_wrong_finite_number_is_no_matter_of_advice():
 
 
 def test_two_results_wrong_for_two_reasons_get_two_diagnoses():
-    mistakes = {mutant.name: mutant for mutant in mutants_of("q-precision")}
-    assert len(mistakes) >= 2
     by_result = {k: [] for k in range(2)}
     cases = CHECKS["q-precision"].cases()
-    for mutant in mistakes.values():
+    for mutant in mutants_of("q-precision"):
         for k in range(2):
             right_there = all(
                 np.allclose(mutant.function(*case.arguments)[k], case.expected[k]) for case in cases
