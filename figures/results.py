@@ -181,7 +181,34 @@ def ablations() -> str:
     return markdown(head, body)
 
 
-TABLES: dict[str, Callable[[], str]] = {"ablations": ablations, "mnist": mnist}
+MEASURES = {
+    "test accuracy after fine-tuning": ("tuned", 3),
+    "times fewer weights": ("compression", 1),
+    "mean run of kept weights down a column": ("mean_run", 2),
+    "index bits: where a kept weight is": ("index_bits", 2),
+    "H(p)/p: the same without structure": ("entropy_bound", 2),
+    "kilobits, positions and 8-bit values": ("kilobits", 2),
+    "share of kept weights below 0.05": ("near_zero", 2),
+}
+"""Rows of the table of five seeds: column of the file, decimals."""
+
+
+def five_seeds() -> str:
+    """Return the demo's three priors over the seeds of five_seeds.py, a column a prior."""
+    rows = read_rows("five_seeds")
+    priors = list(dict.fromkeys(row["prior"] for row in rows))
+    body = [
+        [name, *(spread([r for r in rows if r["prior"] == p], *measure) for p in priors)]
+        for name, measure in MEASURES.items()
+    ]
+    return markdown(["", *priors], body)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "ablations": ablations,
+    "five_seeds": five_seeds,
+    "mnist": mnist,
+}
 for _task in SEEDS.keys() & LIMITS.keys():
     TABLES[f"least {_task}"] = lambda task=_task: least(task)  # type: ignore[misc]
     TABLES[f"whole {_task}"] = lambda task=_task: whole(task)  # type: ignore[misc]

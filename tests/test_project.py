@@ -160,16 +160,3 @@ def test_the_demo_lock_has_the_runtime_packages_only():
     for name in ("pytest==", "ruff==", "mypy==", "jupyterlab=="):
         assert name not in pins
         assert name in (ROOT / "requirements-dev.lock").read_text()
-
-
-def test_the_readme_shows_pictures_that_exist_and_the_two_commands():
-    text = (ROOT / "README.md").read_text()
-    pictures = re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
-    assert pictures
-    links = [
-        link.split("#")[0] for link in pictures + re.findall(r"\]\((?!https?:)([^)#][^)]*)\)", text)
-    ]
-    missing = [link for link in links if not (ROOT / link).exists()]
-    assert not missing
-    assert "make demo" in text
-    assert "make test" in text
