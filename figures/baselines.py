@@ -31,7 +31,7 @@ from _common import HERE, read_rows, write_rows
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tvbi_ref import CompressedNetwork, plots
+from tvbi_ref import load_compressed, plots
 from tvbi_ref.compression.latency import race
 from tvbi_ref.lab.study import TASKS, Entrant, Job, choose, failed, final_jobs, run_all, search_jobs
 
@@ -239,7 +239,7 @@ def all_latencies(jobs: Sequence[Job]) -> dict[str, dict[str, float]]:
 
 def latencies(job: Job) -> dict[str, float]:
     """Return microseconds for a batch, the small network in the format that is fastest here."""
-    small = CompressedNetwork.load(job.path(RUNS).with_suffix(".npz"))
+    small = load_compressed(job.path(RUNS).with_suffix(".npz"))
     forms = {name: small.with_format(name) for name in LATENCY_FORMATS}
     x = TASKS[job.task].data("test", seed=job.seed).x_test
     found = {}

@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import CompressedNetwork, compress, datasets, experiment, nets, plots
-from tvbi_ref.cli import demo_budget
+from tvbi_ref.compression import load_compressed, report, save_compressed
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.lab.recipes import DEMO, demo_prior
+from tvbi_ref.lab.recipes import DEMO
 
 SEEDS = range(3)
 NETS = {
@@ -50,7 +50,7 @@ def digits(seed: int) -> dict[str, CompressedNetwork]:
     network = nets.mlp([64, 128, 64, 10], seed=seed)
     small = {}
     for kind in DEMO.supports:
-        outcome = experiment.run(kind, network, data, demo_prior(kind), demo_budget(), seed=seed)
+        outcome = experiment.run(kind, network, data, DEMO.prior(kind), DEMO.budget(), seed=seed)
         small[kind] = compress(outcome.network)
     return small
 
@@ -74,28 +74,28 @@ def read(net: str, path: Path) -> CompressedNetwork:
             layer.prune(weights != 0)
             layer.mean.value[...] = weights
     with tempfile.TemporaryDirectory() as folder:
-        compress(network).save(f"{folder}/small.npz", uncertainty=False)
-        return CompressedNetwork.load(f"{folder}/small.npz")
+        save_compressed(f"{folder}/small.npz", compress(network), uncertainty=False)
+        return load_compressed(f"{folder}/small.npz")
 
 
 def rows_of(net: str, seed: int, small: dict[str, CompressedNetwork]) -> Iterator[dict[str, Any]]:
     """Yield one row a prior and format."""
     n_weights = sum(layer.mean.value.size for layer in whole(net).weight_layers)
     for prior, network in small.items():
-        report = network.report(control=small.get(CONTROL), seconds=0)
+        found = report(network, control=small.get(CONTROL), seconds=0)
         about = {
             "net": net,
             "prior": prior,
             "seed": seed,
             "weights": n_weights,
-            "kept": report.n_weights,
-            "widths": "-".join(map(str, report.widths)),
-            "mean_run": round(report.kept.mean_run, 3),
-            "ideal_bits": round(report.kept.index_bits, 3),
-            "ideal_shuffled": round(report.shuffled.index_bits, 3),
-            "entropy_bound": round(report.kept.entropy_bound, 3),
+            "kept": found.n_weights,
+            "widths": "-".join(map(str, found.widths)),
+            "mean_run": round(found.kept.mean_run, 3),
+            "ideal_bits": round(found.kept.index_bits, 3),
+            "ideal_shuffled": round(found.shuffled.index_bits, 3),
+            "entropy_bound": round(found.kept.entropy_bound, 3),
         }
-        for size in report.formats:
+        for size in found.formats:
             sizes = asdict(size)
             bits = {name: rounded(sizes[name]) for name in BITS}
             yield about | {"format": size.name} | {name: sizes[name] for name in SIZES} | bits

@@ -47,8 +47,11 @@ _HOME = {
     "UniquenessWarning": "errors",
     "compress": "compression",
     "listen": "equations",
+    "load_compressed": "compression",
     "load_network": "checkpoint",
     "prune": "compression",
+    "report": "compression",
+    "save_compressed": "compression",
     "save_network": "checkpoint",
     "sparsity": "compression",
     "support_masks": "compression",
@@ -88,7 +91,10 @@ if TYPE_CHECKING:
     from tvbi_ref.compression import (  # noqa: F401
         CompressedNetwork,
         compress,
+        load_compressed,
         prune,
+        report,
+        save_compressed,
         sparsity,
         support_masks,
     )

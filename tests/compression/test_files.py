@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tvbi_ref import CompressedNetwork, Gamma, checkpoint, compress, nets
+from tvbi_ref import Gamma, checkpoint, compress, load_compressed, nets, save_compressed
 from tvbi_ref._archive import digest
 from tvbi_ref.compression import files
 from tvbi_ref.compression.formats import FORMATS
@@ -88,8 +88,8 @@ def inputs_of(small):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_round_trip_is_exact(name, format, tmp_path):
     small = compress(pruned(NETWORKS[name]()), format)
-    small.save(tmp_path / "net.npz")
-    again = CompressedNetwork.load(tmp_path / "net.npz")
+    save_compressed(tmp_path / "net.npz", small)
+    again = load_compressed(tmp_path / "net.npz")
     assert content(again) == content(small)
     assert again.formats == small.formats
     x = inputs_of(small)
@@ -104,34 +104,34 @@ def test_a_round_trip_is_exact(name, format, tmp_path):
 def test_a_network_that_has_died_and_one_that_is_whole_come_back(tmp_path):
     for density in (0.0, 1.0):
         small = compress(pruned(nets.mlp([12, 9, 4], seed=0), density))
-        small.save(tmp_path / "net.npz")
-        assert content(CompressedNetwork.load(tmp_path / "net.npz")) == content(small)
+        save_compressed(tmp_path / "net.npz", small)
+        assert content(load_compressed(tmp_path / "net.npz")) == content(small)
 
 
 def test_every_layer_keeps_a_format_of_its_own(tmp_path):
     small = compress(pruned(NETWORKS["categorical"]()), ["gap", "blocks", "bitmask"])
-    small.save(tmp_path / "net.npz")
-    assert CompressedNetwork.load(tmp_path / "net.npz").formats == ["gap", "blocks", "bitmask"]
+    save_compressed(tmp_path / "net.npz", small)
+    assert load_compressed(tmp_path / "net.npz").formats == ["gap", "blocks", "bitmask"]
 
 
 def test_without_uncertainty_it_predicts_the_same_and_refuses_to_be_drawn(tmp_path):
     small = compress(pruned(NETWORKS["categorical"]()))
-    small.save(tmp_path / "net.npz", uncertainty=False)
-    again, x = CompressedNetwork.load(tmp_path / "net.npz"), inputs_of(small)
+    save_compressed(tmp_path / "net.npz", small, uncertainty=False)
+    again, x = load_compressed(tmp_path / "net.npz"), inputs_of(small)
     np.testing.assert_array_equal(again.predict_proba(x), small.predict_proba(x))
     assert again.uncertainty_nbytes == 0 < small.uncertainty_nbytes
     for ask in (again.predict_entropy, lambda x: again.predict_proba(x, draws=2)):
         with pytest.raises(ValueError, match="holds no posterior variances: it was saved without"):
             ask(x)
-    again.save(tmp_path / "again.npz")  # there is nothing more to write
+    save_compressed(tmp_path / "again.npz", again)  # there is nothing more to write
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "net.npz").read_bytes()
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_file_is_what_the_format_takes_and_a_kilobyte_or_so(format, tmp_path):
     small = compress(pruned(nets.lenet_300_100(seed=0), 0.02), format)
-    small.save(tmp_path / "whole.npz")
-    small.save(tmp_path / "means.npz", uncertainty=False)
+    save_compressed(tmp_path / "whole.npz", small)
+    save_compressed(tmp_path / "means.npz", small, uncertainty=False)
     whole, means = ((tmp_path / f"{name}.npz").stat().st_size for name in ("whole", "means"))
     assert small.nbytes < means < small.nbytes + 1500
     assert 0 < whole - means - small.uncertainty_nbytes < 300
@@ -139,13 +139,13 @@ def test_the_file_is_what_the_format_takes_and_a_kilobyte_or_so(format, tmp_path
 
 def test_a_path_may_be_text_its_folder_new_and_its_name_any(tmp_path):
     small = compress(NETWORKS["categorical"]())
-    small.save(str(tmp_path / "new" / "folder" / "net.model"))
+    save_compressed(str(tmp_path / "new" / "folder" / "net.model"), small)
     assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == ["net.model"]
-    CompressedNetwork.load(str(tmp_path / "new" / "folder" / "net.model"))
+    load_compressed(str(tmp_path / "new" / "folder" / "net.model"))
 
 
 def test_the_file_is_an_npz_without_pickle(tmp_path):
-    compress(NETWORKS["categorical"]()).save(tmp_path / "net.npz")
+    save_compressed(tmp_path / "net.npz", compress(NETWORKS["categorical"]()))
     with np.load(tmp_path / "net.npz", allow_pickle=False) as file:
         header = json.loads(str(file["header"]))
         arrays = {name: file[name] for name in file.files if name != "header"}
@@ -159,7 +159,7 @@ def test_the_file_is_an_npz_without_pickle(tmp_path):
 
 def test_only_a_compressed_network_is_written(tmp_path):
     with pytest.raises(TypeError, match="network must be a CompressedNetwork; got Network"):
-        files.save(tmp_path / "net.npz", nets.mlp([3, 2], seed=0))
+        save_compressed(tmp_path / "net.npz", nets.mlp([3, 2], seed=0))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -180,7 +180,7 @@ def saved(tmp_path_factory):
         noise=Gamma(2.0, 1.0),
     )
     small = compress(pruned(net), ["clusters", "gap", "blocks", "bitmask"])
-    small.save(path)
+    save_compressed(path, small)
     return path.read_bytes(), content(small)
 
 
@@ -209,7 +209,7 @@ def outcome(path, data, expected):
     """Return "refused", "the same", or what else happened."""
     path.write_bytes(data)
     try:
-        small = CompressedNetwork.load(path)
+        small = load_compressed(path)
     except DataCorruptedError:
         return "refused"
     except Exception as error:
@@ -280,7 +280,7 @@ def test_a_foreign_file_is_refused(what, tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(FOREIGN[what])
     with pytest.raises(DataCorruptedError, match=r"net\.npz"):
-        CompressedNetwork.load(path)
+        load_compressed(path)
 
 
 def test_refusing_a_file_leaves_no_open_handle(tmp_path):
@@ -288,7 +288,7 @@ def test_refusing_a_file_leaves_no_open_handle(tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(archive(x=np.zeros(3))[:-5])
     with pytest.raises(DataCorruptedError):
-        CompressedNetwork.load(path)
+        load_compressed(path)
     gc.collect()  # a ResourceWarning is an error here
 
 
@@ -296,22 +296,22 @@ def test_a_newer_version_is_named(tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(FOREIGN["newer version"])
     with pytest.raises(DataCorruptedError, match=r"version 2.*up to 1"):
-        CompressedNetwork.load(path)
+        load_compressed(path)
 
 
 def test_the_packages_other_files_are_refused_and_refuse_this_one(tmp_path):
     path = tmp_path / "net.npz"
     checkpoint.save_network(path, nets.mlp([3, 2], seed=0))
     with pytest.raises(DataCorruptedError, match="is not a tvbi_ref compressed network file"):
-        CompressedNetwork.load(path)
-    compress(nets.mlp([3, 2], seed=0)).save(path)
+        load_compressed(path)
+    save_compressed(path, compress(nets.mlp([3, 2], seed=0)))
     with pytest.raises(DataCorruptedError, match="is not a tvbi_ref network file"):
         checkpoint.load_network(path)
 
 
 def test_a_missing_file_is_not_a_damaged_one(tmp_path):
     with pytest.raises(FileNotFoundError):
-        CompressedNetwork.load(tmp_path / "nothing.npz")
+        load_compressed(tmp_path / "nothing.npz")
 
 
 # Forgeries: the checksum is right, the content is not
@@ -403,13 +403,13 @@ def test_a_forgery_with_the_right_checksum_is_refused(what, parts, tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(forge(parts, FORGERIES[what]))
     with pytest.raises(DataCorruptedError, match="not a readable tvbi_ref compressed network"):
-        CompressedNetwork.load(path)
+        load_compressed(path)
 
 
 def test_what_the_forgeries_change_was_right_before(parts, tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(forge(parts, lambda description, arrays: None))
-    CompressedNetwork.load(path)
+    load_compressed(path)
 
 
 @pytest.mark.parametrize("more", [b"x", bytes(100)])
@@ -417,7 +417,7 @@ def test_bytes_behind_the_last_array_are_refused(more, parts, tmp_path):
     path = tmp_path / "net.npz"
     path.write_bytes(forged(files._to_bytes(*parts) + more))
     with pytest.raises(DataCorruptedError, match=r"the arrays must have .* bytes; got"):
-        CompressedNetwork.load(path)
+        load_compressed(path)
 
 
 @pytest.mark.parametrize(
@@ -439,7 +439,7 @@ def test_a_table_that_does_not_fit_its_bytes_is_refused(row, parts, tmp_path):
     words["arrays"] = [row if name == "0.bias" else [name, *r] for name, *r in words["arrays"]]
     path.write_bytes(forged(zlib.compress(json.dumps(words).encode()) + inflater.unused_data))
     with pytest.raises(DataCorruptedError, match="not a readable"):
-        CompressedNetwork.load(path)
+        load_compressed(path)
 
 
 # Interruption
@@ -449,7 +449,7 @@ def test_a_table_that_does_not_fit_its_bytes_is_refused(row, parts, tmp_path):
 def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(error, tmp_path, monkeypatch):
     path = tmp_path / "net.npz"
     old = compress(NETWORKS["categorical"]())
-    old.save(path)
+    save_compressed(path, old)
 
     def half(file, **arrays):
         file.write(b"PK half of a file")
@@ -457,7 +457,7 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(error, tmp_pa
 
     monkeypatch.setattr(np, "savez", half)
     with pytest.raises(type(error)):
-        compress(learned()).save(path)
+        save_compressed(path, compress(learned()))
     monkeypatch.undo()
     assert [entry.name for entry in tmp_path.iterdir()] == ["net.npz"]
-    assert content(CompressedNetwork.load(path)) == content(old)
+    assert content(load_compressed(path)) == content(old)

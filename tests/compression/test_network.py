@@ -5,8 +5,6 @@ import copy
 import numpy as np
 import pytest
 import scipy.stats
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tvbi_ref import (
     Gamma,
@@ -18,8 +16,7 @@ from tvbi_ref import (
     prune,
 )
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.compression.layers import ByteVariances
-from tvbi_ref.compression.network import _quantiles
+from tvbi_ref.compression.predictive import quantiles
 from tvbi_ref.errors import NonFiniteError
 
 FORMAT_NAMES = list(FORMATS)
@@ -282,8 +279,8 @@ def test_without_weight_uncertainty_the_interval_is_that_of_the_noise(noise):
 def test_every_draw_has_its_share_of_all_errors():
     """Half of N(-3, 1) and half of N(3, 1): a quarter lies below -3, and three below 3."""
     means = np.array([[[-3.0]], [[3.0]]])
-    quantiles = _quantiles(means, scipy.stats.norm(), (0.25, 0.75))
-    np.testing.assert_allclose(quantiles, [[[-3.0]], [[3.0]]], atol=0.05)
+    found = quantiles(means, scipy.stats.norm(), (0.25, 0.75))
+    np.testing.assert_allclose(found, [[[-3.0]], [[3.0]]], atol=0.05)
 
 
 def test_a_noise_that_is_hardly_known_has_no_variance():
@@ -362,26 +359,6 @@ def test_draws_do_not_depend_on_the_format():
         np.testing.assert_array_equal(again.predict_proba(x, draws=5), expected)
 
 
-variances = st.lists(st.floats(-40, 10), max_size=30).map(lambda logs: np.exp(logs))
-
-
-@given(variances)
-@settings(max_examples=40)
-def test_a_byte_keeps_a_variance_to_half_a_step(variance):
-    quantised = ByteVariances.of(variance)
-    assert quantised.codes.nbytes == variance.size
-    error = 2 * np.log(quantised.deviations) - np.log(variance)
-    assert (np.abs(error) <= quantised.step / 2 + 1e-12).all()
-
-
-@given(variances)
-@settings(max_examples=40)
-def test_rounding_a_second_time_changes_nothing(variance):
-    once = ByteVariances.of(variance)
-    twice = ByteVariances.of(once.deviations**2)
-    np.testing.assert_allclose(twice.deviations, once.deviations, rtol=1e-12)
-
-
 # Sizes and forms
 
 
@@ -411,16 +388,6 @@ def test_every_layer_may_have_a_format_of_its_own():
     close(small.predict(inputs_of(net)), net.predict(inputs_of(net)))
     assert small.with_format("blocks").formats == 3 * ["blocks"]
     assert small.formats == ["gap", "dense", "csr"]
-
-
-def test_variances_come_back_as_a_matrix_to_half_a_step():
-    net = nets.mlp([6, 5], seed=0, dtype=np.float64)
-    layer = pruned(net, 0.5).weight_layers[0]
-    found = compress(net).weight_layers[0]
-    rows = layer.mask.any(axis=1)
-    np.testing.assert_array_equal(found.variance_matrix() == 0, ~layer.mask[rows])
-    error = np.exp(found.variances.step / 2) - 1
-    np.testing.assert_allclose(found.variance_matrix(), layer.variance[rows], rtol=1.01 * error)
 
 
 @pytest.mark.parametrize("format", ["clusters", "dense"])
@@ -556,33 +523,6 @@ def test_bad_settings_of_an_interval_are_named(settings, says):
     small = compress(mlp(likelihood="gaussian"))
     with pytest.raises((TypeError, ValueError), match=says):
         small.predict_interval(np.zeros((1, 12)), **settings)
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"bias": np.zeros(3, np.float32)}, r"bias must have shape \(2,\)"),
-        ({"bias": np.zeros(2)}, "weights and bias must have one dtype; got float32, float64"),
-        ({"bias": np.array([0, np.nan], np.float32)}, "bias has 1 entry that is not finite"),
-        ({"bias_variance": np.array([0, -1.0])}, "bias_variance must be >= 0; got -1"),
-        ({"variances": ByteVariances.of(np.ones(3))}, "variances must be 8, one for each"),
-    ],
-)
-def test_a_layer_of_parts_that_do_not_fit_is_refused(changes, says):
-    layer = compress(nets.mlp([4, 2], seed=0)).weight_layers[0]
-    parts = {name: getattr(layer, name) for name in ("weights", "bias", "bias_variance")}
-    with pytest.raises(ValueError, match=says):
-        type(layer)(**(parts | changes))
-
-
-def test_variances_that_are_no_bytes_are_refused():
-    with pytest.raises(ValueError, match="codes must be one row of uint8"):
-        ByteVariances(np.zeros(2), 0.0, 1.0)
-    with pytest.raises(ValueError, match=r"variances of kept weights must be positive; got 0\.0"):
-        ByteVariances.of(np.array([1.0, 0.0]))
-    for low, step in ((np.nan, 1.0), (0.0, -1.0), (0.0, np.inf)):
-        with pytest.raises(ValueError, match="low and step must be finite"):
-            ByteVariances(np.zeros(2, np.uint8), low, step)
 
 
 def test_a_network_of_parts_that_do_not_fit_is_refused():

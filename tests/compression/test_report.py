@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tvbi_ref import CompressedNetwork, compress, nets, plots
-from tvbi_ref.compression.coding import deep_compression_size
+from tvbi_ref import compress, load_compressed, nets, plots, report, save_compressed
+from tvbi_ref.compression.findings import Race
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.compression.latency import Machine, Timing, race
-from tvbi_ref.compression.report import Race, report
+from tvbi_ref.compression.latency import Machine, Timing
+from tvbi_ref.compression.sharing import share_values
 
 
 def pruned(net, density=0.3, run=1, seed=0):
@@ -41,7 +41,7 @@ def cnn():
 def wide(run):
     """Return a network of so many weights that statistics say something, and its report."""
     small = compress(mlp(0.2, run, (96, 64, 32)))
-    return small, small.report(seconds=0)
+    return small, report(small, seconds=0)
 
 
 def by_name(found):
@@ -49,8 +49,8 @@ def by_name(found):
 
 
 def without_variances(network, folder):
-    network.save(folder / "net.npz", uncertainty=False)
-    return CompressedNetwork.load(folder / "net.npz")
+    save_compressed(folder / "net.npz", network, uncertainty=False)
+    return load_compressed(folder / "net.npz")
 
 
 # Sizes
@@ -60,7 +60,7 @@ def without_variances(network, folder):
 def test_counts_are_those_of_the_networks(make):
     net = make()
     small = compress(net)
-    found = small.report(whole=net, seconds=0)
+    found = report(small, whole=net, seconds=0)
     assert (found.n_weights, found.n_biases) == (small.n_weights, small.n_biases)
     assert found.widths == list(small.widths)
     assert found.whole["n_weights"] == net.n_weights
@@ -72,8 +72,8 @@ def test_counts_are_those_of_the_networks(make):
 
 def test_bytes_on_disk_are_those_of_files(tmp_path):
     small = compress(mlp())
-    for size in small.report(seconds=0).formats:
-        small.with_format(size.name).save(tmp_path / "net.npz", uncertainty=False)
+    for size in report(small, seconds=0).formats:
+        save_compressed(tmp_path / "net.npz", small.with_format(size.name), uncertainty=False)
         assert size.file == (tmp_path / "net.npz").stat().st_size
         assert size.memory == small.with_format(size.name).nbytes < size.file
 
@@ -88,7 +88,7 @@ def test_values_positions_biases_and_inputs_are_all_there_is(density, run, dtype
     small = compress(mlp(density, run, dtype=dtype))
     value_bits = 8 * np.dtype(dtype).itemsize
     inputs = 0 if small.kept_inputs.all() else 8 * math.ceil(small.kept_inputs.size / 8)
-    for size in small.report(seconds=0).formats:
+    for size in report(small, seconds=0).formats:
         weights = small.n_weights * (value_bits + size.stored_bits)
         assert 8 * size.memory == pytest.approx(weights + value_bits * small.n_biases + inputs)
         assert 0 <= size.table_bits <= size.coded_bits
@@ -96,22 +96,16 @@ def test_values_positions_biases_and_inputs_are_all_there_is(density, run, dtype
 
 def test_a_dense_matrix_pays_for_its_zeros_as_positions():
     small = compress(mlp())
-    size = by_name(small.report(seconds=0))["dense"]
+    size = by_name(report(small, seconds=0))["dense"]
     n_places = sum(math.prod(layer.weights.shape) for layer in small.weight_layers)
     assert size.stored_bits == pytest.approx(32 * (n_places / small.n_weights - 1))
 
 
-def test_shared_values_cost_what_deep_compression_says():
+def test_shared_values_have_as_many_bits_as_the_posterior_asks_for():
     small, found = wide(1)
+    shared = share_values(small, [layer.bits for layer in found.layers])
     for name, size in by_name(found).items():
-        pairs = zip(small.with_format(name).weight_layers, found.layers, strict=True)
-        bits = sum(
-            deep_compression_size([layer.weights], [layer.bias], about.bits).total
-            for layer, about in pairs
-        )
-        inputs = None if small.kept_inputs.all() else small.inputs
-        bits += deep_compression_size([], [], 1, inputs).total
-        assert size.shared == math.ceil(bits / 8) < size.coded
+        assert size.shared == shared.nbytes_as(name) < size.coded
 
 
 # Controls
@@ -136,13 +130,13 @@ def test_a_mask_without_structure_loses_nothing_by_shuffling():
 
 def test_the_same_seed_shuffles_alike():
     small = compress(mlp())
-    bits = [by_name(small.report(seconds=0, seed=seed))["gap"].shuffled_bits for seed in (0, 0, 1)]
+    bits = [by_name(report(small, seconds=0, seed=seed))["gap"].shuffled_bits for seed in (0, 0, 1)]
     assert bits[0] == bits[1] != bits[2]
 
 
 def test_the_control_is_measured_as_the_network_is():
     small, other = compress(mlp(run=4)), compress(mlp(0.1))
-    found, alone = small.report(control=other, seconds=0), other.report(seconds=0)
+    found, alone = report(small, control=other, seconds=0), report(other, seconds=0)
     assert found.control == alone.kept
     for name, size in by_name(found).items():
         assert size.control_bits == by_name(alone)[name].coded_bits
@@ -156,7 +150,7 @@ def test_a_convolution_multiplies_at_every_place():
     net = cnn()
     small = compress(net)
     places = [100, 9, 1, 1]  # 12 - 3 + 1 squared; 5 after pooling, 5 - 3 + 1 squared
-    found = small.report(whole=net, seconds=0)
+    found = report(small, whole=net, seconds=0)
     assert [layer.positions for layer in found.layers] == places
     kept = [layer.weights.kept for layer in small.weight_layers]
     before = [layer.mean.value.size for layer in net.weight_layers]
@@ -168,9 +162,9 @@ def test_a_convolution_multiplies_at_every_place():
 def test_rows_of_pixels_are_images_too():
     net = cnn()
     rows = np.random.default_rng(0).normal(size=(5, 144))
-    found = compress(net).report(rows, [0, 1, 2, 0, 1], whole=net, seconds=0)
+    found = report(compress(net), rows, [0, 1, 2, 0, 1], whole=net, seconds=0)
     assert found.scores.difference < 1e-4
-    assert found.work == compress(net).report(whole=net, seconds=0).work
+    assert found.work == report(compress(net), whole=net, seconds=0).work
 
 
 # Scores and precision
@@ -183,7 +177,7 @@ def test_scores_are_the_networks_own(digits):
     nets.train(net, digits.x_train, digits.y_train, epochs=9, seed=0, learning_rate=1e-2)
     small, x, y = compress(net), digits.x_test, digits.y_test
     other = compress(mlp(0.1, widths=(64, 32, 10)))
-    scores = small.report(x, y, whole=net, control=other, seconds=0).scores
+    scores = report(small, x, y, whole=net, control=other, seconds=0).scores
     assert (scores.name, scores.n_rows) == ("accuracy", 360)
     assert scores.small == scores.whole == net.score(x, y) > 0.8
     assert scores.control == other.score(x, y)
@@ -197,23 +191,23 @@ def test_scores_are_the_networks_own(digits):
 def test_a_regression_is_scored_by_its_error():
     small = compress(pruned(nets.mlp([6, 5, 2], seed=0, likelihood="gaussian")))
     x, y = np.ones((4, 6)), np.zeros((4, 2))
-    found = small.report(x, y, seconds=0)
+    found = report(small, x, y, seconds=0)
     assert found.scores.name == "rmse"
     assert found.scores.small == small.score(x, y)
 
 
 def test_wide_posteriors_ask_for_fewer_bits():
     net = mlp()
-    fine = [layer.bits for layer in compress(net).report(seconds=0).layers]
+    fine = [layer.bits for layer in report(compress(net), seconds=0).layers]
     for layer in net.weight_layers:
         layer.log_variance.value += 2 * math.log(4)  # four times the deviation: two bits
-    coarse = [layer.bits for layer in compress(net).report(seconds=0).layers]
+    coarse = [layer.bits for layer in report(compress(net), seconds=0).layers]
     assert all(0 < few < many for few, many in zip(coarse, fine, strict=True))
 
 
 def test_without_variances_the_bits_are_unknown(tmp_path):
     small = without_variances(compress(mlp()), tmp_path)
-    found = small.report(np.ones((3, 20)), [0, 1, 2], seconds=0)
+    found = report(small, np.ones((3, 20)), [0, 1, 2], seconds=0)
     assert found.uncertainty_bytes == 0
     assert all(layer.bits is None for layer in found.layers)
     assert all(size.shared is None for size in found.formats)
@@ -225,61 +219,13 @@ def test_without_variances_the_bits_are_unknown(tmp_path):
 
 def test_a_network_of_which_nothing_is_left_has_a_report():
     net = mlp(0.0)
-    found = compress(net).report(whole=net, seconds=0)
+    found = report(compress(net), whole=net, seconds=0)
     assert found.n_weights == found.work.sparse == 0
     assert "inf times fewer" in str(found)
     assert len(plots.compression(found).axes) == 2
 
 
 # Speed
-
-
-class Watch:
-    """A clock that moves only when a call lets it."""
-
-    def __init__(self):
-        self.now = 0.0
-        self.order = []
-
-    def __call__(self):
-        return self.now
-
-    def call(self, name, *durations):
-        """Return a call that takes these times, the last one for ever."""
-        left = list(durations)
-
-        def run():
-            self.now += left.pop(0) if len(left) > 1 else left[0]
-            self.order.append(name)
-
-        return run
-
-
-def test_the_first_call_is_reported_apart():
-    watch = Watch()
-    found = race({"a": watch.call("a", 5.0, 0.5)}, 1.0, watch)
-    assert found == {"a": Timing(median=0.5, low=0.5, high=0.5, first=5.0)}
-
-
-def test_calls_take_turns_in_both_directions():
-    watch = Watch()
-    race({"a": watch.call("a", 0.25), "b": watch.call("b", 0.25)}, 3.0, watch)
-    assert "".join(watch.order) == "ab" * 2 + "abba" * 3  # twice to get warm, then six rounds
-
-
-def test_short_calls_are_repeated_and_long_ones_made_at_least_five_times():
-    watch = Watch()
-    calls = {"short": watch.call("short", 1e-4), "long": watch.call("long", 2.0)}
-    found = race(calls, 0.01, watch)
-    assert watch.order.count("long") == 2 + 5
-    assert watch.order.count("short") == 2 + 5 * 10
-    assert found["short"].median == pytest.approx(1e-4)
-
-
-def test_median_and_quartiles_are_those_of_the_rounds():
-    watch = Watch()
-    found = race({"a": watch.call("a", 9.0, 1.0, 1.0, 2.0, 3.0, 4.0, 5.0)}, 0.0, watch)
-    assert found["a"] == Timing(median=3.0, low=2.0, high=4.0, first=9.0)
 
 
 def timings(**medians):
@@ -318,7 +264,7 @@ def test_the_verdict_names_the_winner_dense_or_not(medians, fastest, verdict):
 
 def test_dense_and_sparse_are_raced_for_one_input_and_for_many():
     net = mlp()
-    found = compress(net).report(np.ones((3, 20)), whole=net, seconds=1e-3)
+    found = report(compress(net), np.ones((3, 20)), whole=net, seconds=1e-3)
     assert [each.batch for each in found.races] == [1, 128]
     for each in found.races:
         assert list(each.timings) == ["whole", "dense", "csr", "clusters"]
@@ -331,7 +277,7 @@ def test_dense_and_sparse_are_raced_for_one_input_and_for_many():
 
 def test_times_beside_other_work_are_said_to_be():
     net = mlp()
-    found = compress(net).report(seconds=1e-3)
+    found = report(compress(net), seconds=1e-3)
     for load, busy in ((9.0, True), (0.5, False), (None, False)):
         machine = Machine("abacus", 2, 1, 1, load)
         assert ("busy with other work" in str(replace(found, machine=machine))) is busy
@@ -343,7 +289,7 @@ def test_times_beside_other_work_are_said_to_be():
 def test_it_is_a_text_a_dict_and_a_picture(tmp_path):
     net = mlp(run=4)
     x, y = np.random.default_rng(0).normal(size=(9, 20)), np.arange(9)
-    found = compress(net).report(x, y, whole=net, control=compress(mlp(0.1)), seconds=1e-3)
+    found = report(compress(net), x, y, whole=net, control=compress(mlp(0.1)), seconds=1e-3)
     text, again = str(found), json.loads(json.dumps(found.to_dict(), allow_nan=False))
     for word in (*FORMATS, "H(p)/p", "shuffled", "J = 0", "accuracy", "multiply-adds", "chosen"):
         assert word in text
@@ -354,11 +300,6 @@ def test_it_is_a_text_a_dict_and_a_picture(tmp_path):
     assert plots.save(plots.compression(found), tmp_path / "report.png").stat().st_size > 10_000
 
 
-def test_the_method_is_the_function():
-    small = compress(mlp())
-    assert str(small.report(seconds=0)) == str(report(small, seconds=0))
-
-
 # Errors
 
 
@@ -367,21 +308,21 @@ def test_mistakes_are_named():
     small = compress(net)
     wider, deeper = pruned(nets.mlp([25, 10], seed=0)), pruned(nets.mlp([20, 9, 9, 10], seed=0))
     with pytest.raises(ValueError, match="x must be given with y"):
-        small.report(y=[0])
+        report(small, y=[0])
     with pytest.raises(ValueError, match=r"x must have shape \(n, 20\); got \(1, 3\)"):
-        small.report(np.ones((1, 3)))
+        report(small, np.ones((1, 3)))
     with pytest.raises(TypeError, match="network must be a CompressedNetwork; got Network"):
         report(net)
-    with pytest.raises(TypeError, match="whole must be the Network that was compressed; got Comp"):
-        small.report(whole=small)
+    with pytest.raises(TypeError, match="whole must be a Network; got Comp"):
+        report(small, whole=small)
     with pytest.raises(ValueError, match="2 layers with weights, as the network has; got 20 inp"):
-        small.report(whole=deeper)
+        report(small, whole=deeper)
     with pytest.raises(TypeError, match="control must be a CompressedNetwork; got Network"):
-        small.report(control=net)
+        report(small, control=net)
     with pytest.raises(ValueError, match=r"control must have 20 inputs, 10 outputs, .* got 25 inp"):
-        small.report(control=compress(wider))
+        report(small, control=compress(wider))
     with pytest.raises(ValueError, match="seconds must be a number >= 0"):
-        small.report(seconds=-1)
+        report(small, seconds=-1)
 
 
 def test_a_network_for_images_of_any_size_needs_one():
@@ -389,5 +330,5 @@ def test_a_network_for_images_of_any_size_needs_one():
     net.input_shape = None
     small = compress(net)
     with pytest.raises(ValueError, match="x must be given for a network that takes images of any"):
-        small.report(seconds=0)
-    assert small.report(np.ones((1, 1, 12, 12)), seconds=0).layers[0].positions == 100
+        report(small, seconds=0)
+    assert report(small, np.ones((1, 1, 12, 12)), seconds=0).layers[0].positions == 100

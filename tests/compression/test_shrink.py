@@ -11,15 +11,12 @@ from hypothesis import strategies as st
 from tvbi_ref import nets
 from tvbi_ref.compression.shrinking import (
     Shrunk,
-    UnitWeights,
-    by_unit,
     fold_constants,
     fold_into_bias,
-    from_units,
     shrink,
     silence_unread,
-    to_units,
 )
+from tvbi_ref.compression.units import UnitWeights, by_unit, from_units, to_units
 from tvbi_ref.errors import NonFiniteError
 
 GEOMETRIES = [  # (kernel, stride, padding, pool) of every convolution, for images of 8 x 8

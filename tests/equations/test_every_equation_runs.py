@@ -7,7 +7,7 @@ import pytest
 
 import tvbi_ref
 from tvbi_ref import datasets, nets
-from tvbi_ref.compression import compress
+from tvbi_ref.compression import compress, report
 from tvbi_ref.equations import EQUATIONS
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b import (
@@ -54,7 +54,7 @@ def an_mlp():
         fit(nets.mlp([64, 8, 6, 10], seed=0), x, y, supports()[:3], module_a=module_a)
     small, result = fit(nets.mlp([64, 8, 10], seed=0), x, y, learned(), learn=True)
     small.predict(x[:5])
-    small.report(x=x[:5], seconds=0.01)
+    report(small, x=x[:5], seconds=0.01)
     result.network.predict(x)
 
 

@@ -2,21 +2,26 @@
 
 ``small = compress(result)`` does all of it.
 
-Read `prune` (which weights stay), `sizes` (how regular the mask is, in bits), `shrink` (which
-units a pruned network can do without), `formats` and `coding` (the same matrix in fewer bytes),
-`forward` (the forward pass from the clusters of kept weights), `layers` and `network` (the small
-network), `sharing` (few values), `files` and `export`, `report` and `latency` (what it costs, on
-the machine at hand).
+Read `pruning` (which weights stay), `sizes` (how regular the mask is, in bits), `units` and
+`shrinking` (which units a pruned network can do without), `formats` and `coding` (the same matrix
+in fewer bytes), `forward` (the forward pass from the clusters of kept weights), `layers` and
+`network` (the small network), `build` (which makes it), `predictive` (what it does not know),
+`sharing` (few values), `precision` (few bits), `files` and `export`, `measure`, `report_text` and
+`latency` (what it costs, on the machine at hand).
 """
 
 from __future__ import annotations
 
-from tvbi_ref.compression import coding, export, files, formats, precision
+from tvbi_ref.compression import coding, export, files, formats, precision, sharing
+from tvbi_ref.compression.build import compress
 from tvbi_ref.compression.export import to_numpy, to_onnx, to_scipy
+from tvbi_ref.compression.files import load_compressed, save_compressed
 from tvbi_ref.compression.forward import cluster_forward
-from tvbi_ref.compression.network import CompressedNetwork, compress
+from tvbi_ref.compression.measure import report
+from tvbi_ref.compression.network import CompressedNetwork
 from tvbi_ref.compression.pruning import Sparsity, keep_mask, prune, sparsity, support_masks
-from tvbi_ref.compression.report import CompressionReport
+from tvbi_ref.compression.report_text import CompressionReport
+from tvbi_ref.compression.sharing import share_values
 from tvbi_ref.compression.shrinking import Shrunk, shrink
 from tvbi_ref.compression.sizes import entropy_bound, find_runs, index_bits, mean_run
 
@@ -35,9 +40,14 @@ __all__ = [
     "formats",
     "index_bits",
     "keep_mask",
+    "load_compressed",
     "mean_run",
     "precision",
     "prune",
+    "report",
+    "save_compressed",
+    "share_values",
+    "sharing",
     "shrink",
     "sparsity",
     "support_masks",

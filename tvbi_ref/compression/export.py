@@ -10,8 +10,9 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice
-from tvbi_ref.compression.layers import SparseConv, SparseLayer, describe_step
+from tvbi_ref.compression.layers import SparseConv, SparseLayer
 from tvbi_ref.compression.network import CompressedNetwork
+from tvbi_ref.compression.steps import describe_step
 
 OPSET = 17
 """Of the ONNX operators: what ONNX 1.12 and onnxruntime 1.12, of 2022, and all newer know."""
@@ -50,8 +51,7 @@ def to_scipy(
 
     Examples
     --------
-    >>> from tvbi_ref import nets
-    >>> from tvbi_ref.compression.network import compress
+    >>> from tvbi_ref import compress, nets
     >>> small, x = compress(nets.mlp([4, 2], seed=0)), np.ones((1, 4), np.float32)
     >>> ((W, b),) = to_scipy(small)
     >>> bool(np.allclose(x[:, small.inputs] @ W + b, small.predict(x)))
@@ -80,8 +80,7 @@ def to_numpy(network: CompressedNetwork) -> dict[str, NDArray[Any]]:
 
     Examples
     --------
-    >>> from tvbi_ref import nets
-    >>> from tvbi_ref.compression.network import compress
+    >>> from tvbi_ref import compress, nets
     >>> arrays = to_numpy(compress(nets.mlp([4, 3, 2], seed=0)))
     >>> list(arrays)
     ['inputs', 'weights_0', 'bias_0', 'weights_1', 'bias_1']
@@ -116,8 +115,7 @@ def to_onnx(network: CompressedNetwork) -> Any:
 
     Examples
     --------
-    >>> from tvbi_ref import nets
-    >>> from tvbi_ref.compression.network import compress
+    >>> from tvbi_ref import compress, nets
     >>> model = to_onnx(compress(nets.mlp([4, 2], seed=0)))  # doctest: +SKIP
     >>> [node.op_type for node in model.graph.node]  # doctest: +SKIP
     ['Gemm']

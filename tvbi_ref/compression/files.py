@@ -23,20 +23,14 @@ from tvbi_ref._archive import Arrays, damage_is_named, read_archive, write_archi
 from tvbi_ref._validation import as_choice, as_count
 from tvbi_ref.checkpoint import noise_of
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.compression.layers import (
-    STEPS,
-    ByteVariances,
-    SparseConv,
-    SparseDense,
-    SparseLayer,
-    build_step,
-    describe_step,
-)
-from tvbi_ref.compression.network import CompressedNetwork, format_name
+from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer
+from tvbi_ref.compression.network import CompressedNetwork
+from tvbi_ref.compression.steps import STEPS, build_step, describe_step
+from tvbi_ref.compression.variances import ByteVariances
 from tvbi_ref.errors import DataCorruptedError
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.nets import GaussianLikelihood, Layer, Loss, SoftmaxCrossEntropy
-from tvbi_ref.nets.network import as_image_shape
+from tvbi_ref.nets.shapes import as_sizes
 
 FORMAT = "tvbi_ref compressed network"
 VERSION = 1
@@ -46,18 +40,19 @@ ZIP_END_BYTES = 22
 """Of the record that ends a zip without a comment."""
 
 
-def save(
+def save_compressed(
     path: str | os.PathLike[str], network: CompressedNetwork, *, uncertainty: bool = True
 ) -> None:
-    """Write a compressed network.
+    """Write a compressed network to a file: one .npz without pickle, whole or not at all.
 
     Parameters
     ----------
     path : path-like
-        Usually ends in ``.npz``.
+        Usually ends in ``.npz``; missing folders are made.
     network : CompressedNetwork
     uncertainty : bool
-        False: without the variances, for predictions at the means only.
+        False: without the variances, for predictions at the means only; see
+        `CompressedNetwork.uncertainty_nbytes`.
 
     Raises
     ------
@@ -67,12 +62,11 @@ def save(
     Examples
     --------
     >>> import tempfile
-    >>> from tvbi_ref import nets
-    >>> from tvbi_ref.compression.network import compress
+    >>> from tvbi_ref import compress, nets
     >>> small, x = compress(nets.mlp([4, 3, 2], seed=0)), np.ones((1, 4))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(f"{folder}/net.npz", small)
-    ...     again = load(f"{folder}/net.npz")
+    ...     save_compressed(f"{folder}/net.npz", small)
+    ...     again = load_compressed(f"{folder}/net.npz")
     >>> bool((again.predict_proba(x, draws=9) == small.predict_proba(x, draws=9)).all())
     True
     """
@@ -96,8 +90,8 @@ def save(
     write_archive(path, {"format": FORMAT, "version": VERSION}, {"model": model}, compress=False)
 
 
-def load(path: str | os.PathLike[str]) -> CompressedNetwork:
-    """Read a network that `save` wrote.
+def load_compressed(path: str | os.PathLike[str]) -> CompressedNetwork:
+    """Read a network that `save_compressed` wrote.
 
     Raises
     ------
@@ -110,7 +104,7 @@ def load(path: str | os.PathLike[str]) -> CompressedNetwork:
     --------
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file:
-    ...     load(file.name)
+    ...     load_compressed(file.name)
     Traceback (most recent call last):
     tvbi_ref.errors.DataCorruptedError: ... is not a readable tvbi_ref compressed network file: ...
     """
@@ -163,7 +157,7 @@ def _describe(layer: SparseLayer, k: str, arrays: Arrays, uncertainty: bool) -> 
     arrays[f"{k}.bias"] = layer.bias
     description: dict[str, Any] = {
         "kind": "dense",
-        "format": format_name(layer.weights),
+        "format": layer.format,
         "matrix": layer.weights.shape,
     }
     if isinstance(layer, SparseConv):
@@ -187,7 +181,7 @@ def _build(description: dict[str, Any], arrays: Arrays) -> CompressedNetwork:
         tuple(layers),
         _build_loss(description["noise"]),
         _unpack_inputs(as_count(description["inputs"], "inputs", at_least=1), arrays),
-        None if shape is None else as_image_shape(shape),
+        None if shape is None else as_sizes(shape, "input_shape", "CHW"),
     )
     _try_out(network)
     return network

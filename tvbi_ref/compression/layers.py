@@ -9,112 +9,23 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from tvbi_ref._validation import FloatArray, as_choice, as_float_array
+from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.compression.formats import FORMATS, Clusters, Dense, Format
 from tvbi_ref.compression.forward import WeightRuns, sparse_product
+from tvbi_ref.compression.variances import ByteVariances
 from tvbi_ref.equations import socket
-from tvbi_ref.nets import AveragePool, Flatten, Layer, LeakyReLU, MaxPool, ReLU, Tanh
+from tvbi_ref.nets import AveragePool, Layer, MaxPool
 from tvbi_ref.nets.kernel_matrix import to_kernel
-from tvbi_ref.nets.local_reparam import _conv_output_shape
 from tvbi_ref.nets.network import PREDICT_IMAGES, PREDICT_ROWS
-
-STEPS: dict[str, tuple[Callable[..., Layer], tuple[str, ...]]] = {
-    "relu": (ReLU, ()),
-    "leaky_relu": (LeakyReLU, ("leak",)),
-    "tanh": (Tanh, ()),
-    "max_pool": (MaxPool, ("size",)),
-    "average_pool": (AveragePool, ("size",)),
-    "flatten": (Flatten, ()),
-}
-"""The layers without weights by name, and what each is built with."""
-
-
-def describe_step(layer: Layer) -> dict[str, Any]:
-    """Return name and arguments of a layer without weights, one of `STEPS`.
-
-    Examples
-    --------
-    >>> describe_step(MaxPool(3))
-    {'kind': 'max_pool', 'size': 3}
-    """
-    kind, arguments = next((k, a) for k, (c, a) in STEPS.items() if type(layer) is c)
-    return {"kind": kind} | {name: getattr(layer, name) for name in arguments}
-
-
-def build_step(description: dict[str, Any]) -> Layer:
-    """Return the layer that `describe_step` described.
-
-    Examples
-    --------
-    >>> build_step({"kind": "leaky_relu", "leak": 0.1}).leak
-    0.1
-    """
-    build, arguments = STEPS[description["kind"]]
-    return build(**{name: description[name] for name in arguments})
-
-
-@dataclass(frozen=True, eq=False)
-class ByteVariances:
-    """Variances of the weights that are left, one byte each: ln sigma2 = low + step code.
-
-    A deviation comes out wrong by a factor of e^(step/4) at the worst: 0.4 % in a network for
-    digits, 1 % where the widest weight has 150 times the deviation of the narrowest. An interval
-    does not show it, and half floats would take twice the room.
-
-    Parameters
-    ----------
-    codes : ndarray of uint8 (K,)
-        Down the columns of the matrix, neuron after neuron.
-    low, step : float
-        step >= 0
-
-    Raises
-    ------
-    ValueError
-        If that is not what came.
-
-    Examples
-    --------
-    >>> ByteVariances.of(np.array([1.0, 2.0, 4.0])).codes
-    array([  0, 128, 255], dtype=uint8)
-    """
-
-    codes: NDArray[np.uint8]
-    low: float
-    step: float
-
-    def __post_init__(self) -> None:
-        if self.codes.dtype != np.uint8 or self.codes.ndim != 1:
-            raise ValueError(
-                f"codes must be one row of uint8; got {self.codes.dtype} {self.codes.shape}"
-            )
-        if not (np.isfinite(self.low + 255 * self.step) and self.step >= 0):
-            raise ValueError(f"low and step must be finite, step >= 0; got {self.low}, {self.step}")
-
-    @classmethod
-    def of(cls, variances: FloatArray) -> Self:
-        """Return variances (K,), which must be positive, with ln sigma2 rounded to 256 levels."""
-        if not (variances > 0).all():
-            raise ValueError(f"variances of kept weights must be positive; got {variances.min()}")
-        logs = np.log(variances, dtype=np.float64)
-        low, high = (float(logs.min()), float(logs.max())) if logs.size else (0.0, 0.0)
-        step = (high - low) / 255
-        codes = np.rint((logs - low) / step) if step else np.zeros_like(logs)
-        return cls(codes.astype(np.uint8), low, step)
-
-    @property
-    def deviations(self) -> FloatArray:
-        """Sigma of every weight, (K,) in float64."""
-        return np.exp((self.low + self.step * self.codes) / 2)
+from tvbi_ref.nets.shapes import conv_output_shape
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -164,6 +75,11 @@ class SparseLayer(ABC):
         return self.weights.shape
 
     @property
+    def format(self) -> str:
+        """What the format of the weights is called in `formats.FORMATS`."""
+        return next(name for name, kind in FORMATS.items() if type(self.weights) is kind)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the weights, their places and the biases."""
         return self.weights.nbytes + self.bias.nbytes
@@ -190,8 +106,7 @@ class SparseLayer(ABC):
 
     def with_format(self, format: str) -> Self:
         """Return the same layer with its weights in another format, by name."""
-        kind = FORMATS[as_choice(format, "format", FORMATS)]
-        return replace(self, weights=kind.from_dense(self.weights.to_dense()))
+        return replace(self, weights=FORMATS[format].from_dense(self.weights.to_dense()))
 
     def with_weights(self, weights: FloatArray) -> Self:
         """Return the layer with other weights, rounded ones say, in the same format.
@@ -335,7 +250,7 @@ class SparseConv(SparseLayer):
     def output_shape(self, x: FloatArray) -> tuple[int, int, int, int]:
         """Return (B, F, Ho, Wo) for images (B, C, H, W), or say why they do not fit."""
         kernels = np.broadcast_to(np.float32(0), self.shape)
-        return _conv_output_shape(x, kernels, kernels, self.stride, self.padding)
+        return conv_output_shape(x, kernels, kernels, self.stride, self.padding)
 
 
 @socket("sparse-network")
@@ -360,6 +275,7 @@ def sparse_network(layers: Sequence[SparseLayer | Layer], x: FloatArray) -> Floa
     --------
     >>> weights = Dense.from_dense(np.array([[2.0], [-1.0]]))
     >>> layer = SparseDense(weights=weights, bias=np.ones(1), bias_variance=np.zeros(1))
+    >>> from tvbi_ref.nets import ReLU
     >>> sparse_network([layer, ReLU()], np.array([[3.0, 5.0], [0.0, 5.0]]))
     array([[2.],
            [0.]])

@@ -1,11 +1,32 @@
-"""A report as text: `CompressionReport` as ``print`` shows it."""
+"""A report: what `measure.report` has found out, as ``print`` shows it and as JSON holds it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from tvbi_ref.compression.report import CompressionReport, Scores
+from tvbi_ref.compression.findings import FormatSize, LayerSize, Race, Regularity, Scores, Work
+from tvbi_ref.compression.latency import Machine
+
+Column = tuple[str, int, str]
+"""Heading, width (to the left where it is negative) and format of the cells."""
+
+LAYER_COLUMNS = (
+    *(("layer", -7, ""), ("matrix", 11, ""), ("kept", 8, ""), ("density", 9, ".3f")),
+    *(("runs", 7, ""), ("mean run", 10, ".2f"), ("index bits", 12, ".2f"), ("H(p)/p", 8, ".2f")),
+    ("bits", 6, ""),
+)
+FORMAT_COLUMNS = (
+    *(("format", -10, ""), ("memory", 9, ""), ("file", 9, ""), ("coded", 9, ""), ("shared", 9, "")),
+    *(("stored", 10, ".2f"), ("coded", 8, ".2f"), ("tables", 8, ".2f"), ("shuffled", 10, ".2f")),
+    ("J = 0", 8, ".2f"),
+)
+BOUND_COLUMNS = (("", -56, ""), ("", 8, ".2f"), ("", 18, ".2f"), ("", 8, ".2f"))
+RACE_COLUMNS = (
+    *(("predict", -10, ""), ("batch", 6, ""), ("median", 11, ""), ("quartiles", 24, "")),
+    ("first call", 12, ""),
+)
 
 LAYER_LEGEND = """\
 matrix, kept  without dead units and their weights; sizes and controls are of these matrices
@@ -32,30 +53,81 @@ first call    with compilation, which is not in the other times; below a tenth o
               millisecond most of a prediction is the call, whatever the network"""
 
 
-def as_text(report: CompressionReport) -> str:
-    """Return a report as tables.
+@dataclass(frozen=True)
+class CompressionReport:
+    """What `report` has found out: a text (``print``), a dict, and a picture (`plots.compression`).
 
     Parameters
     ----------
-    report : CompressionReport
-
-    Examples
-    --------
-    >>> from tvbi_ref import nets
-    >>> from tvbi_ref.compression.network import compress
-    >>> small = compress(nets.mlp([4, 2], seed=0))
-    >>> print(as_text(small.report(seconds=0)).split("memory")[0])
-    CompressedNetwork(4 -> 2, 8 weights, 2 biases, clusters, ... bytes)
-    <BLANKLINE>
-    weights        8
-    ...
+    network : str
+        What it is called.
+    n_weights, n_biases : int
+        That are left.
+    widths : list of int
+        Units that are left: inputs, and outputs of each weight layer; channels of images.
+    n_inputs : int
+        Of the whole network.
+    whole : dict or None
+        "n_weights", "n_biases" and "widths" before pruning, if that is known.
+    uncertainty_bytes : int
+        What the variances take on top.
+    layers : list of LayerSize
+    formats : list of FormatSize
+    kept, shuffled, control : Regularity
+        Of the network, of the shuffled masks, of the control or None.
+    work : Work
+    scores : Scores or None
+        None without data.
+    races : list of Race
+        Empty if nothing was measured.
+    machine : Machine
     """
-    parts = [_summary(report), _layer_table(report), _format_table(report)]
-    if report.scores or report.layers[0].bits:
-        parts.append(_precision_table(report))
-    if report.races:
-        parts.append(_race_table(report))
-    return "\n\n".join(parts)
+
+    network: str
+    n_weights: int
+    n_biases: int
+    widths: list[int]
+    n_inputs: int
+    whole: dict[str, Any] | None
+    uncertainty_bytes: int
+    layers: list[LayerSize]
+    formats: list[FormatSize]
+    kept: Regularity
+    shuffled: Regularity
+    control: Regularity | None
+    work: Work
+    scores: Scores | None
+    races: list[Race]
+    machine: Machine
+
+    def __str__(self) -> str:
+        parts = [_summary(self), _layer_table(self), _format_table(self)]
+        if self.scores or self.layers[0].bits:
+            parts.append(_precision_table(self))
+        if self.races:
+            parts.append(_race_table(self))
+        return "\n\n".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it, the answers of `Race.verdict` included."""
+        everything = asdict(self)
+        for each, plain in zip(self.races, everything["races"], strict=True):
+            plain |= {"fastest": each.fastest, "verdict": each.verdict}
+        return everything
+
+
+def _table(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> list[str]:
+    """Return the lines of a table, its heading first; None is a dash."""
+    heading, widths, specs = zip(*columns, strict=True)
+    cells = [
+        ["-" if cell is None else format(cell, spec) for cell, spec in zip(row, specs, strict=True)]
+        for row in rows
+    ]
+    return ["".join(map(_padded, row, widths)) for row in (heading, *cells)]
+
+
+def _padded(text: str, width: int) -> str:
+    return text.ljust(-width) if width < 0 else text.rjust(width)
 
 
 def _summary(r: CompressionReport) -> str:
@@ -88,87 +160,71 @@ def _score_line(s: Scores) -> str:
 
 
 def _layer_table(r: CompressionReport) -> str:
-    lines = [
-        f"{'layer':<7}{'matrix':>11}{'kept':>8}{'density':>9}{'runs':>7}{'mean run':>10}"
-        f"{'index bits':>12}{'H(p)/p':>8}{'bits':>6}"
-    ]
-    for k, s in enumerate(r.layers):
-        matrix = f"{s.shape[0]} x {s.shape[1]}"
-        lines.append(
-            f"{k + 1:<7}{matrix:>11}{s.kept:>8}{s.density:>9.3f}{s.n_runs:>7}{s.mean_run:>10.2f}"
-            f"{s.index_bits:>12.2f}{s.entropy_bound:>8.2f}{s.bits or '-':>6}"
+    rows = [
+        (
+            *(k + 1, f"{s.shape[0]} x {s.shape[1]}", s.kept, s.density),
+            *(s.n_runs, s.mean_run, s.index_bits, s.entropy_bound, s.bits),
         )
-    return "\n".join([*lines, "", LAYER_LEGEND])
+        for k, s in enumerate(r.layers)
+    ]
+    return "\n".join([*_table(LAYER_COLUMNS, rows), "", LAYER_LEGEND])
 
 
 def _format_table(r: CompressionReport) -> str:
+    masks = (r.kept, r.shuffled, r.control)
+    bounds = [
+        ("ideal run code", *(mask and mask.index_bits for mask in masks)),
+        ("H(p)/p", *(mask and mask.entropy_bound for mask in masks)),
+    ]
     lines = [
         f"{'':<17}{'bytes':<35}index bits a weight",
-        f"{'format':<10}{'memory':>9}{'file':>9}{'coded':>9}{'shared':>9}"
-        f"{'stored':>10}{'coded':>8}{'tables':>8}{'shuffled':>10}{'J = 0':>8}",
+        *_table(FORMAT_COLUMNS, map(_format_row, r.formats)),
+        *_table(BOUND_COLUMNS, bounds)[1:],
     ]
-    for s in r.formats:
-        size = f"{s.name:<10}{s.memory:>9}{s.file:>9}{s.coded:>9}{_or_dash(s.shared, 9, 0)}"
-        bits: tuple[float | None, ...] = (
-            s.stored_bits,
-            s.coded_bits,
-            s.table_bits,
-            s.shuffled_bits,
-            s.control_bits,
-        )
-        if s.name == "dense":  # its zeros are no positions
-            bits = (None,) * 5
-        cells = zip(bits, (10, 8, 8, 10, 8), strict=True)
-        lines.append(size + "".join(_or_dash(*cell) for cell in cells))
-    bounds = (("ideal run code", "index_bits"), ("H(p)/p", "entropy_bound"))
-    for name, field in bounds:
-        values = (getattr(each, field, None) for each in (r.kept, r.shuffled, r.control))
-        cells = zip(values, (8, 18, 8), strict=True)
-        lines.append(f"{name:<56}" + "".join(_or_dash(*cell) for cell in cells))
     variances = f"variances, for predictions with uncertainty: {r.uncertainty_bytes} bytes more"
     return "\n".join([*lines, "", FORMAT_LEGEND, variances])
 
 
-def _or_dash(value: float | None, width: int, digits: int = 2) -> str:
-    return f"{'-':>{width}}" if value is None else f"{value:>{width}.{digits}f}"
+def _format_row(s: FormatSize) -> tuple[Any, ...]:
+    bits = (s.stored_bits, s.coded_bits, s.table_bits, s.shuffled_bits, s.control_bits)
+    if s.name == "dense":  # its zeros are no positions
+        bits = (None,) * 5
+    return (s.name, s.memory, s.file, s.coded, s.shared, *bits)
 
 
 def _precision_table(r: CompressionReport) -> str:
     bits = ", ".join(f"{layer.bits or 'unknown, no variances'}" for layer in r.layers)
-    line = f"bits a weight that the posterior asks for, by layer: {bits}"
-    if r.scores is None:
-        return line
-    scores = {f"{bits:g}": score for bits, score in r.scores.at_bits}
-    columns = scores | {"chosen": r.scores.at_chosen, "shared": r.scores.shared}
-    return "\n".join(
-        [
-            line,
-            f"{'bits':<10}" + "".join(f"{name:>8}" for name in columns),
-            f"{r.scores.name:<10}" + "".join(_or_dash(each, 8, 4) for each in columns.values()),
-        ]
-    )
+    lines = [f"bits a weight that the posterior asks for, by layer: {bits}"]
+    if r.scores:
+        scores = {f"{bits:g}": score for bits, score in r.scores.at_bits}
+        scores |= {"chosen": r.scores.at_chosen, "shared": r.scores.shared}
+        columns = [("bits", -10, ""), *((name, 8, ".4f") for name in scores)]
+        lines += _table(columns, [(r.scores.name, *scores.values())])
+    return "\n".join(lines)
 
 
 def _race_table(r: CompressionReport) -> str:
+    rows = [
+        (
+            *(name, each.batch, _time(t.median)),
+            *(f"{_time(t.low)} to {_time(t.high)}", _time(t.first)),
+        )
+        for each in r.races
+        for name, t in each.timings.items()
+    ]
     lines = [
         "will it be faster here?",
         *(f"  batch {each.batch:<4} {each.verdict}" for each in r.races),
         "",
-        f"{'predict':<10}{'batch':>6}{'median':>11}{'quartiles':>24}{'first call':>12}",
+        *_table(RACE_COLUMNS, rows),
     ]
-    for each in r.races:
-        for name, t in each.timings.items():
-            spread = f"{_time(t.low)} to {_time(t.high)}"
-            lines.append(
-                f"{name:<10}{each.batch:>6}{_time(t.median):>11}{spread:>24}{_time(t.first):>12}"
-            )
     legend = [WHOLE_LEGEND] * (r.whole is not None) + [RACE_LEGEND]
-    return "\n".join([*lines, "", *legend, str(r.machine), *_warning(r)])
+    return "\n".join([*lines, "", *legend, str(r.machine), *_warning(r.machine)])
 
 
-def _warning(r: CompressionReport) -> list[str]:
+def _warning(machine: Machine) -> list[str]:
     """Return what has to be said of times that were measured beside other work."""
-    if r.machine.load is None or r.machine.load <= r.machine.cores:
+    if machine.load is None or machine.load <= machine.cores:
         return []
     return ["the machine was busy with other work: BLAS on several threads suffers most from that"]
 

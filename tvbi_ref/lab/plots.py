@@ -31,7 +31,7 @@ from tvbi_ref.equations.sockets import SOCKETS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from tvbi_ref.compression.report import CompressionReport
+    from tvbi_ref.compression import CompressionReport
     from tvbi_ref.turbo import TurboResult
 
 BLUE, ORANGE, GREEN, PURPLE, RED, SKY = (
@@ -499,12 +499,12 @@ def compression(report: CompressionReport) -> Figure:
     Parameters
     ----------
     report : CompressionReport
-        What `CompressedNetwork.report` returned.
+        What `tvbi_ref.compression.report` returned.
 
     Examples
     --------
-    >>> from tvbi_ref import compress, nets
-    >>> len(compression(compress(nets.mlp([4, 2], seed=0)).report(seconds=0)).axes)
+    >>> from tvbi_ref import compress, nets, report
+    >>> len(compression(report(compress(nets.mlp([4, 2], seed=0)), seconds=0)).axes)
     2
     """
     n_panels = 3 if report.races else 2
