@@ -8,7 +8,7 @@ backwards, and the two likelihoods that sit on top of it. Every backward pass is
 against finite differences, a check that you can make yourself while you work.
 
 Check yourself: tvbi-ref check 02_layers.py
-Read: docs/EQUATIONS.md, section 1 (likelihoods) and section 3 (reparameterisation)
+Read: docs/EQUATIONS.md, section 2
 """
 
 from collections import namedtuple

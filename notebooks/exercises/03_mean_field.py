@@ -8,7 +8,7 @@ functions are here to be distrusted: an update that belongs to a complex weight,
 condition under which mean field never lets go of a dead one.
 
 Check yourself: tvbi-ref check 03_mean_field.py
-Read: docs/EQUATIONS.md, sections 2 and 3
+Read: docs/EQUATIONS.md, section 3
 """
 
 from collections import namedtuple

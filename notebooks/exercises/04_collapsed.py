@@ -8,7 +8,7 @@ support has to compare. You write those integrals and what follows from them: th
 the expected precision, and a bound that is never below the mean-field one.
 
 Check yourself: tvbi-ref check 04_collapsed.py
-Read: docs/EQUATIONS.md, section 3, "Collapsed Module A"
+Read: docs/EQUATIONS.md, section 3, from "q-collapsed" on
 """
 
 from collections import namedtuple
