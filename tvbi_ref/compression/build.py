@@ -81,7 +81,7 @@ def compress(
 def _sparse(layer: WeightLayer, units: UnitWeights, format: str) -> SparseLayer:
     """Return a layer with the weights that are left, in a format."""
     conv = layer if isinstance(layer, Conv2D) else None
-    size = conv and conv.mean.value.shape[2:]
+    size = None if conv is None else conv.mean.value.shape[2:]
     kernels = from_units(units.mean, size)
     mean, variance = layer.matrix(kernels), layer.matrix(from_units(units.variance, size))
     parts: dict[str, Any] = {

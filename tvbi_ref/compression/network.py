@@ -61,7 +61,7 @@ class CompressedNetwork:
     layers: tuple[SparseLayer | Layer, ...]
     loss: Loss
     kept_inputs: NDArray[np.bool_]
-    input_shape: tuple[int, int, int] | None = None
+    input_shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if type(self.loss) not in (SoftmaxCrossEntropy, GaussianLikelihood):

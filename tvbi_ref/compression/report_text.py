@@ -186,18 +186,18 @@ def _format_table(r: CompressionReport) -> str:
 
 
 def _format_row(s: FormatSize) -> tuple[Any, ...]:
-    bits = (s.stored_bits, s.coded_bits, s.table_bits, s.shuffled_bits, s.control_bits)
+    sizes = (s.name, s.memory, s.file, s.coded, s.shared)
     if s.name == "dense":  # its zeros are no positions
-        bits = (None,) * 5
-    return (s.name, s.memory, s.file, s.coded, s.shared, *bits)
+        return (*sizes, *5 * (None,))
+    return (*sizes, s.stored_bits, s.coded_bits, s.table_bits, s.shuffled_bits, s.control_bits)
 
 
 def _precision_table(r: CompressionReport) -> str:
     bits = ", ".join(f"{layer.bits or 'unknown, no variances'}" for layer in r.layers)
     lines = [f"bits a weight that the posterior asks for, by layer: {bits}"]
     if r.scores:
-        scores = {f"{bits:g}": score for bits, score in r.scores.at_bits}
-        scores |= {"chosen": r.scores.at_chosen, "shared": r.scores.shared}
+        by_bits = {f"{bits:g}": score for bits, score in r.scores.at_bits}
+        scores = {**by_bits, "chosen": r.scores.at_chosen, "shared": r.scores.shared}
         columns = [("bits", -10, ""), *((name, 8, ".4f") for name in scores)]
         lines += _table(columns, [(r.scores.name, *scores.values())])
     return "\n".join(lines)
