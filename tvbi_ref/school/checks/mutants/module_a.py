@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.special import digamma, entr, expit, gammaln, log_expit, logit
 from scipy.special import gamma as gamma_function
 
-from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks.mutants.registry import Pieces, mistakes
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -48,15 +45,13 @@ mistakes(
 )
 
 
-def _log_gamma(gamma: Gamma, rho: Any, log_rho: Any) -> Any:
-    """Return E_q ln Ga(rho; a, b) from <rho> and <ln rho>."""
-    a, b = gamma.shape, gamma.rate
-    return a * np.log(b) - gammaln(a) + (a - 1) * log_rho - b * rho
-
-
-def _a_log_b(gamma: Gamma) -> Any:
-    return gamma.shape * np.log(gamma.rate)
-
+# What is the same of both Gammas is a function of (a, b), and so is what goes wrong in both.
+_LOG_GAMMA: Pieces = {
+    "norm": lambda: lambda a, b: a * np.log(b) - gammaln(a),
+    "bracket": lambda rho, log_rho, norm: lambda a, b: norm(a, b) + (a - 1) * log_rho - b * rho,
+    "ln_on": lambda on, bracket: bracket(*on),
+    "ln_off": lambda off, bracket: bracket(*off),
+}
 
 mistakes(
     "elbo",
@@ -66,8 +61,7 @@ mistakes(
         "log_rho": lambda a, b: digamma(a) - np.log(b),
         "pi": lambda c: expit(c),
         "E_w": lambda mu, s2, rho, log_rho: 0.5 * (log_rho - LOG_2PI - rho * (mu**2 + s2)),
-        "ln_on": lambda on, rho, log_rho: _log_gamma(on, rho, log_rho),
-        "ln_off": lambda off, rho, log_rho: _log_gamma(off, rho, log_rho),
+        **_LOG_GAMMA,
         "weight_on": lambda pi: pi,
         "E_rho": lambda weight_on, ln_on, ln_off: weight_on * ln_on + (1 - weight_on) * ln_off,
         "E_s": lambda pi, h: pi * log_expit(h) + (1 - pi) * log_expit(-h),
@@ -104,15 +98,9 @@ mistakes(
     "the log-odds stand for pi_tilde in E ln p(rho|s): apply the sigmoid first",
     {"weight_on": lambda c: c},
     "a ln b - ln Gamma(a) is missing in E ln p(rho|s): it differs between the two Gammas",
-    {
-        "ln_on": lambda on, rho, log_rho: (on.shape - 1) * log_rho - on.rate * rho,
-        "ln_off": lambda off, rho, log_rho: (off.shape - 1) * log_rho - off.rate * rho,
-    },
+    {"norm": lambda: lambda a, b: 0},
     "ln Gamma(a) is missing in E ln p(rho|s): the normaliser is a ln b - ln Gamma(a)",
-    {
-        "ln_on": lambda ln_on, on: ln_on + gammaln(on.shape),
-        "ln_off": lambda ln_off, off: ln_off + gammaln(off.shape),
-    },
+    {"norm": lambda: lambda a, b: a * np.log(b)},
     "the (1 - pi_tilde) ln(1 - pi) term is missing in E ln p_hat(s)",
     {"E_s": lambda pi, h: pi * log_expit(h)},
     "the two roles are exchanged in E ln p_hat(s), the KL reversed: the average is over q, with "
@@ -206,37 +194,24 @@ mistakes(
 mistakes(
     "evidence",
     "rho log_rho on off",
-    {
-        "ln_on": lambda rho, log_rho, on: _log_gamma(on, rho, log_rho),
-        "ln_off": lambda rho, log_rho, off: _log_gamma(off, rho, log_rho),
-        "l": lambda ln_on, ln_off: ln_on - ln_off,
-    },
+    _LOG_GAMMA | {"l": lambda ln_on, ln_off: ln_on - ln_off},
     "the sign is reversed: l is the ACTIVE bracket minus the one with bars",
     {"l": lambda l: -l},
     "the bracket with bars is missing: l compares the two Gammas",
     {"l": lambda ln_on: ln_on},
     "the two ln Gamma terms are missing: they cancel only where a = a_bar",
-    {"l": lambda l, on, off: l + gammaln(on.shape) - gammaln(off.shape)},
+    {"norm": lambda: lambda a, b: a * np.log(b)},
     "Gamma(a) stands where ln Gamma(a) should, in both brackets",
-    {
-        "ln_on": lambda ln_on, on: ln_on + gammaln(on.shape) - gamma_function(on.shape),
-        "ln_off": lambda ln_off, off: ln_off + gammaln(off.shape) - gamma_function(off.shape),
-    },
+    {"norm": lambda: lambda a, b: a * np.log(b) - gamma_function(a)},
     "a ln b - a_bar ln b_bar is missing: it belongs to the two normalisers",
-    {"l": lambda l, on, off: l - (_a_log_b(on) - _a_log_b(off))},
+    {"norm": lambda: lambda a, b: -gammaln(a)},
     "both normalisers a ln b - ln Gamma(a) are missing",
-    {
-        "ln_on": lambda rho, log_rho, on: on.shape * log_rho - on.rate * rho,
-        "ln_off": lambda rho, log_rho, off: off.shape * log_rho - off.rate * rho,
-    },
+    {"norm": lambda: lambda a, b: 0},
     "b is taken for a scale: it is a rate, the bracket is a ln b ... - b <rho>",
-    {
-        "on": lambda on: Gamma(on.shape, 1 / on.rate),
-        "off": lambda off: Gamma(off.shape, 1 / off.rate),
-    },
+    {"bracket": lambda bracket: lambda a, b: bracket(a, 1 / b)},
     "the term with <rho> has the wrong sign, or b and b_bar are exchanged in it: it is "
     "-(b - b_bar) <rho>",
-    {"l": lambda l, rho, on, off: l + 2 * (on.rate - off.rate) * rho},
+    {"bracket": lambda bracket, rho: lambda a, b: bracket(a, b) + 2 * b * rho},
     "ln <rho> stands for <ln rho>: the mean of the logarithm came as an argument",
     {"log_rho": lambda rho: np.log(rho)},
     "base 10 for the natural logarithm: log-odds are natural, np.log",
@@ -397,19 +372,16 @@ mistakes(
 )
 
 
-def _log_z(m: Any, gamma: Gamma, to_gamma: float, to_power: float, of_m: float) -> Any:
-    """Return ln Z(m); the three numbers are 1/2 where it is right."""
-    a, b = gamma.shape, gamma.rate
-    normaliser = a * np.log(b) - gammaln(a) + gammaln(a + to_gamma) - 0.5 * LOG_2PI
-    return normaliser - (a + to_power) * np.log(b + of_m * m)
-
-
 _LOG_Z: Pieces = {
-    "to_gamma": lambda: 0.5,
-    "to_power": lambda: 0.5,
-    "of_m": lambda: 0.5,
-    "z1": lambda m, on, to_gamma, to_power, of_m: _log_z(m, on, to_gamma, to_power, of_m),
-    "z0": lambda m, off, to_gamma, to_power, of_m: _log_z(m, off, to_gamma, to_power, of_m),
+    "norm": lambda: lambda a, b: a * np.log(b) - gammaln(a),
+    "log_gamma": lambda: lambda a: gammaln(a + 0.5),
+    "power": lambda: lambda a: a + 0.5,
+    "rate": lambda m: lambda b: b + 0.5 * m,
+    "z": lambda norm, log_gamma, power, rate: (
+        lambda a, b: norm(a, b) + log_gamma(a) - 0.5 * LOG_2PI - power(a) * np.log(rate(b))
+    ),
+    "z1": lambda z, on: z(*on),
+    "z0": lambda z, off: z(*off),
 }
 
 mistakes(
@@ -417,34 +389,35 @@ mistakes(
     "m on off",
     _LOG_Z | {"l": lambda z1, z0: z1 - z0},
     "the two ln Gamma cancel or are missing: it is ln Gamma(a + 1/2) - ln Gamma(a), with the 1/2",
-    {"to_gamma": lambda: 0},
+    {"log_gamma": lambda: gammaln},
     "the power of b + m/2 is a: it is a + 1/2",
-    {"to_power": lambda: 0},
+    {"power": lambda: lambda a: a},
     "m is not halved: it is ln(b + m/2)",
-    {"of_m": lambda: 1},
+    {"m": lambda m: 2 * m},
     "a + 1 and b + m belong to a COMPLEX weight: here a + 1/2 and b + m/2",
-    {"to_gamma": lambda: 1, "to_power": lambda: 1, "of_m": lambda: 1},
+    {
+        "log_gamma": lambda: lambda a: gammaln(a + 1),
+        "power": lambda: lambda a: a + 1,
+        "rate": lambda m: lambda b: b + m,
+    },
     "the sign is reversed: l = ln Z_1 - ln Z_0, the active one first",
     {"l": lambda l: -l},
     "ln Z_0 is missing: l compares the two states, ln Z_1 - ln Z_0",
     {"l": lambda z1: z1 + 0.5 * LOG_2PI},
     "-ln Gamma(a), from the Gamma's own normaliser, is missing",
-    {"l": lambda l, on, off: l + gammaln(on.shape) - gammaln(off.shape)},
+    {"norm": lambda: lambda a, b: a * np.log(b)},
     "+ln Gamma(a + 1/2), from the integral over rho, is missing",
-    {"l": lambda l, on, off: l - gammaln(on.shape + 0.5) + gammaln(off.shape + 0.5)},
+    {"log_gamma": lambda: lambda a: 0},
     "a ln b - a_bar ln b_bar, from the Gammas' normalisers, is missing",
-    {"l": lambda l, on, off: l - (_a_log_b(on) - _a_log_b(off))},
+    {"norm": lambda: lambda a, b: -gammaln(a)},
     "Gamma(a) stands where ln Gamma(a) should, and for a + 1/2 likewise",
     {
-        "z1": lambda z1, on: z1 + _gammas_for_logarithms(on.shape),
-        "z0": lambda z0, off: z0 + _gammas_for_logarithms(off.shape),
+        "norm": lambda: lambda a, b: a * np.log(b) - gamma_function(a),
+        "log_gamma": lambda: lambda a: gamma_function(a + 0.5),
     },
     "the mean precision a/b is put in for the precision: integrating over rho gives a Student-t "
     "for each state, not a Gaussian",
-    {
-        "z1": lambda m, on: 0.5 * (np.log(on.shape / on.rate) - on.shape / on.rate * m),
-        "z0": lambda m, off: 0.5 * (np.log(off.shape / off.rate) - off.shape / off.rate * m),
-    },
+    {"z": lambda m: lambda a, b: 0.5 * (np.log(a / b) - a / b * m)},
     "b and b_bar are exchanged in the logarithms: ln(b + m/2) goes with a",
     {
         "l": lambda l, m, on, off: (
@@ -454,31 +427,20 @@ mistakes(
 )
 
 
-def _gammas_for_logarithms(a: Any) -> Any:
-    right = gammaln(a + 0.5) - gammaln(a)
-    return gamma_function(a + 0.5) - gamma_function(a) - right
-
-
 mistakes(
     "precision-collapsed",
     "m pi on off",
     {
-        "to_a": lambda: 0.5,
-        "of_m": lambda: 0.5,
-        "rho1": lambda m, on, to_a, of_m: (on.shape + to_a) / (on.rate + of_m * m),
-        "rho0": lambda m, off, to_a, of_m: (off.shape + to_a) / (off.rate + of_m * m),
+        **_Q_PRECISION,
+        "rho1": lambda on, to_a, to_b: (on.shape + to_a) / (on.rate + to_b),
+        "rho0": lambda off, to_a, to_b: (off.shape + to_a) / (off.rate + to_b),
         "rho": lambda pi, rho1, rho0: pi * rho1 + (1 - pi) * rho0,
     },
     "1/E[1/rho], the variances averaged: the mean of rho averages the precisions",
     {"rho": lambda pi, rho1, rho0: 1 / (pi / rho1 + (1 - pi) / rho0)},
     "the mean-field ratio, shapes and rates averaged first: here each state has a posterior of "
     "its own, and their means are averaged",
-    {
-        "rho": lambda m, pi, on, off: (
-            (pi * on.shape + (1 - pi) * off.shape + 0.5)
-            / (pi * on.rate + (1 - pi) * off.rate + 0.5 * m)
-        )
-    },
+    {"rho": lambda q: q[0] / q[1]},
     "the states are exchanged: pi_tilde goes with (a+1/2)/(b+m/2)",
     {"pi": lambda pi: 1 - pi},
     "the (1 - pi_tilde) term, the spike's precision, is missing",
@@ -486,9 +448,9 @@ mistakes(
     "a over b + m/2: the posterior's shape is a + 1/2",
     {"to_a": lambda: 0},
     "m is not halved: the posterior's rate is b + m/2",
-    {"of_m": lambda: 1},
+    {"to_b": lambda m: m},
     "(a + 1)/(b + m) is for a COMPLEX weight: a real one has the halves",
-    {"to_a": lambda: 1, "of_m": lambda: 1},
+    {"to_a": lambda: 1, "to_b": lambda m: m},
     "the mode (a - 1/2)/(b + m/2) of each posterior: <rho> is the mean",
     {"to_a": lambda: -0.5},
     "that is a variance, (b + m/2)/(a + 1/2): <rho> is shape over rate",
@@ -517,11 +479,11 @@ mistakes(
     "(2 pi)^(-1/2) is missing in Z: it is the Gaussian's",
     {"log_evidence": lambda log_evidence: log_evidence + 0.5 * LOG_2PI},
     "m is not halved in Z: its denominator is (b + m/2)^(a + 1/2)",
-    {"of_m": lambda: 1},
+    {"rate": lambda m: lambda b: b + m},
     "the power in Z is a: its denominator is (b + m/2)^(a + 1/2)",
-    {"to_power": lambda: 0},
+    {"power": lambda: lambda a: a},
     "Gamma(a) for Gamma(a + 1/2) in Z: the two do not cancel",
-    {"to_gamma": lambda: 0},
+    {"log_gamma": lambda: gammaln},
     "m is mu^2 in Z: it is mu^2 + sigma2",
     {"m": lambda mu: mu**2},
     "pi and 1 - pi are exchanged: pi weighs Z_1, the active state",

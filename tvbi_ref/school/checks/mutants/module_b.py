@@ -468,16 +468,16 @@ mistakes(
     "own b rows cols J_row J_col",
     {
         "nodes": lambda own, b: float((own * b).sum()),
-        "edges": lambda rows, cols, J_row, J_col: (
-            J_row * _agreement(rows) + J_col * _agreement(cols)
+        "moment": lambda: _agreement,
+        "edges": lambda moment, rows, cols, J_row, J_col: (
+            J_row * moment(rows) + J_col * moment(cols)
         ),
-        "energy": lambda nodes, edges: nodes + edges,
         "H_edges": lambda rows, cols: float(entr(rows).sum() + entr(cols).sum()),
         "H_nodes": lambda b: entr(b) + entr(1 - b),
         "times": lambda b: _degrees(b) - 1,
         "again": lambda H_nodes, times: float((times * H_nodes).sum()),
         "entropy": lambda H_edges, again: H_edges - again,
-        "ln_Z": lambda energy, entropy: energy + entropy,
+        "ln_Z": lambda nodes, edges, entropy: nodes + edges + entropy,
     },
     "the nodes' entropies are taken off d times: d - 1 times, one belongs to the node itself",
     {"times": lambda times: times + 1},
@@ -494,11 +494,7 @@ mistakes(
     "the couplings' energy is counted twice, once from each end of an edge: it counts once",
     {"edges": lambda edges: 2 * edges},
     "the coupling's energy is J E[s s']: it is J E[x x'], x = 2s - 1",
-    {
-        "edges": lambda rows, cols, J_row, J_col: (
-            J_row * rows[..., 1, 1].sum() + J_col * cols[..., 1, 1].sum()
-        )
-    },
+    {"moment": lambda: lambda pairs: pairs[..., 1, 1].sum()},
     "the node's energy is (h + l) E[x]: it is (h + l) E[s], with s in {0, 1}",
     {"nodes": lambda own, b: float((own * (2 * b - 1)).sum())},
     "J_row and J_col are exchanged: J_row goes with the horizontal pairs",
@@ -542,28 +538,25 @@ mistakes(
     "b rows cols b0 rows0 cols0",
     {
         "d_h": lambda b, b0: float(b.sum() - b0.sum()),
-        "d_row": lambda rows, rows0: _agreement(rows - rows0),
-        "d_col": lambda cols, cols0: _agreement(cols - cols0),
+        "moment": lambda: _agreement,
+        "d_row": lambda moment, rows, rows0: moment(rows) - moment(rows0),
+        "d_col": lambda moment, cols, cols0: moment(cols) - moment(cols0),
         "all": lambda d_h, d_row, d_col: (d_h, d_row, d_col),
     },
     "the prior's moments are missing: the gradient is beliefs MINUS what the prior expects",
-    {"b0": lambda b0: 0 * b0, "rows0": lambda: 0, "cols0": lambda: 0},
+    {"b0": lambda b0: 0 * b0, "rows0": lambda rows: 0 * rows, "cols0": lambda cols: 0 * cols},
     "the couplings' prior moments are missing: ln Z of the prior depends on J as well",
-    {"rows0": lambda: 0, "cols0": lambda: 0},
+    {"rows0": lambda rows: 0 * rows, "cols0": lambda cols: 0 * cols},
     "the sign is reversed: the evidence's moments come first, the prior's are taken off",
     {"all": lambda d_h, d_row, d_col: (-d_h, -d_row, -d_col)},
     "the couplings' moments are E[s s'], counts of pairs that are on: J goes with x x'",
-    {
-        "d_row": lambda rows, rows0: float((rows - rows0)[..., 1, 1].sum()),
-        "d_col": lambda cols, cols0: float((cols - cols0)[..., 1, 1].sum()),
-    },
+    {"moment": lambda: lambda pairs: pairs[..., 1, 1].sum()},
     "the couplings' moments are P(s = s'), half of what is asked for: E[x x'] = 2 P(s = s') - 1",
-    {"d_row": lambda d_row: d_row / 2, "d_col": lambda d_col: d_col / 2},
+    {"moment": lambda: lambda pairs: _agreement(pairs) / 2},
     "means over the layer: the derivative of ln p(l) is a SUM over nodes and edges",
     {
         "d_h": lambda d_h, b: d_h / b.size,
-        "d_row": lambda d_row, rows: d_row / max(rows.size // 4, 1),
-        "d_col": lambda d_col, cols: d_col / max(cols.size // 4, 1),
+        "moment": lambda: lambda pairs: _agreement(pairs) / max(pairs.size // 4, 1),
     },
     "the couplings are exchanged: horizontal pairs belong to J_row, vertical ones to J_col",
     {"d_row": lambda d_col: d_col, "d_col": lambda d_row: d_row},

@@ -337,8 +337,9 @@ mistakes(
         "dM": lambda x, M, g, stride, padding: _by_kernel(x, M, g, stride, padding),
         "dS": lambda x2, S, v, stride, padding: _by_kernel(x2, S, v, stride, padding),
         "db": lambda g: g.sum(axis=(0, 2, 3)),
-        "dx_mean": lambda x, M, g, stride, padding: _by_x(x, M, g, stride, padding),
-        "dx2": lambda x, S, v, stride, padding: _by_x(x, S, v, stride, padding),
+        "back": lambda x, stride, padding: lambda kernel, g: _by_x(x, kernel, g, stride, padding),
+        "dx_mean": lambda back, M, g: back(M, g),
+        "dx2": lambda back, S, v: back(S, v),
         "dx": lambda x, dx_mean, dx2: dx_mean + 2 * x * dx2,
         "all": lambda dM, dS, db, dx: (dM, dS, db, dx),
     },
@@ -359,10 +360,7 @@ mistakes(
     {"dx": lambda dx_mean, dx2: dx_mean + dx2},
     "dX puts the kernel down flipped: going back, the weight at offset (k, l) returns to the "
     "pixel at (k, l) that it was multiplied with",
-    {
-        "dx_mean": lambda x, M, g, stride, padding: _by_x(x, _flipped(M), g, stride, padding),
-        "dx2": lambda x, S, v, stride, padding: _by_x(x, _flipped(S), v, stride, padding),
-    },
+    {"back": lambda back: lambda kernel, g: back(_flipped(kernel), g)},
     "the kernels' gradients are flipped, those of a true convolution: entry (k, l) belongs to "
     "the pixels at offset (k, l)",
     {"dM": lambda dM: _flipped(dM), "dS": lambda dS: _flipped(dS)},
