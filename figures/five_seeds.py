@@ -14,8 +14,7 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from tvbi_ref import datasets, experiment, nets, plots
-from tvbi_ref.cli import demo_budget
-from tvbi_ref.lab.recipes import DEMO, demo_prior
+from tvbi_ref.lab.recipes import DEMO
 
 SEEDS = range(5)
 SUMMARY = (
@@ -39,11 +38,11 @@ def one_seed(seed: int) -> list[dict[str, Any]]:
     """Run the demo's comparison with one seed; return one row a prior."""
     data = datasets.load_digits(seed=seed)
     network = nets.mlp([64, 128, 64, 10], seed=seed)
-    budget = demo_budget()
+    budget = DEMO.budget()
     dense = experiment.dense_baseline(network, data, budget, seed=seed)
     outcomes = []
     for kind in DEMO.supports:
-        prior = demo_prior(kind)
+        prior = DEMO.prior(kind)
         outcomes.append(experiment.run(kind, network, data, prior, budget, seed=seed))
     return [
         {

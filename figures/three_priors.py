@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tvbi_ref import datasets, experiment, nets, plots, sparsity
-from tvbi_ref.cli import demo_budget
 from tvbi_ref.compression import support_masks
-from tvbi_ref.lab.recipes import DEMO, demo_prior
+from tvbi_ref.lab.recipes import DEMO
 
 Masks = dict[str, list[NDArray[np.bool_]]]
 
@@ -25,7 +24,7 @@ def main() -> None:
     network = nets.mlp([64, 128, 64, 10], seed=0)
     masks, notes = {}, {}
     for kind in DEMO.supports:
-        outcome = experiment.run(kind, network, data, demo_prior(kind), demo_budget(), seed=0)
+        outcome = experiment.run(kind, network, data, DEMO.prior(kind), DEMO.budget(), seed=0)
         masks[kind] = support_masks(outcome.result)
         size = outcome.sparsity
         notes[kind] = (

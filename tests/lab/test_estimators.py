@@ -321,7 +321,10 @@ def test_dask_workers_find_the_same(kind, plane):
         ),
         ({"support": None}, "support must be one of .* or a SupportPrior; got None"),
         ({"method_options": 0.9}, "method_options must be a dict or None; got 0.9"),
-        ({"method_options": {"p01": 0.1}}, "method_options must be some of .*'turbo-vbi'; got p01"),
+        (
+            {"method_options": {"p01": 0.1}},
+            "method_options must be some of .* for turbo_grid; got p01",
+        ),
         (
             {"support": IndependentSupport(0.0), "method_options": {"field": 1.0}},
             "method_options must be some of contrast, .*; got field",
@@ -330,7 +333,7 @@ def test_dask_workers_find_the_same(kind, plane):
         ({"method_options": {"contrast": 2.0}}, "contrast must be a number > 0 and < 1; got 2"),
         (
             {"method": "snip", "method_options": {"strength": 1.0}},
-            "method_options must be some of rows, sparsity for method 'snip'; got strength",
+            "method_options must be some of rows, sparsity for snip; got strength",
         ),
         (
             {"method": "snip", "method_options": {"sparsity": 97}},

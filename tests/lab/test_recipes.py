@@ -2,8 +2,9 @@
 
 import pytest
 
-from tvbi_ref.cli import NETS, parse
-from tvbi_ref.lab.recipes import RECIPES, make_support
+from tvbi_ref.cli import parse
+from tvbi_ref.cli.train import NETS
+from tvbi_ref.lab.recipes import RECIPES
 
 COMMAND = ["train", "mnist", "--net"]
 
@@ -12,7 +13,7 @@ COMMAND = ["train", "mnist", "--net"]
 def test_a_recipe_is_for_a_known_network_and_its_priors_can_be_built(net):
     assert net in NETS
     for kind in RECIPES[net].supports:
-        assert make_support(kind, RECIPES[net].supports)
+        assert RECIPES[net].prior(kind).contrast == pytest.approx(RECIPES[net].options["contrast"])
 
 
 @pytest.mark.parametrize("net", RECIPES)

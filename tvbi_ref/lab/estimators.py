@@ -11,9 +11,8 @@ callbacks or one prior a layer uses `tvbi_ref.TurboVBI` itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from inspect import signature
 from numbers import Integral
 from typing import Any, Literal, Self, overload
 
@@ -26,32 +25,19 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tvbi_ref import nets
-from tvbi_ref._validation import FloatArray, as_choice, as_count, as_real
+from tvbi_ref._validation import FloatArray, as_choice, as_count
 from tvbi_ref.checkpoint import arrays_of, noise_of, put_back
-from tvbi_ref.compression import CompressedNetwork, compress, prune
+from tvbi_ref.compression import CompressedNetwork, compress
 from tvbi_ref.datasets import TargetScale
 from tvbi_ref.lab import baselines
-from tvbi_ref.lab.experiment import Budget
-from tvbi_ref.lab.recipes import DEMO, SCHEDULE, make_support
-from tvbi_ref.lab.study.jobs import BAYESIAN
-from tvbi_ref.lab.study.methods import PRIOR
-from tvbi_ref.lab.study.tasks import NOISE
+from tvbi_ref.lab.baselines import Budget
+from tvbi_ref.lab.recipes import BAYESIAN, DEMO, SCALES, SCHEDULE, make_method, noise, pick
 from tvbi_ref.module_b import SupportPrior
 from tvbi_ref.nets import Network
-from tvbi_ref.prior import HierarchicalPrior
-from tvbi_ref.turbo import TurboResult, TurboVBI
+from tvbi_ref.turbo import TurboResult
 
 TURBO = "turbo-vbi"
 METHODS = (TURBO, *baselines.METHODS)
-
-LOOP = signature(TurboVBI).parameters.keys() - {
-    "prior",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "seed",
-}
-"""Arguments of `TurboVBI` that are no parameters of an estimator: `method_options` takes them."""
 
 DRAWS = 200
 """Networks drawn from q(w) for a predictive standard deviation, known to about 5% then."""
@@ -90,11 +76,16 @@ class _Estimator(BaseEstimator):
     def _fit(self, X: FloatArray, y: NDArray[Any], n_outputs: int, likelihood: str) -> Self:
         """Train, prune and fine-tune a network on checked rows."""
         as_choice(self.method, "method", METHODS)
-        budget, seed = self._budget(), _as_seed(self.random_state)
+        seed = _as_seed(self.random_state)
+        budget = Budget(self.epochs, self.fine_tune_epochs, self.batch_size, self.learning_rate)
+        budget = replace(budget, options=pick(DEMO.options_for(budget.epochs), SCHEDULE))
         widths = [X.shape[1], *_as_hidden(self.hidden_layer_sizes), n_outputs]
-        network = nets.mlp(widths, seed=seed, likelihood=likelihood, noise=NOISE)
-        fit = self._fit_turbo if self.method == TURBO else self._fit_baseline
-        trained, self.result_ = fit(network, X, y, budget, seed)
+        network = nets.mlp(widths, seed=seed, likelihood=likelihood, noise=noise())
+        run = baselines.Run(X, y, budget, seed, progress=False)
+        trained = self._method().train(network, run)
+        self.result_ = run.result and replace(
+            run.result, network=_without_rows(run.result.network, network)
+        )
         self._keep(_without_rows(trained, network))
         return self
 
@@ -108,46 +99,21 @@ class _Estimator(BaseEstimator):
         self.n_weights_ = self.compressed_.n_weights
         self.compression_ = network.n_weights / self.n_weights_ if self.n_weights_ else math.inf
 
-    def _budget(self) -> Budget:
-        return Budget(
-            epochs=as_count(self.epochs, "epochs", at_least=1),
-            fine_tune_epochs=as_count(self.fine_tune_epochs, "fine_tune_epochs"),
-            batch_size=as_count(self.batch_size, "batch_size", at_least=1),
-            learning_rate=as_real(self.learning_rate, "learning_rate", above=0),
-        )
-
-    def _fit_turbo(
-        self, network: Network, X: FloatArray, y: NDArray[Any], budget: Budget, seed: int
-    ) -> tuple[Network, TurboResult]:
-        numbers = _numbers(self.support)
-        options = self._options({*numbers, *PRIOR, *LOOP})
-        prior = _as_prior(self.support, _pick(options, numbers), _pick(options, PRIOR))
-        schedule = _pick(DEMO.options_for(budget.epochs), SCHEDULE)
-        budget = replace(budget, options=schedule | _pick(options, LOOP))
-        result = budget.turbo(prior, seed).fit(network.copy(), X, y, progress=False)
-        pruned = prune(result)
-        baselines.Run(X, y, budget, seed, progress=False).fine_tune(pruned)
-        return pruned, replace(result, network=_without_rows(result.network, network))
-
-    def _fit_baseline(
-        self, network: Network, X: FloatArray, y: NDArray[Any], budget: Budget, seed: int
-    ) -> tuple[Network, None]:
-        kind = baselines.METHODS[self.method]
-        method = kind(**self._options(signature(kind).parameters))
-        return method.fit(network, X, y, budget, seed=seed, progress=False), None
-
-    def _options(self, known: Collection[str]) -> dict[str, Any]:
-        """Return `method_options`, or say which of them the method does not know."""
+    def _method(self) -> baselines.Method:
+        """Return the method; what of Turbo-VBI has a name brings the demo's numbers."""
         given = {} if self.method_options is None else self.method_options
         if not isinstance(given, Mapping):
             raise TypeError(f"method_options must be a dict or None; got {given!r}")
-        unknown = [name for name in given if name not in known]
-        if unknown:
-            raise ValueError(
-                f"method_options must be some of {', '.join(sorted(known))} for method "
-                f"{self.method!r}; got {', '.join(map(str, unknown))}"
-            )
-        return dict(given)
+        if self.method != TURBO:
+            return make_method(self.method, given, called="method_options")
+        options, support = {**pick(DEMO.options, SCALES), **given}, self.support
+        if isinstance(support, SupportPrior):
+            return make_method(self.method, options, support=support, called="method_options")
+        if not isinstance(support, str) or support not in DEMO.supports:
+            names = ", ".join(map(repr, DEMO.supports))
+            raise ValueError(f"support must be one of {names}, or a SupportPrior; got {support!r}")
+        options = {**DEMO.supports[support], **options}
+        return make_method(f"turbo_{support}", options, called="method_options")
 
     def _outputs(self, X: ArrayLike) -> FloatArray:
         """Return what the small network says of rows, (n, n_outputs)."""
@@ -420,24 +386,3 @@ def _as_hidden(value: Any) -> list[int]:
     if not isinstance(value, Iterable):
         raise TypeError(f"hidden_layer_sizes must be a sequence of whole numbers; got {value!r}")
     return [as_count(n, f"hidden_layer_sizes[{k}]", at_least=1) for k, n in enumerate(value)]
-
-
-def _numbers(support: str | SupportPrior) -> Collection[str]:
-    """Return what the options may say of a support; one that is built has its numbers."""
-    if isinstance(support, SupportPrior):
-        return ()
-    if not isinstance(support, str) or support not in DEMO.supports:
-        names = ", ".join(map(repr, DEMO.supports))
-        raise ValueError(f"support must be one of {names}, or a SupportPrior; got {support!r}")
-    return DEMO.supports[support]
-
-
-def _as_prior(
-    support: str | SupportPrior, numbers: Mapping[str, Any], scales: Mapping[str, Any]
-) -> HierarchicalPrior:
-    built = make_support(support, **numbers) if isinstance(support, str) else support
-    return HierarchicalPrior.spike_and_slab(built, **{**_pick(DEMO.options, PRIOR), **scales})
-
-
-def _pick(options: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name in names}

@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,45 +17,20 @@ from sklearn.metrics import average_precision_score
 
 from tvbi_ref._files import atomic_write
 from tvbi_ref.checkpoint import save_network
-from tvbi_ref.compression import Sparsity, compress, prune, sparsity, support_masks
+from tvbi_ref.compression import (
+    Sparsity,
+    compress,
+    save_compressed,
+    sparsity,
+    support_masks,
+)
 from tvbi_ref.datasets import Dataset
 from tvbi_ref.lab import plots
-from tvbi_ref.nets import Network, train
+from tvbi_ref.lab.baselines import Budget, PlainTraining, Run, Turbo
+from tvbi_ref.nets import Network
 from tvbi_ref.prior import HierarchicalPrior
-from tvbi_ref.turbo import TurboResult, TurboVBI
+from tvbi_ref.turbo import TurboResult
 from tvbi_ref.turbo.loop import Callback
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What every prior of a comparison may spend; the dense baseline has the same epochs.
-
-    Parameters
-    ----------
-    epochs, fine_tune_epochs : int
-    batch_size : int
-    learning_rate : float
-        Of the turbo loop and of the dense baseline; fine-tuning runs at half of it.
-    options : dict
-        Further arguments of `TurboVBI`.
-    """
-
-    epochs: int = 150
-    fine_tune_epochs: int = 30
-    batch_size: int = 32
-    learning_rate: float = 2e-3
-    options: dict[str, Any] = field(default_factory=dict)
-
-    def turbo(self, prior: HierarchicalPrior | Sequence[HierarchicalPrior], seed: int) -> TurboVBI:
-        """Return the algorithm with this budget; it checks every setting."""
-        return TurboVBI(
-            prior,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            seed=seed,
-            **self.options,
-        )
 
 
 @dataclass(frozen=True)
@@ -98,19 +72,8 @@ def train_dense(
     >>> train_dense(nets.mlp([64, 32, 10], seed=0), data, Budget(epochs=1), seed=0)
     Network(64 -> 32 -> 10, 2368 weights, float32)
     """
-    copy = network.copy()
-    train(
-        copy,
-        data.x_train,
-        data.y_train,
-        epochs=budget.epochs,
-        seed=seed,
-        batch_size=budget.batch_size,
-        learning_rate=budget.learning_rate,
-        progress=progress,
-        description="dense baseline",
-    )
-    return copy
+    method, rows = PlainTraining(), (data.x_train, data.y_train)
+    return method.fit(network, *rows, budget, seed=seed, progress=progress)
 
 
 def dense_baseline(
@@ -174,35 +137,17 @@ def run(
     >>> outcome.name, outcome.sparsity.total
     ('chains', 1184)
     """
-    turbo = budget.turbo(prior, seed)
     validation = None if data.x_valid is None else (data.x_valid, data.y_valid)
-    result = turbo.fit(
-        network.copy(),
-        data.x_train,
-        data.y_train,
-        validation=validation,
-        callbacks=callbacks,
-        progress=progress,
-        checkpoint=checkpoint,
-    )
+    loop = {"validation": validation, "callbacks": callbacks, "checkpoint": checkpoint}
+    run = Run(data.x_train, data.y_train, budget, seed, progress, loop)
+    small = Turbo(prior).pruned(network, run)
     # The trace counts the epochs before a kill, too.
-    started = time.perf_counter() - result.trace["seconds"][-1]
-    small = prune(result)
+    started = time.perf_counter() - run.result.trace["seconds"][-1]
     pruned = small.score(data.x_test, data.y_test)
-    train(
-        small,
-        data.x_train,
-        data.y_train,
-        epochs=budget.fine_tune_epochs,
-        seed=seed,
-        batch_size=budget.batch_size,
-        learning_rate=budget.learning_rate / 2,
-        progress=progress,
-        description="fine-tuning",
-    )
+    run.fine_tune(small)
     tuned = small.score(data.x_test, data.y_test)
-    size = sparsity(support_masks(result))
-    return Outcome(name, pruned, tuned, size, result, small, time.perf_counter() - started)
+    size = sparsity(support_masks(run.result))
+    return Outcome(name, pruned, tuned, size, run.result, small, time.perf_counter() - started)
 
 
 LEGEND = """\
@@ -311,7 +256,7 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
         ]
         o.result.trace.to_csv(target / f"trace_{stem}.csv")
         save_network(target / f"model_{stem}.npz", o.network)
-        compress(o.network).save(target / f"small_{stem}.npz")
+        save_compressed(target / f"small_{stem}.npz", compress(o.network))
     with atomic_write(target / "table.txt") as file:
         file.write(f"{text}\n".encode())
     return [target / "table.txt", *written]

@@ -3,10 +3,11 @@
     small = baselines.METHODS["snip"](sparsity=0.97).fit(network, x, y, budget, seed=0)
 
 Read `base` (the interface, and gradient descent with hooks), then any of `magnitude`, `snip`,
-`sparse_vd`, `group_nj`, `group_lasso`, `l0`: each is a paper in a file. Turbo-VBI without
-structure is no method of its own but `tvbi_ref.IndependentSupport`.
+`sparse_vd`, `group_nj`, `group_lasso`, `l0`: each is a paper in a file. `turbo` has Turbo-VBI and
+plain training as two methods more. Turbo-VBI without structure is no method of its own but
+`tvbi_ref.IndependentSupport`.
 
-Nothing here knows of Turbo-VBI. Polarization (Zhuang et al., NeurIPS 2020) is left out: it acts
+Polarization (Zhuang et al., NeurIPS 2020) is left out: it acts
 on the scales of batch normalisation, which these networks do not have.
 """
 
@@ -17,6 +18,7 @@ from tvbi_ref.lab.baselines.l0 import HardConcreteL0
 from tvbi_ref.lab.baselines.magnitude import GradualMagnitude, OneShotMagnitude
 from tvbi_ref.lab.baselines.snip import SNIP
 from tvbi_ref.lab.baselines.sparse_vd import SparseVD
+from tvbi_ref.lab.baselines.turbo import PlainTraining, Turbo
 from tvbi_ref.nets.training import Hooks, Step
 
 METHODS: dict[str, type[Method]] = {
@@ -28,7 +30,7 @@ METHODS: dict[str, type[Method]] = {
     "group_lasso": GroupLasso,
     "l0": HardConcreteL0,
 }
-"""Every method by name."""
+"""Every baseline by name; `tvbi_ref.lab.recipes.make_method` knows Turbo-VBI and "dense", too."""
 
 __all__ = [
     "METHODS",
@@ -41,9 +43,11 @@ __all__ = [
     "Hooks",
     "Method",
     "OneShotMagnitude",
+    "PlainTraining",
     "Run",
     "SparseVD",
     "Step",
+    "Turbo",
     "descend",
     "largest",
 ]

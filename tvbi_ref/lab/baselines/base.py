@@ -20,8 +20,9 @@ all weights out of one input of a dense layer (I, J), all weights of one filter 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,33 +30,54 @@ from numpy.typing import ArrayLike, NDArray
 from tvbi_ref._validation import FloatArray, as_count, as_real
 from tvbi_ref.nets import Network, WeightLayer, train
 from tvbi_ref.nets.training import Hooks
+from tvbi_ref.prior import HierarchicalPrior
+from tvbi_ref.turbo import TurboVBI
 
 Mask = NDArray[np.bool_]
 
 
-class Budget(Protocol):
-    """What a method may spend; `tvbi_ref.lab.experiment.Budget` is one."""
-
-    @property
-    def epochs(self) -> int:
-        """Of the method itself."""
-
-    @property
-    def fine_tune_epochs(self) -> int:
-        """Of plain training afterwards."""
-
-    @property
-    def batch_size(self) -> int:
-        """Rows in a minibatch."""
-
-    @property
-    def learning_rate(self) -> float:
-        """Of Adam at the start; fine-tuning has half of it."""
-
-
 @dataclass(frozen=True)
+class Budget:
+    """What every method of a comparison may spend.
+
+    Parameters
+    ----------
+    epochs : int
+        Of the method itself; the dense baseline has the same.
+    fine_tune_epochs : int
+        Of plain training afterwards.
+    batch_size : int
+    learning_rate : float
+        Of Adam at the start; fine-tuning runs at half of it.
+    options : dict
+        Further arguments of `tvbi_ref.TurboVBI`; the other methods have no use for them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number is none, or out of range.
+    """
+
+    epochs: int = 150
+    fine_tune_epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 2e-3
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, least in {"epochs": 1, "fine_tune_epochs": 0, "batch_size": 1}.items():
+            as_count(getattr(self, name), name, at_least=least)
+        as_real(self.learning_rate, "learning_rate", above=0)
+
+    def turbo(self, prior: HierarchicalPrior | Sequence[HierarchicalPrior], seed: int) -> TurboVBI:
+        """Return Turbo-VBI with this budget; it checks every setting."""
+        rest = {name: getattr(self, name) for name in ("epochs", "batch_size", "learning_rate")}
+        return TurboVBI(prior, seed=seed, **rest, **self.options)
+
+
+@dataclass
 class Run:
-    """One call of `Method.fit`: data, budget and seed, checked.
+    """One run of a method: data, budget and seed, checked; and what Turbo-VBI leaves.
 
     Parameters
     ----------
@@ -66,11 +88,18 @@ class Run:
     seed : int
     progress : bool, optional
         Show progress bars; by default only on a terminal.
+    loop : dict
+        Further arguments of `TurboVBI.fit`: validation, callbacks, checkpoint.
+
+    Attributes
+    ----------
+    result : TurboResult or None
+        The posterior before pruning, once Turbo-VBI has found it; the other methods leave None.
 
     Raises
     ------
     TypeError, ValueError
-        If the budget lacks a number or has a wrong one, or the seed is none.
+        If the budget or the seed is none.
     """
 
     x: ArrayLike
@@ -78,17 +107,12 @@ class Run:
     budget: Budget
     seed: int
     progress: bool | None = None
+    loop: dict[str, Any] = field(default_factory=dict)
+    result: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        least = {"epochs": 0, "fine_tune_epochs": 0, "batch_size": 1}
-        for name in (*least, "learning_rate"):
-            if not hasattr(self.budget, name):
-                raise TypeError(
-                    f"budget must have {name}, as experiment.Budget has; got {self.budget!r}"
-                )
-        for name, bound in least.items():
-            as_count(getattr(self.budget, name), f"budget.{name}", at_least=bound)
-        as_real(self.budget.learning_rate, "budget.learning_rate", above=0)
+        if not isinstance(self.budget, Budget):
+            raise TypeError(f"budget must be a Budget; got {self.budget!r}")
         as_count(self.seed, "seed")
 
     def train(self, network: Network) -> None:
@@ -126,9 +150,25 @@ class Run:
 class Method:
     """A pruning method: a frozen dataclass that implements `prune`."""
 
+    fine_tunes: ClassVar[bool] = True
+
     def prune(self, network: Network, run: Run) -> Network:
         """Train `network`, in place or not, and return it with the masks that the method finds."""
         raise NotImplementedError
+
+    def pruned(self, network: Network, run: Run) -> Network:
+        """Return a pruned copy of `network`, not fine-tuned yet."""
+        if not isinstance(network, Network):
+            raise TypeError(f"network must be a Network, as nets.mlp builds; got {network!r}")
+        with np.errstate(all="ignore"):  # overflow on the way to what DivergenceError reports
+            return self.prune(network.copy(), run)
+
+    def train(self, network: Network, run: Run) -> Network:
+        """Return a pruned and fine-tuned copy of `network`."""
+        small = self.pruned(network, run)
+        if self.fine_tunes:
+            run.fine_tune(small)
+        return small
 
     def fit(
         self,
@@ -169,13 +209,7 @@ class Method:
         DivergenceError
             If the loss is no longer finite.
         """
-        if not isinstance(network, Network):
-            raise TypeError(f"network must be a Network, as nets.mlp builds; got {network!r}")
-        run = Run(x, y, budget, seed, progress)
-        with np.errstate(all="ignore"):  # overflow on the way to what DivergenceError reports
-            small = self.prune(network.copy(), run)
-        run.fine_tune(small)
-        return small
+        return self.train(network, Run(x, y, budget, seed, progress))
 
 
 # Gradient descent

@@ -21,16 +21,15 @@ from tqdm.auto import tqdm
 import tvbi_ref
 from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import as_choice, as_count
-from tvbi_ref.compression import compress
+from tvbi_ref.compression import compress, save_compressed
 from tvbi_ref.equations.sockets import carry, current, numba_is_here
 from tvbi_ref.errors import DivergenceError
+from tvbi_ref.lab.recipes import BAYESIAN
 from tvbi_ref.lab.study.measures import measure
 from tvbi_ref.lab.study.methods import METHODS, fit
 from tvbi_ref.lab.study.tasks import PARTS, TASKS
 
 PathLike = str | os.PathLike[str]
-BAYESIAN = ("sparse_vd", "turbo")
-"""Methods whose names begin so leave a posterior of the weights; the others leave a point."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
     else:
         row["seconds"] = None if resumed else round(time.perf_counter() - started, 3)
         row |= measure(network, data, bayesian=job.method.startswith(BAYESIAN))
-        compress(network).save(path.with_suffix(".npz"))
+        save_compressed(path.with_suffix(".npz"), compress(network))
     row |= {"date": datetime.date.today().isoformat(), "versions": versions()}
     _write(path, row)
     checkpoint.unlink(missing_ok=True)

@@ -9,12 +9,10 @@ from typing import Any
 from tvbi_ref import datasets, nets
 from tvbi_ref._validation import as_choice
 from tvbi_ref.datasets import Dataset
-from tvbi_ref.lab.experiment import Budget
-from tvbi_ref.prior import Gamma
+from tvbi_ref.lab.baselines import Budget
+from tvbi_ref.lab.recipes import noise
 
 PARTS = ("valid", "test")
-NOISE = Gamma(1.0, 0.1)
-"""Prior of the noise precision, targets standardised: a standard deviation of about 0.3."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Task:
 
 def _boston(*hidden: int) -> Task:
     def build(seed: int) -> nets.Network:
-        return nets.mlp([13, *hidden, 1], seed=seed, likelihood="gaussian", noise=NOISE)
+        return nets.mlp([13, *hidden, 1], seed=seed, likelihood="gaussian", noise=noise())
 
     budget = Budget(epochs=200, fine_tune_epochs=30, batch_size=32, learning_rate=5e-3)
     return Task(lambda seed: datasets.load_boston(seed=seed), build, budget)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tvbi_ref import checkpoint, cli
+from tvbi_ref.lab.recipes import DEMO
 
 
 def quick(*arguments):
@@ -32,7 +33,7 @@ def test_a_known_net_is_for_mnist(capsys):
 
 def test_the_demo_prints_one_table_and_writes_everything_it_names(demo):
     folder, text = demo
-    for prior in cli.PRIORS:
+    for prior in DEMO.supports:
         assert f"\n{prior}" in text
     written = [Path(line.strip()) for line in text.split("written:")[1].strip().splitlines()]
     assert len(written) == 2 + 6 * 3
@@ -107,7 +108,10 @@ def test_the_same_command_gives_the_same_model(tmp_path):
     [
         (["train", "digits", "--hidden", "8,x"], "--hidden must be whole numbers"),
         (["train", "digits", "--hidden", "0"], "widths[1] must be a whole number >= 1; got 0"),
-        (["train", "digits", "--prior", "chains", "--field", "1"], "--field has no meaning"),
+        (
+            ["train", "digits", "--prior", "chains", "--field", "1"],
+            "field has no meaning for the chains prior; it takes p01, p10",
+        ),
         (["train", "digits", "--prior", "chains", "--p01", "2"], "p01 must be a number"),
         (["train", "digits", "--contrast", "2"], "contrast must be a number"),
         (["train", "digits", "--epochs", "0"], "epochs must be a whole number >= 1; got 0"),
