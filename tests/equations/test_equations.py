@@ -111,6 +111,16 @@ def test_a_word_in_italics_has_an_entry():
     assert named <= set(words_of_the_glossary())
 
 
+def test_the_glossary_calls_things_as_the_code_does():
+    package = Path(equations.__file__).parents[1]
+    sources = [path.read_text() for kind in ("py", "toml") for path in package.rglob(f"*.{kind}")]
+    known = set(re.findall(r"[A-Za-z_]\w*", "\n".join(sources)))
+    words = GLOSSARY.split("## Symbols")[0]
+    named = {name for code in re.findall(r"`([^`]+)`", words) for name in re.findall(r"\w+", code)}
+    assert len(named) > 60
+    assert {name for name in named if not name.isdigit()} <= known
+
+
 def test_every_symbol_is_in_the_glossary_once():
     rows = re.findall(r"^\| \$(.+?)\$ \| `(\w+)` \|", GLOSSARY, re.MULTILINE)
     symbols = {(s.letter, s.name) for e in EQUATIONS.values() for s in e.inputs + e.outputs}
