@@ -131,7 +131,7 @@ class TorchSide:
 
     def one_pass(self, order: Any = None, draw: Any = None) -> None:
         """Do what `loop.w_step` does."""
-        torch, schedule = self.torch, self.run.options.schedule
+        torch, schedule = self.torch, self.run.options.annealing
         self.adam.param_groups[0]["lr"] = schedule.rate(0)
         weight = schedule.kl_weight(0) / len(self.x)
         order = torch.randperm(len(self.x)) if order is None else order
@@ -185,7 +185,7 @@ def largest_difference(builder: str, penalty: str) -> float:
         for layer, weight in zip(run.network.weight_layers, side.weights, strict=True)
         for p, theirs in zip((layer.mean, layer.log_variance), weight[:2], strict=True)
     ]
-    return float(max(gaps) / run.options.schedule.rate(0))
+    return float(max(gaps) / run.options.annealing.rate(0))
 
 
 # Where our time goes

@@ -56,7 +56,7 @@ def fingerprint(run: Run) -> dict[str, Any]:
     >>> found["kl_warmup"], found["prior"][0]["support"]
     (4, {'kind': 'IndependentSupport', 'log_odds': -1.0})
     """
-    settings = run.options.settings | asdict(run.options.schedule)
+    settings = run.options.settings | asdict(run.options.annealing)
     return {
         "package": tvbi_ref.__version__,
         "engine": current().engine,

@@ -26,7 +26,7 @@ from tvbi_ref.module_a.q_weight import add_penalty_gradient
 from tvbi_ref.nets import Network, minibatches
 from tvbi_ref.turbo.options import Options
 from tvbi_ref.turbo.resume import Checkpoint
-from tvbi_ref.turbo.run import Layer, Run, TurboResult
+from tvbi_ref.turbo.run import Run, TurboLayer, TurboResult
 from tvbi_ref.turbo.trace import Row
 
 
@@ -74,8 +74,8 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
     -----
     Source: [q-weight], [q-weight-gradient]; the gradient of the data by local reparameterisation.
     """
-    network, N, schedule = run.network, len(run.x), run.options.schedule
-    kappa, rate = schedule.kl_weight(epoch), schedule.rate(epoch)
+    network, N, annealing = run.network, len(run.x), run.options.annealing
+    kappa, rate = annealing.kl_weight(epoch), annealing.rate(epoch)
     precisions = [layer.precision_of_weights() for layer in run.layers]
     loss, score = 0.0, 0.0
     for batch in minibatches(N, run.options.batch_size, run.rng):
@@ -99,11 +99,11 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
 
 def turbo_step(run: Run, epoch: int, k: int) -> float:
     """Let the two modules of layer k exchange messages; return the largest change of a pi_tilde."""
-    layer: Layer = run.layers[k]
-    schedule = run.options.schedule
+    layer: TurboLayer = run.layers[k]
+    annealing = run.options.annealing
     try:
-        layer.anneal(schedule.contrast(epoch, layer.prior.contrast))
-        if run.options.learn and epoch >= schedule.spike_epochs:
+        layer.anneal(annealing.contrast(epoch, layer.prior.contrast))
+        if run.options.learn and epoch >= annealing.spike_epochs:
             layer.module_b.learn()
         return layer.exchange_messages()
     except NonFiniteError as error:
@@ -199,7 +199,7 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
 
     def is_last(self, epoch: int, row: Row) -> bool:
         """Whether a run ends with this epoch, of which this is the row."""
-        at_rest = self.schedule.settled(epoch) and row["change"] <= self.tol
+        at_rest = self.annealing.settled(epoch) and row["change"] <= self.tol
         return at_rest or epoch + 1 == self.epochs
 
 

@@ -14,7 +14,7 @@ from tvbi_ref.module_a.steps import Form
 from tvbi_ref.nets import Adam, Optimizer
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import follow_up
-from tvbi_ref.turbo.schedule import Annealing
+from tvbi_ref.turbo.annealing import Annealing
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Options:
         for name in ("learn", "train_variance"):
             if not isinstance(value := getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False; got {value!r}")
-        self.schedule = Annealing(
+        self.annealing = Annealing(
             epochs=self.epochs,
             kl_warmup=self.epochs // 2 if self.kl_warmup is None else self.kl_warmup,
             spike_epochs=self.epochs // 2 if self.spike_epochs is None else self.spike_epochs,

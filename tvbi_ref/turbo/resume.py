@@ -26,7 +26,7 @@ from tvbi_ref.module_a import LayerPosterior
 from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.nets import ResumableOptimizer
 from tvbi_ref.turbo.fingerprint import differences, fingerprint
-from tvbi_ref.turbo.run import Layer, Run
+from tvbi_ref.turbo.run import Run, TurboLayer
 from tvbi_ref.turbo.trace import Trace
 
 FORMAT = "tvbi_ref run"
@@ -118,7 +118,7 @@ def _put_back(run: Run, header: dict[str, Any], arrays: Arrays) -> None:
         run.started = time.perf_counter() - run.trace.rows[-1]["seconds"]
 
 
-def _layer_state(layer: Layer) -> dict[str, Any]:
+def _layer_state(layer: TurboLayer) -> dict[str, Any]:
     return {
         "posterior": _parts(layer.q),
         "evidence": layer.module_b.evidence,
@@ -128,7 +128,7 @@ def _layer_state(layer: Layer) -> dict[str, Any]:
     }
 
 
-def _put_back_layer(layer: Layer, state: dict[str, Any]) -> None:
+def _put_back_layer(layer: TurboLayer, state: dict[str, Any]) -> None:
     layer.posterior = LayerPosterior(**state["posterior"])
     layer.module_b.evidence = state["evidence"]
     layer.module_b.message = SupportMessage(**state["message"])

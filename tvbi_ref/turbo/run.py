@@ -68,7 +68,7 @@ class TurboResult:
         return _density(self.q_support)
 
 
-class Layer:
+class TurboLayer:
     """All that Turbo-VBI keeps for one weight layer: its prior and the two modules.
 
     All of it sees the weights as a matrix, of a convolution by `WeightLayer.matrix`.
@@ -198,14 +198,14 @@ class Run:
         self.trace, self.finished = Trace(), False
         self.started = time.perf_counter()
 
-    def _layer(self, weights: WeightLayer, prior: HierarchicalPrior) -> Layer:
+    def _layer(self, weights: WeightLayer, prior: HierarchicalPrior) -> TurboLayer:
         o = self.options
         module_b = Exchange(prior.support, weights.matrix_shape, o.sweeps, o.sweep_tol, o.damping)
-        return Layer(weights, prior, o.form, module_b, o.schedule.contrast(0, prior.contrast))
+        return TurboLayer(weights, prior, o.form, module_b, o.annealing.contrast(0, prior.contrast))
 
     def row(self, epoch: int, log_likelihood: float, score: float, change: float) -> Row:
         """Return what the trace keeps of an epoch."""
-        schedule, result = self.options.schedule, self.result()
+        annealing, result = self.options.annealing, self.result()
         terms = [layer.elbo_terms() for layer in self.layers]
         parts = {name: sum(getattr(t, name) for t in terms) for name in terms[0]._fields}
         noise = self.network.loss.negative_kl
@@ -215,9 +215,9 @@ class Run:
             "log_likelihood": log_likelihood,
             **parts,
             "noise_negative_kl": noise,
-            "kl_weight": schedule.kl_weight(epoch),
+            "kl_weight": annealing.kl_weight(epoch),
             "contrast": max(layer.annealed.contrast for layer in self.layers),
-            "learning_rate": schedule.rate(epoch),
+            "learning_rate": annealing.rate(epoch),
             "density": result.density,
             "residual": max(message.residual for message in result.messages),
             "sweeps": max(message.sweeps for message in result.messages),
