@@ -7,7 +7,7 @@ from tvbi_ref import nets
 from tvbi_ref.lab.baselines import Step
 from tvbi_ref.lab.experiment import Budget
 from tvbi_ref.nets import Adam
-from tvbi_ref.school.checks.gradients import compare_gradients
+from tvbi_ref.school.checks.differences import compare_gradients
 
 NETS = {
     "dense": lambda: nets.mlp([6, 4, 3], seed=3, activation="tanh", dtype=np.float64),
