@@ -196,8 +196,8 @@ def bad_data(digits):
     with_nan[3, 5] = np.nan
     return [
         (with_nan, y, NonFiniteError, r"x has 1 entry that is not finite \(first at \(3, 5\)"),
-        (x[:, :63], y, ValueError, "x must have 64 features"),
-        (x[0], y, ValueError, "x must have 2 axes"),
+        (x[:, :63], y, ValueError, "with 64 features"),
+        (x[0], y, ValueError, "x must have shape"),
         (x[:0], y[:0], ValueError, "x is empty"),
         (x, y[:19], ValueError, r"y must have shape \(20,\)"),
         (x, y + 5, ValueError, "y must hold labels from 0 to 9"),
