@@ -6,9 +6,9 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from tvbi_ref.compression.formats import FORMATS
+from tvbi_ref.compression.formats import FORMATS, format_names
 from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer
-from tvbi_ref.compression.network import CompressedNetwork, format_names
+from tvbi_ref.compression.network import CompressedNetwork
 from tvbi_ref.compression.pruning import prune
 from tvbi_ref.compression.shrinking import shrink
 from tvbi_ref.compression.steps import build_step, describe_step

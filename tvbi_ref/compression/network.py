@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from tvbi_ref._validation import FloatArray, as_choice, as_count, as_float_array, as_real
-from tvbi_ref.compression.formats import FORMATS
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref.compression.formats import format_names
 from tvbi_ref.compression.layers import SparseConv, SparseLayer, sparse_network
 from tvbi_ref.compression.predictive import (
     Entropy,
@@ -164,17 +164,14 @@ class CompressedNetwork:
             (n, n_inputs), or images (n, C, H, W); with an `input_shape` also rows (n, C H W).
         name : str
             For the message.
-
-        Returns
-        -------
-        ndarray
-            With the inputs that are read, and no others.
         """
         sides = self.input_sides
         array = as_float_array(x, name, dtype=self.dtype)
         if self.input_shape and array.shape[1:] == (math.prod(self.input_shape),):
             array = array.reshape(-1, *self.input_shape)
-        if not _fits(array.shape[1:], sides):
+        pairs = zip(array.shape[1:], sides, strict=False)
+        alike = all(isinstance(side, str) or n == side for n, side in pairs)
+        if array.ndim != 1 + len(sides) or not alike:
             rows = f", or rows (n, {math.prod(self.input_shape)})" if self.input_shape else ""
             wanted = ", ".join(map(str, ("n", *sides)))
             raise ValueError(f"{name} must have shape ({wanted}){rows}; got {array.shape}")
@@ -276,10 +273,7 @@ class CompressedNetwork:
 
     @property
     def noise_variance(self) -> float:
-        """The variance of the noise in a regression; infinite where its posterior has none.
-
-        That is b/(a - 1) for a posterior Ga(a, b) of its precision.
-        """
+        """Of a regression's noise: b/(a - 1) for a precision of Ga(a, b), infinite where a <= 1."""
         variance = float(noise_of(self.loss, "noise_variance").var())
         return math.inf if math.isnan(variance) else variance
 
@@ -318,11 +312,7 @@ class CompressedNetwork:
     def check_against(self, network: Network, x: ArrayLike) -> float:
         """Return the largest difference from another network's outputs on `x`.
 
-        Parameters
-        ----------
-        network : Network
-            Or whatever else has a `predict`: the pruned network that this one was made from.
-        x : array_like (n, n_inputs) or (n, C, H, W)
+        The other is the pruned network that this one was made from, or has a `predict` too.
         """
         mine, theirs = self.predict(x), network.predict(x)
         if mine.shape != theirs.shape:
@@ -357,12 +347,7 @@ class CompressedNetwork:
     # Forms
 
     def with_format(self, format: str | Sequence[str]) -> CompressedNetwork:
-        """Return the same network with its weights in another format.
-
-        Parameters
-        ----------
-        format : str or sequence of str
-            A name of `formats.FORMATS`, for all weight layers or one for each.
+        """Return the same network with its weights in another format, see `format_names`.
 
         Examples
         --------
@@ -377,11 +362,8 @@ class CompressedNetwork:
     def with_weights(self, weights: Sequence[FloatArray]) -> CompressedNetwork:
         """Return the same network with other weights, rounded ones say, in the same formats.
 
-        Parameters
-        ----------
-        weights : sequence of ndarray
-            One matrix for each weight layer, as ``layer.weights.to_dense()`` returns it; see
-            `SparseLayer.with_weights`.
+        They are one matrix for each weight layer, as ``layer.weights.to_dense()`` returns it; see
+        `SparseLayer.with_weights`.
 
         Examples
         --------
@@ -403,27 +385,3 @@ class CompressedNetwork:
         new = iter(weight_layers)
         layers = (next(new) if isinstance(old, SparseLayer) else old for old in self.layers)
         return replace(self, layers=tuple(layers))
-
-
-def format_names(format: str | Sequence[str], n_layers: int) -> list[str]:
-    """Return the name of a format for each weight layer, from one for all or one for each.
-
-    Examples
-    --------
-    >>> format_names("csr", 2)
-    ['csr', 'csr']
-    """
-    if not isinstance(format, str | Sequence):
-        raise TypeError(f"format must be a name or a list of names; got {format!r}")
-    names = [format] * n_layers if isinstance(format, str) else list(format)
-    if len(names) != n_layers:
-        raise ValueError(
-            f"format must be one name, or {n_layers}, one for each weight layer; got {format!r}"
-        )
-    return [as_choice(name, "format", FORMATS) for name in names]
-
-
-def _fits(shape: tuple[int, ...], sides: tuple[int | str, ...]) -> bool:
-    return len(shape) == len(sides) and all(
-        isinstance(side, str) or n == side for n, side in zip(shape, sides, strict=True)
-    )
