@@ -2,9 +2,11 @@ r"""What a check is made of: named cases, each with what an oracle says it must 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from tvbi_ref.gamma import Gamma
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,33 @@ class Case:
     arguments: tuple[Any, ...]
     expected: Any
     advice: str = ""
+
+
+def pair(gamma: Gamma) -> tuple[float, float]:
+    """Return (a, b), which is how the oracles take a Gamma.
+
+    Examples
+    --------
+    >>> pair(Gamma(1.0, 0.02))
+    (1.0, 0.02)
+    """
+    return gamma.shape, gamma.rate
+
+
+def asked(
+    oracle: Callable[..., Any], settings: Mapping[str, Iterable[Any]], advice: str = ""
+) -> list[Case]:
+    """Return one case for each setting, its arguments by its name, as the oracle answers them.
+
+    Examples
+    --------
+    >>> asked(lambda prior, evidence: prior + evidence, {"even odds": (0.0, 2.0)})[0].expected
+    2.0
+    """
+    return [
+        Case(name, given, oracle(*(pair(x) if isinstance(x, Gamma) else x for x in given)), advice)
+        for name, given in ((name, tuple(arguments)) for name, arguments in settings.items())
+    ]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.cases import Case, Check, asked
 from tvbi_ref.school.checks.oracles import compression as oracle
 
 Array = NDArray[np.float64]
@@ -27,7 +27,7 @@ def _keep_cases() -> list[Case]:
         "every weight is kept": rng.uniform(1, 5, (2, 3)),
         "log-odds of +-800": np.array([[800.0, -800.0, 300.0]]),
     }
-    return [Case(name, (x,), oracle.keep_mask(x)) for name, x in log_odds.items()]
+    return asked(oracle.keep_mask, {name: (x,) for name, x in log_odds.items()})
 
 
 def _bits_cases() -> list[Case]:
@@ -38,20 +38,20 @@ def _bits_cases() -> list[Case]:
         return [rng.random(shape) < p for *shape, p in layers]
 
     ordinary = {
-        "half of the weights: 2 bits": [half],
-        "one weight of twelve": [np.arange(12).reshape(3, 4) == 5],
-        "a dense layer": drawn((5, 8, 0.85)),
-        "random": drawn((7, 4, 0.3)),
-        "layers of unlike density": drawn((9, 4, 0.1), (4, 5, 0.6)),
-        "layers of unlike size": drawn((20, 10, 0.2), (3, 4, 0.5), (6, 5, 0.3)),
+        "half of the weights: 2 bits": ([half],),
+        "one weight of twelve": ([np.arange(12).reshape(3, 4) == 5],),
+        "a dense layer": (drawn((5, 8, 0.85)),),
+        "random": (drawn((7, 4, 0.3)),),
+        "layers of unlike density": (drawn((9, 4, 0.1), (4, 5, 0.6)),),
+        "layers of unlike size": (drawn((20, 10, 0.2), (3, 4, 0.5), (6, 5, 0.3)),),
     }
     extreme = {
-        "a layer that is all kept": [*drawn((5, 4, 0.4)), np.ones((2, 3), bool)],
-        "a layer of which nothing is left": [*drawn((5, 4, 0.4)), np.zeros((2, 3), bool)],
+        "a layer that is all kept": ([*drawn((5, 4, 0.4)), np.ones((2, 3), bool)],),
+        "a layer of which nothing is left": ([*drawn((5, 4, 0.4)), np.zeros((2, 3), bool)],),
     }
     return [
-        *(Case(name, (m,), oracle.entropy_bound(m)) for name, m in ordinary.items()),
-        *(Case(name, (m,), oracle.entropy_bound(m), ZERO_LOG_ZERO) for name, m in extreme.items()),
+        *asked(oracle.entropy_bound, ordinary),
+        *asked(oracle.entropy_bound, extreme, ZERO_LOG_ZERO),
     ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.cases import Case, Check, asked
 from tvbi_ref.school.checks.oracles import model as oracle
 
 Array = NDArray[np.float64]
@@ -19,17 +19,6 @@ UNDERFLOW = (
 BIG_GAMMA = (
     "Gamma(a) overflows where a > 171. Work with ln Gamma(a), scipy.special.gammaln, throughout"
 )
-
-
-def pair(gamma: Gamma) -> tuple[float, float]:
-    """Return (a, b), which is how the oracles take a Gamma.
-
-    Examples
-    --------
-    >>> pair(Gamma(1.0, 0.02))
-    (1.0, 0.02)
-    """
-    return gamma.shape, gamma.rate
 
 
 # Weight and precision
@@ -50,69 +39,59 @@ def _weight_cases() -> list[Case]:
         "random layer 2": layer((4, 2), 50.0),
         "random layer 3": layer((3, 5), 1e-3),
     }
-    cases = [Case(name, a, oracle.log_prior_weight(*a)) for name, a in ordinary.items()]
-    far = np.array([[60.0, -500.0]]), np.array([[1.0, 4.0]])
-    name = "weights that are 60 and 1000 standard deviations out"
-    return [*cases, Case(name, far, oracle.log_prior_weight(*far), UNDERFLOW)]
-
-
-def _precision_case(
-    name: str, rho: Array, support: Array, active: Gamma, inactive: Gamma, advice: str = ""
-) -> Case:
-    expected = oracle.log_prior_precision(rho, support, pair(active), pair(inactive))
-    return Case(name, (rho, support, active, inactive), expected, advice)
+    far = {
+        "weights that are 60 and 1000 standard deviations out": (
+            np.array([[60.0, -500.0]]),
+            np.array([[1.0, 4.0]]),
+        )
+    }
+    log_p = oracle.log_prior_weight
+    return [*asked(log_p, ordinary), *asked(log_p, far, UNDERFLOW)]
 
 
 def _precision_cases() -> list[Case]:
     rng = np.random.default_rng(11)
     slab, spike = Gamma(1.3, 0.4), Gamma(2.5, 0.02)
 
-    def layer(name: str, size: tuple[int, int], active: Gamma, inactive: Gamma) -> Case:
+    def layer(size: tuple[int, int], active: Gamma, inactive: Gamma) -> tuple[Any, ...]:
         support = rng.integers(0, 2, size).astype(float)
-        mean = np.where(support == 1, active.shape / active.rate, inactive.shape / inactive.rate)
-        return _precision_case(name, mean * rng.uniform(0.1, 3.0, size), support, active, inactive)
+        mean = np.where(support == 1, active.mean, inactive.mean)
+        return mean * rng.uniform(0.1, 3.0, size), support, active, inactive
 
     rho = rng.uniform(0.5, 5.0, (2, 3))
-    return [
-        _precision_case("every weight active", rho, np.ones((2, 3)), slab, spike),
-        _precision_case("every weight inactive", rho, np.zeros((2, 3)), slab, spike),
-        _precision_case(
-            "one weight, shapes of 1", np.array([[2.0]]), np.ones((1, 1)), Gamma(1, 0.5), spike
-        ),
-        layer("rates of 1e-6", (3, 2), Gamma(0.7, 1e-6), Gamma(1.6, 3e-7)),
-        layer("random layer 1", (2, 3), slab, spike),
-        layer("random layer 2", (4, 3), Gamma(0.4, 3.0), Gamma(3.5, 0.1)),
-        layer("random layer 3", (3, 5), Gamma(6.0, 2.0), Gamma(0.8, 1e-3)),
-        _precision_case(
-            "shapes of 200 and 180",
-            np.array([[40.0, 3600.0]]),
-            np.array([[1.0, 0.0]]),
-            Gamma(200.0, 5.0),
-            Gamma(180.0, 0.05),
-            BIG_GAMMA,
-        ),
-    ]
+    ordinary = {
+        "every weight active": (rho, np.ones((2, 3)), slab, spike),
+        "every weight inactive": (rho, np.zeros((2, 3)), slab, spike),
+        "one weight, shapes of 1": (np.array([[2.0]]), np.ones((1, 1)), Gamma(1, 0.5), spike),
+        "rates of 1e-6": layer((3, 2), Gamma(0.7, 1e-6), Gamma(1.6, 3e-7)),
+        "random layer 1": layer((2, 3), slab, spike),
+        "random layer 2": layer((4, 3), Gamma(0.4, 3.0), Gamma(3.5, 0.1)),
+        "random layer 3": layer((3, 5), Gamma(6.0, 2.0), Gamma(0.8, 1e-3)),
+    }
+    rho, support = np.array([[40.0, 3600.0]]), np.array([[1.0, 0.0]])
+    big = {"shapes of 200 and 180": (rho, support, Gamma(200.0, 5.0), Gamma(180.0, 0.05))}
+    log_p = oracle.log_prior_precision
+    return [*asked(log_p, ordinary), *asked(log_p, big, BIG_GAMMA)]
 
 
 def _marginal_cases() -> list[Case]:
     rng = np.random.default_rng(12)
 
-    def case(name: str, weight: Array, prior: Gamma, advice: str = "") -> Case:
-        return Case(name, (weight, prior), oracle.log_marginal_weight(weight, pair(prior)), advice)
-
     def layer(size: tuple[int, int], scale: float) -> Array:
         return np.sqrt(scale) * rng.normal(size=size) * 10 ** rng.uniform(-1, 1, size)
 
-    return [
-        case("weights of exactly 0", np.zeros((2, 3)), Gamma(1.0, 0.02)),
-        case("one weight, a Cauchy density", np.array([[0.7]]), Gamma(0.5, 0.5)),
-        case("a rate of 1e-6", layer((2, 2), 1e-6), Gamma(1.4, 1e-6)),
-        case("a weight of 1e4, far in the tail", np.array([[1e4, -1e4]]), Gamma(1.5, 0.1)),
-        case("random layer 1", layer((2, 3), 0.2), Gamma(1.0, 0.2)),
-        case("random layer 2", layer((4, 2), 2.0), Gamma(3.7, 5.0)),
-        case("random layer 3", layer((3, 5), 0.01), Gamma(0.6, 0.004)),
-        case("a shape of 200", np.array([[0.0, 0.1, -0.5]]), Gamma(200.0, 5.0), BIG_GAMMA),
-    ]
+    ordinary = {
+        "weights of exactly 0": (np.zeros((2, 3)), Gamma(1.0, 0.02)),
+        "one weight, a Cauchy density": (np.array([[0.7]]), Gamma(0.5, 0.5)),
+        "a rate of 1e-6": (layer((2, 2), 1e-6), Gamma(1.4, 1e-6)),
+        "a weight of 1e4, far in the tail": (np.array([[1e4, -1e4]]), Gamma(1.5, 0.1)),
+        "random layer 1": (layer((2, 3), 0.2), Gamma(1.0, 0.2)),
+        "random layer 2": (layer((4, 2), 2.0), Gamma(3.7, 5.0)),
+        "random layer 3": (layer((3, 5), 0.01), Gamma(0.6, 0.004)),
+    }
+    big = {"a shape of 200": (np.array([[0.0, 0.1, -0.5]]), Gamma(200.0, 5.0))}
+    log_p = oracle.log_marginal_weight
+    return [*asked(log_p, ordinary), *asked(log_p, big, BIG_GAMMA)]
 
 
 # Support
@@ -146,7 +125,7 @@ def _ising_cases() -> list[Case]:
             -0.8,
         ),
     }
-    return [Case(name, a, oracle.ising_log_weight(*a)) for name, a in settings.items()]
+    return asked(oracle.ising_log_weight, settings)
 
 
 def _markov_cases() -> list[Case]:
@@ -163,7 +142,7 @@ def _markov_cases() -> list[Case]:
         "random layer 2": (_bits(rng, (5, 2)), 0.35, 0.05),
         "random layer 3": (_bits(rng, (4, 6)), 0.25, 0.6),
     }
-    return [Case(name, a, oracle.markov_log_prob(*a)) for name, a in settings.items()]
+    return asked(oracle.markov_log_prob, settings)
 
 
 def _markov_to_ising_cases() -> list[Case]:
@@ -177,7 +156,7 @@ def _markov_to_ising_cases() -> list[Case]:
         "random 2": (0.62, 0.23),
         "clusters that hardly ever start": (1e-9, 0.4),
     }
-    return [Case(name, a, oracle.markov_to_ising(*a)) for name, a in settings.items()]
+    return asked(oracle.markov_to_ising, settings)
 
 
 CHECKS = (

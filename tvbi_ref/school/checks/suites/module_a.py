@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.cases import Case, Check, asked, pair
 from tvbi_ref.school.checks.oracles import module_a as oracle
-from tvbi_ref.school.checks.suites.model import BIG_GAMMA, Array, pair
+from tvbi_ref.school.checks.suites.model import BIG_GAMMA, Array
 
 CERTAIN = (
     "0 ln 0 is 0, and NumPy makes it NaN. scipy.special.xlogy and entr do not, nor does np.where "
@@ -77,17 +76,6 @@ def _random_layers() -> dict[str, _Layer]:
     }
 
 
-def _cases(
-    settings: dict[str, tuple[Any, ...]], ask: Callable[..., Any], advice: str = ""
-) -> list[Case]:
-    """Return one case a setting, its two Gammas last, as the oracle `ask` answers it."""
-    return [
-        Case(name, arguments, ask(*others, pair(active), pair(inactive)), advice)
-        for name, arguments in settings.items()
-        for *others, active, inactive in [arguments]
-    ]
-
-
 # q and the bound
 
 
@@ -110,13 +98,16 @@ def _log_q_cases() -> list[Case]:
         "random draw 2": draw(31, (4, 2)),
         "random draw 3": draw(32, (3, 5)),
     }
-    rare = {
-        "a support that q is certain of": (at(0.0, 1.0, 1.0, 0.1, 0.5, 1.5, 1.0, 1.0), CERTAIN),
-        "a dead weight that q is certain of": (at(0, 1, 0, 0.1, 0.5, 1.5, 1.0, 0.0), CERTAIN),
-        "a shape of 200": (at(0.0, 38.0, 1.0, 0.1, 0.5, 200.0, 5.0, 0.6), BIG_GAMMA),
+    certain = {
+        "a support that q is certain of": at(0.0, 1.0, 1.0, 0.1, 0.5, 1.5, 1.0, 1.0),
+        "a dead weight that q is certain of": at(0, 1, 0, 0.1, 0.5, 1.5, 1.0, 0.0),
     }
-    cases = [Case(name, a, oracle.log_q(*a)) for name, a in ordinary.items()]
-    return cases + [Case(name, a, oracle.log_q(*a), tip) for name, (a, tip) in rare.items()]
+    big = {"a shape of 200": at(0.0, 38.0, 1.0, 0.1, 0.5, 200.0, 5.0, 0.6)}
+    return [
+        *asked(oracle.log_q, ordinary),
+        *asked(oracle.log_q, certain, CERTAIN),
+        *asked(oracle.log_q, big, BIG_GAMMA),
+    ]
 
 
 def _one(active: Gamma, inactive: Gamma, **changed: float) -> _Layer:
@@ -156,8 +147,8 @@ def _elbo_cases() -> list[Case]:
         ),
     }
     return [
-        *_cases({name: tuple(layer) for name, layer in layers.items()}, oracle.elbo),
-        *_cases({name: tuple(layer) for name, layer in certain.items()}, oracle.elbo, CERTAIN),
+        *asked(oracle.elbo, layers),
+        *asked(oracle.elbo, certain, CERTAIN),
     ]
 
 
@@ -181,11 +172,11 @@ def _precision_settings() -> dict[str, tuple[Any, ...]]:
 
 
 def _update_precision_cases() -> list[Case]:
-    return _cases(_precision_settings(), oracle.update_precision)
+    return asked(oracle.update_precision, _precision_settings())
 
 
 def _update_precision_complex_cases() -> list[Case]:
-    return _cases(_precision_settings(), oracle.update_precision_complex)
+    return asked(oracle.update_precision_complex, _precision_settings())
 
 
 def _evidence_cases() -> list[Case]:
@@ -225,7 +216,7 @@ def _support_cases() -> list[Case]:
         ),
         "a prior that is certain": (np.array([[np.inf, -np.inf]]), np.array([[-700.0, 3.0]])),
     }
-    return [Case(name, a, oracle.update_support(*a)) for name, a in settings.items()]
+    return asked(oracle.update_support, settings)
 
 
 def _trap_cases() -> list[Case]:
@@ -245,7 +236,7 @@ def _trap_cases() -> list[Case]:
         "random setting 2": (h - 1.0, Gamma(3.1, 0.07), Gamma(3.1, 0.004)),
         "random setting 3": (2 * h, Gamma(1.7, 1e-5), Gamma(1.7, 1e-6)),
     }
-    return _cases(settings, oracle.trap_margin)
+    return asked(oracle.trap_margin, settings)
 
 
 # The weights
@@ -281,13 +272,11 @@ def _penalty_settings() -> dict[str, tuple[Array, Array, Array]]:
 
 
 def _penalty_cases() -> list[Case]:
-    return [Case(name, a, oracle.weight_penalty(*a)) for name, a in _penalty_settings().items()]
+    return asked(oracle.weight_penalty, _penalty_settings())
 
 
 def _gradient_cases() -> list[Case]:
-    return [
-        Case(name, a, oracle.weight_penalty_gradient(*a)) for name, a in _penalty_settings().items()
-    ]
+    return asked(oracle.weight_penalty_gradient, _penalty_settings())
 
 
 # The collapsed form
@@ -305,10 +294,7 @@ def _conditional_cases() -> list[Case]:
         **{f"{name}, the slab": (q[name].second_moment, q[name].active) for name in q},
         **{f"{name}, the spike": (q[name].second_moment, q[name].inactive) for name in q},
     }
-    return [
-        Case(name, (m, gamma), oracle.conditional_precision(m, pair(gamma)))
-        for name, (m, gamma) in settings.items()
-    ]
+    return asked(oracle.conditional_precision, settings)
 
 
 def _collapsed_settings() -> dict[str, tuple[Any, ...]]:
@@ -324,7 +310,7 @@ def _collapsed_settings() -> dict[str, tuple[Any, ...]]:
 
 
 def _evidence_collapsed_cases() -> list[Case]:
-    return _cases(_collapsed_settings(), oracle.evidence_collapsed)
+    return asked(oracle.evidence_collapsed, _collapsed_settings())
 
 
 def _precision_collapsed_cases() -> list[Case]:
@@ -335,7 +321,7 @@ def _precision_collapsed_cases() -> list[Case]:
     }
     certain = np.array([[0.0, 1.0, 1.0], [0.0, 1.0, 0.0]])
     settings["a support of exactly 0 and 1"] = (MOMENTS, certain, SLAB, SPIKE)
-    return _cases(settings, oracle.precision_collapsed)
+    return asked(oracle.precision_collapsed, settings)
 
 
 def _elbo_collapsed_cases() -> list[Case]:
@@ -355,9 +341,9 @@ def _elbo_collapsed_cases() -> list[Case]:
     big = {"shapes of 200 and 150": of(_one(*BIG))}
     certain = {"a prior that is certain of it": of(_one(SLAB, SPIKE, prior_log_odds=np.inf))}
     return [
-        *_cases(settings, oracle.elbo_collapsed),
-        *_cases(big, oracle.elbo_collapsed, BIG_GAMMA),
-        *_cases(certain, oracle.elbo_collapsed, INFINITE_ODDS),
+        *asked(oracle.elbo_collapsed, settings),
+        *asked(oracle.elbo_collapsed, big, BIG_GAMMA),
+        *asked(oracle.elbo_collapsed, certain, INFINITE_ODDS),
     ]
 
 

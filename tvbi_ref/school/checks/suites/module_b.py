@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.cases import Case, Check, asked
 from tvbi_ref.school.checks.oracles import module_b as oracle
 
 Array = NDArray[np.float64]
@@ -95,6 +95,14 @@ LOPSIDED = np.array([[0.2, 3.0], [1.5, 0.7]])
 INDIFFERENT = np.ones((2, 2))
 
 
+def _message(cavity: Array, psi: Array) -> Array:
+    return oracle.message(cavity, np.log(psi))
+
+
+def _ising_message(cavity: Array, coupling: float) -> Array:
+    return oracle.message(cavity, oracle.ising(coupling))
+
+
 def _sum_product_cases() -> list[Case]:
     rng = np.random.default_rng(10)
     ordinary = {
@@ -108,12 +116,8 @@ def _sum_product_cases() -> list[Case]:
         "a rare transition": (rng.normal(size=5), np.array([[1 - 1e-6, 1e-6], [0.25, 0.75]])),
         "a cavity of +-300": (np.array([-300.0, 300.0]), LOPSIDED),
     }
-    cases = [
-        Case(name, (c, psi), oracle.message(c, np.log(psi))) for name, (c, psi) in ordinary.items()
-    ]
-    c = np.array([-800.0, 800.0])
-    far = Case("a cavity of +-800", (c, MARKOV), oracle.message(c, np.log(MARKOV)), OVERFLOW)
-    return [*cases, far]
+    far = {"a cavity of +-800": (np.array([-800.0, 800.0]), MARKOV)}
+    return [*asked(_message, ordinary), *asked(_message, far, OVERFLOW)]
 
 
 def _ising_cases() -> list[Case]:
@@ -129,19 +133,12 @@ def _ising_cases() -> list[Case]:
         "a small cavity": (1e-3 * rng.normal(size=5), 0.5),
         "a cavity of +-300: the message is +-2J": (np.array([-300.0, 300.0]), 0.4),
     }
-    advised = {
-        "a cavity of +-800": (np.array([-800.0, 800.0]), 0.4, OVERFLOW),
-        "a coupling of 25": (np.array([-30.0, 3.0, 60.0]), 25.0, COUPLING),
-    }
+    far = {"a cavity of +-800": (np.array([-800.0, 800.0]), 0.4)}
+    strong = {"a coupling of 25": (np.array([-30.0, 3.0, 60.0]), 25.0)}
     return [
-        *(
-            Case(name, (c, J), oracle.message(c, oracle.ising(J)))
-            for name, (c, J) in ordinary.items()
-        ),
-        *(
-            Case(name, (c, J), oracle.message(c, oracle.ising(J)), advice)
-            for name, (c, J, advice) in advised.items()
-        ),
+        *asked(_ising_message, ordinary),
+        *asked(_ising_message, far, OVERFLOW),
+        *asked(_ising_message, strong, COUPLING),
     ]
 
 
@@ -160,9 +157,9 @@ def _pair_cases() -> list[Case]:
             np.array([300.0, 250.0]),
         ),
     }
-    cases = [Case(name, a, oracle.pair_belief(*a)) for name, a in ordinary.items()]
-    far = (np.log(MARKOV), np.array([-800.0, 800.0, 800.0]), np.array([800.0, -800.0, 800.0]))
-    return [*cases, Case("cavities of +-800", far, oracle.pair_belief(*far), EXPONENT)]
+    cavities = np.array([-800.0, 800.0, 800.0]), np.array([800.0, -800.0, 800.0])
+    far = {"cavities of +-800": (np.log(MARKOV), *cavities)}
+    return [*asked(oracle.pair_belief, ordinary), *asked(oracle.pair_belief, far, EXPONENT)]
 
 
 # Chains
@@ -187,13 +184,10 @@ def _chain_cases() -> list[Case]:
         "rare transitions": (5 * rng.normal(size=(5, 2)), 1e-6, 1e-4),
         "evidence of +-300": (alternating, 0.1, 0.25),
     }
-    cases = [Case(name, a, oracle.chain(*a)) for name, a in ordinary.items()]
-    long = (3 * rng.normal(size=(60, 2)), 0.04, 0.2)
-    far = (8 / 3 * alternating, 0.1, 0.25)
     return [
-        *cases,
-        Case("a long chain", long, oracle.long_chain(*long)),
-        Case("evidence of +-800", far, oracle.chain(*far), OVERFLOW),
+        *asked(oracle.chain, ordinary),
+        *asked(oracle.long_chain, {"a long chain": (3 * rng.normal(size=(60, 2)), 0.04, 0.2)}),
+        *asked(oracle.chain, {"evidence of +-800": (8 / 3 * alternating, 0.1, 0.25)}, OVERFLOW),
     ]
 
 
@@ -232,7 +226,7 @@ def _baum_welch_cases() -> list[Case]:
         "random 2": _blocks(random[2].reshape(6, 2, 2, 2), 0.05, 0.2),
     }
     return [
-        *(Case(name, a, oracle.baum_welch(*a)) for name, a in given.items()),
+        *asked(oracle.baum_welch, given),
         Case("a chain that has learned all: it stays", _posterior(learned, *best), best),
     ]
 
@@ -278,12 +272,12 @@ def _sweep_cases() -> list[Case]:
         "evidence of +-300": _halfway((3, 4), 0.3, 0.5, seed=38, size=150.0),
     }
     own, messages, *J = _halfway((3, 4), 0.3, 0.5, seed=39)
-    far = (800 * np.sign(own), messages, *J)
+    far = {"evidence of +-800": (800 * np.sign(own), messages, *J)}
     return [
-        *(Case(name, a, oracle.grid_sweep(*a)) for name, a in ordinary.items()),
+        *asked(oracle.grid_sweep, ordinary),
         _line(5, 0.8, column=False),
         _line(4, -0.7, column=True),
-        Case("evidence of +-800", far, oracle.grid_sweep(*far), OVERFLOW),
+        *asked(oracle.grid_sweep, far, OVERFLOW),
     ]
 
 
@@ -302,21 +296,14 @@ def _bethe_cases() -> list[Case]:
         "another grid": (2 * rng.normal(size=(4, 2)), 0.25, 0.4),
     }
     certain = (np.array([[800.0, -800.0]]), 0.5, 0.5)
+
+    def tree(name: str, setting: Any, advice: str = "") -> Case:
+        return Case(name, _with_beliefs(*setting), float(oracle.log_partition(*setting)), advice)
+
     return [
-        *(
-            Case(name, _with_beliefs(*a), float(oracle.log_partition(*a)))
-            for name, a in trees.items()
-        ),
-        *(
-            Case(name, _with_beliefs(*a), oracle.bethe_log_partition(*_with_beliefs(*a)))
-            for name, a in grids.items()
-        ),
-        Case(
-            "beliefs of exactly 0 and 1",
-            _with_beliefs(*certain),
-            float(oracle.log_partition(*certain)),
-            ZERO_LOG_ZERO,
-        ),
+        *(tree(name, setting) for name, setting in trees.items()),
+        *asked(oracle.bethe_log_partition, {k: _with_beliefs(*a) for k, a in grids.items()}),
+        tree("beliefs of exactly 0 and 1", certain, ZERO_LOG_ZERO),
     ]
 
 
@@ -337,7 +324,7 @@ def _uniqueness_cases() -> list[Case]:
         "couplings of both signs": (0.4, -0.25),
         "strong couplings": (2.0, 1.0),
     }
-    return [Case(name, J, oracle.uniqueness(*J)) for name, J in couplings.items()]
+    return asked(oracle.uniqueness, couplings)
 
 
 def _gradient_cases() -> list[Case]:
@@ -378,9 +365,8 @@ def _group_cases() -> list[Case]:
             0.2,
         ),
     }
-    cases = [Case(name, a, oracle.neuron_group(*a)) for name, a in ordinary.items()]
-    far = (800 * np.sign(rng.normal(size=(4, 3))), 0.4, 0.7, 0.2)
-    return [*cases, Case("evidence of +-800", far, oracle.neuron_group(*far), OVERFLOW)]
+    far = {"evidence of +-800": (800 * np.sign(rng.normal(size=(4, 3))), 0.4, 0.7, 0.2)}
+    return [*asked(oracle.neuron_group, ordinary), *asked(oracle.neuron_group, far, OVERFLOW)]
 
 
 CHECKS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.cases import Case, Check, asked
 from tvbi_ref.school.checks.oracles import nets as oracle
 
 Array = NDArray[Any]
@@ -31,10 +32,7 @@ def _categorical() -> list[Case]:
         rng = np.random.default_rng(seed)
         problem = 2 * rng.normal(size=(B, C)), rng.integers(C, size=B)
         problems[f"{B} random rows of {C} classes"] = problem
-    return [
-        Case(name, problem, oracle.softmax_cross_entropy(*problem))
-        for name, problem in problems.items()
-    ]
+    return asked(oracle.softmax_cross_entropy, problems)
 
 
 def _rows(seed: int, B: int, D: int) -> tuple[Array, Array]:
@@ -69,33 +67,27 @@ def _gaussian() -> list[Case]:
 def _noise_precision() -> list[Case]:
     f, y = _rows(0, 3, 2)
     problems = {
-        "a perfect fit": (f, f.copy(), (2.0, 1.5)),
-        "residuals of a thousand": (f, 1000 * y, (2.0, 1.5)),
-        "one row": (*_rows(1, 1, 3), (1.0, 2.0)),
-        "one output": (*_rows(2, 5, 1), (0.5, 0.1)),
-        "4 random rows of 3 outputs": (*_rows(3, 4, 3), (2.0, 1.5)),
-        "2 random rows of 4 outputs": (*_rows(4, 2, 4), (3.0, 0.2)),
-        "6 random rows of 2 outputs": (*_rows(5, 6, 2), (1e-3, 1e-3)),
+        "a perfect fit": (f, f.copy(), Gamma(2.0, 1.5)),
+        "residuals of a thousand": (f, 1000 * y, Gamma(2.0, 1.5)),
+        "one row": (*_rows(1, 1, 3), Gamma(1.0, 2.0)),
+        "one output": (*_rows(2, 5, 1), Gamma(0.5, 0.1)),
+        "4 random rows of 3 outputs": (*_rows(3, 4, 3), Gamma(2.0, 1.5)),
+        "2 random rows of 4 outputs": (*_rows(4, 2, 4), Gamma(3.0, 0.2)),
+        "6 random rows of 2 outputs": (*_rows(5, 6, 2), Gamma(1e-3, 1e-3)),
     }
-    return [
-        Case(name, (f, y, Gamma(*prior)), oracle.noise_posterior(f, y, prior))
-        for name, (f, y, prior) in problems.items()
-    ]
+    return asked(oracle.noise_posterior, problems)
 
 
 # Dense
 
 
-def _layer(seed: int, x: tuple[int, ...], weight: tuple[int, ...]) -> dict[str, Array]:
+def _layer(seed: int, x: tuple[int, ...], weight: tuple[int, ...]) -> tuple[Array, Array, Array]:
+    """Return (x, mean, variance)."""
     rng = np.random.default_rng(seed)
-    return {
-        "x": rng.normal(size=x),
-        "mean": rng.normal(size=weight),
-        "variance": np.exp(rng.uniform(-3, 0, weight)),
-    }
+    return rng.normal(size=x), rng.normal(size=weight), np.exp(rng.uniform(-3, 0, weight))
 
 
-def _dense_problems() -> dict[str, tuple[dict[str, Array], Array, Array, Array]]:
+def _dense_problems() -> dict[str, Any]:
     """Return by name (layer, bias, noise, gradient by the output)."""
     sizes = {
         "an input row of zeros": (3, 3, 2),
@@ -112,32 +104,32 @@ def _dense_problems() -> dict[str, tuple[dict[str, Array], Array, Array, Array]]
         rng = np.random.default_rng(100 + seed)
         bias, noise, grad = rng.normal(size=J), *rng.normal(size=(2, B, J))
         problems[name] = _layer(seed, (B, I), (I, J)), bias, noise, grad
-    problems["an input row of zeros"][0]["x"][1] = 0
-    pruned = problems["a neuron whose weights are all pruned"][0]
-    pruned["mean"][:, 1] = pruned["variance"][:, 1] = 0
+    (x, *_), *_ = problems["an input row of zeros"]
+    x[1] = 0
+    (_, mean, variance), *_ = problems["a neuron whose weights are all pruned"]
+    mean[:, 1] = variance[:, 1] = 0
     return problems
 
 
 def _dense() -> list[Case]:
-    cases = []
-    for name, (layer, bias, noise, _) in _dense_problems().items():
-        arguments = (*layer.values(), bias, noise)
-        cases.append(Case(name, arguments, oracle.dense(*arguments)))
-    return cases
+    problems = _dense_problems().items()
+    return asked(
+        oracle.dense, {k: (*layer, bias, noise) for k, (layer, bias, noise, _) in problems}
+    )
 
 
 def _dense_backward() -> list[Case]:
-    cases = []
-    for name, (layer, _, noise, grad) in _dense_problems().items():
-        arguments: tuple[Any, ...] = (*layer.values(), noise, grad)
-        cases.append(Case(name, arguments, oracle.backward(oracle.dense, *arguments)))
-    return cases
+    problems = _dense_problems().items()
+    return asked(
+        partial(oracle.backward, oracle.dense),
+        {name: (*layer, noise, grad) for name, (layer, _, noise, grad) in problems},
+    )
 
 
 # Convolution
 
 
-def _conv_problems() -> dict[str, tuple[dict[str, Array], Array, Array, Array, tuple[int, int]]]:
+def _conv_problems() -> dict[str, Any]:
     """Return by name (layer, bias, noise, gradient by the output, (stride, padding))."""
     sizes = {
         "an image of zeros": ((2, 2, 3, 4), (2, 2, 2, 2), (1, 0)),
@@ -157,25 +149,25 @@ def _conv_problems() -> dict[str, tuple[dict[str, Array], Array, Array, Array, t
         outputs = (x[0], weight[0], *(r // stride + 1 for r in room))
         bias, noise, grad = rng.normal(size=weight[0]), *rng.normal(size=(2, *outputs))
         problems[name] = _layer(seed, x, weight), bias, noise, grad, geometry
-    problems["an image of zeros"][0]["x"][1] = 0
+    (images, *_), *_ = problems["an image of zeros"]
+    images[1] = 0
     return problems
 
 
 def _conv() -> list[Case]:
-    cases = []
-    for name, (layer, bias, noise, _, geometry) in _conv_problems().items():
-        arguments: tuple[Any, ...] = (*layer.values(), bias, noise, *geometry)
-        cases.append(Case(name, arguments, oracle.convolution(*arguments)))
-    return cases
+    problems = _conv_problems().items()
+    return asked(
+        oracle.convolution,
+        {k: (*layer, bias, noise, *geometry) for k, (layer, bias, noise, _, geometry) in problems},
+    )
 
 
 def _conv_backward() -> list[Case]:
-    cases = []
-    for name, (layer, _, noise, grad, geometry) in _conv_problems().items():
-        arguments: tuple[Any, ...] = (*layer.values(), noise, grad, *geometry)
-        expected = oracle.backward(oracle.convolution, *arguments)
-        cases.append(Case(name, arguments, expected))
-    return cases
+    problems = _conv_problems().items()
+    return asked(
+        partial(oracle.backward, oracle.convolution),
+        {k: (*layer, noise, grad, *geometry) for k, (layer, _, noise, grad, geometry) in problems},
+    )
 
 
 GRADIENTS = ("d_mean", "d_variance", "d_bias", "d_x")
