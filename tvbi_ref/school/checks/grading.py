@@ -1,6 +1,6 @@
 """Grading a file of homework: a fresh process, a time limit, and a table at the end.
 
-The file is run in a process of its own (`worker`), which only calls its functions and sends
+The file is run in a process of its own (`process`), which only calls its functions and sends
 back what they return. Cases, oracles and comparisons stay here: nothing that the file does,
 prints or redefines can touch them.
 """
@@ -10,32 +10,26 @@ from __future__ import annotations
 import ast
 import json
 import os
-import queue
 import re
-import secrets
 import shutil
-import subprocess
-import sys
 import tempfile
 import textwrap
-import threading
 import time
 import tokenize
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
 from tqdm.auto import tqdm
 
 import tvbi_ref
 from tvbi_ref._validation import as_real
 from tvbi_ref.equations import EQUATIONS, get
-from tvbi_ref.school.checks.calling import Observation, describe, one_line
+from tvbi_ref.school.checks.calling import Observation, describe
 from tvbi_ref.school.checks.equations import examine
-from tvbi_ref.school.checks.wire import receive, send
+from tvbi_ref.school.checks.process import Loaded, NoAnswerError, as_observation
 
 
 @dataclass(frozen=True)
@@ -172,7 +166,7 @@ def grade(
         return _failed(path, asked, describe(error))
     if not asked:
         return Grade(str(path), (), "it defines none of the functions of the exercises")
-    with _a_copy_of(path, source) as copy, closing(_Loaded(copy, limit)) as loaded:
+    with _a_copy_of(path, source) as copy, closing(Loaded(copy, limit)) as loaded:
         if loaded.problem:
             return _failed(path, asked, "\n".join(filter(None, [loaded.problem, source.note])))
         names = tqdm(asked, desc=path.stem, unit="equation", disable=None, leave=False)
@@ -309,117 +303,17 @@ def _a_copy_of(path: Path, source: Source) -> Iterator[Path]:
         yield copy
 
 
-def _mark(loaded: _Loaded, label: str) -> Mark:
+def _mark(loaded: Loaded, label: str) -> Mark:
     task, started = get(label).task, time.monotonic()
     try:
         loaded.revive()
         deadline = time.monotonic() + loaded.limit
 
         def call(arguments: tuple[Any, ...]) -> Observation:
-            return _as_observation(loaded.ask((task, arguments), deadline))
+            return as_observation(loaded.ask((task, arguments), deadline))
 
         report = examine(label, call)
         passed, message = report.passed, report.message
-    except _NoAnswerError as error:
+    except NoAnswerError as error:
         passed, message = False, f"[{label}] {error}"
     return Mark(label, task, passed, message, round(time.monotonic() - started, 3))
-
-
-def _as_observation(answer: Any) -> Observation:
-    """Return what the process sent, if it has the form: the process is the file's, too."""
-    match answer:
-        case (None | tuple() as results, str(error), tuple(faults)):
-            usable = results is None or all(isinstance(r, np.ndarray) for r in results)
-            if usable and all(isinstance(fault, str) for fault in faults):
-                return Observation(results, one_line(error), tuple(map(one_line, faults)))
-    raise _NoAnswerError("sent something that is no answer")
-
-
-class _NoAnswerError(Exception):
-    """The process has died, runs over its time, or answers nonsense."""
-
-
-class _Loaded:
-    """A process that has the file loaded, and the line to it.
-
-    A function that never returns, or takes the process with it, costs its own mark only: the
-    next one gets a new process.
-    """
-
-    def __init__(self, file: Path, limit: float) -> None:
-        self.file, self.limit = file, limit
-        self._start()
-        try:
-            self.problem = one_line(str(self._wait(time.monotonic() + limit)))
-        except _NoAnswerError as error:
-            self.problem = f"while it was loaded it {error}"
-
-    def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tvbi_ref.school.checks.worker", str(self.file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=self.file.parent,
-        )
-        self._answers: queue.Queue[Any] = queue.Queue()
-        # A thread waits for the answers, because a pipe cannot be read with a time limit on
-        # every system.
-        listener = threading.Thread(
-            target=_listen, args=(self._process.stdout, self._answers), daemon=True
-        )
-        listener.start()
-
-    def revive(self) -> None:
-        """Start again if the process has been ended."""
-        if self._process.poll() is not None:
-            self._start()
-            self._wait(time.monotonic() + self.limit)
-
-    def ask(self, request: tuple[Any, ...], deadline: float) -> Any:
-        """Return the answer to a request.
-
-        Raises
-        ------
-        _NoAnswerError
-            If there is none before the deadline; the process is ended then.
-        """
-        assert self._process.stdin is not None
-        token = secrets.token_hex(8)
-        with suppress(OSError):  # if it has died, waiting for its answer says so
-            send(self._process.stdin, (token, *request))
-        match self._wait(deadline):
-            case (str(echo), answer) if echo == token:
-                return answer
-        self.close()  # the file writes to the line itself
-        raise _NoAnswerError("sent something that is no answer")
-
-    def _wait(self, deadline: float) -> Any:
-        try:
-            answer = self._answers.get(timeout=max(deadline - time.monotonic(), 0.0))
-        except queue.Empty:
-            self.close()
-            raise _NoAnswerError(f"took longer than {self.limit:g} s") from None
-        if answer is None:
-            self.close()
-            raise _NoAnswerError("ended the process without an answer")
-        return answer
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.wait()
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
-
-
-def _listen(stream: IO[bytes], answers: queue.Queue[Any]) -> None:
-    """Put every message into the queue, and None when the stream ends."""
-    with stream:
-        while True:
-            try:
-                answers.put(receive(stream))
-            except (EOFError, ValueError, MemoryError):
-                answers.put(None)
-                return

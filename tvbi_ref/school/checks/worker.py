@@ -1,6 +1,6 @@
 """The process that runs a stranger's file: it calls functions and reports, and judges nothing.
 
-Started by `tvbi_ref.school.checks.grading`. The file's prints go nowhere, and it cannot import this
+Started by `tvbi_ref.school.checks.process`. The file's prints go nowhere, and it cannot import this
 package: what it is to compute it must compute itself. That is a guard against accidents
 and shortcuts, not a prison; run files that you do not trust in a container.
 """

@@ -1,0 +1,130 @@
+"""A stranger's file in a process of its own, seen from outside; `worker` is its inside."""
+
+from __future__ import annotations
+
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tvbi_ref.school.checks.calling import Observation, one_line
+from tvbi_ref.school.checks.wire import receive, send
+
+
+class NoAnswerError(Exception):
+    """The process has died, runs over its time, or answers nonsense."""
+
+
+def as_observation(answer: Any) -> Observation:
+    """Return what the process sent, if it has the form: the process is the file's, too.
+
+    Examples
+    --------
+    >>> as_observation((None, "is not here", ())).error
+    'is not here'
+    """
+    match answer:
+        case (None | tuple() as results, str(error), tuple(faults)):
+            usable = results is None or all(isinstance(r, np.ndarray) for r in results)
+            if usable and all(isinstance(fault, str) for fault in faults):
+                return Observation(results, one_line(error), tuple(map(one_line, faults)))
+    raise NoAnswerError("sent something that is no answer")
+
+
+class Loaded:
+    """A process that has the file loaded, and the line to it.
+
+    A function that never returns, or takes the process with it, costs its own mark only: the
+    next one gets a new process.
+
+    Parameters
+    ----------
+    file : Path
+    limit : float
+        Seconds for loading it; what it says of that is in `problem`, "" if it is loaded.
+    """
+
+    def __init__(self, file: Path, limit: float) -> None:
+        self.file, self.limit = file, limit
+        self._start()
+        try:
+            self.problem = one_line(str(self._wait(time.monotonic() + limit)))
+        except NoAnswerError as error:
+            self.problem = f"while it was loaded it {error}"
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tvbi_ref.school.checks.worker", str(self.file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self.file.parent,
+        )
+        self._answers: queue.Queue[Any] = queue.Queue()
+        # A thread waits for the answers, because a pipe cannot be read with a time limit on
+        # every system.
+        listener = threading.Thread(
+            target=_listen, args=(self._process.stdout, self._answers), daemon=True
+        )
+        listener.start()
+
+    def revive(self) -> None:
+        """Start again if the process has been ended."""
+        if self._process.poll() is not None:
+            self._start()
+            self._wait(time.monotonic() + self.limit)
+
+    def ask(self, request: tuple[Any, ...], deadline: float) -> Any:
+        """Return the answer to a request.
+
+        Raises
+        ------
+        NoAnswerError
+            If there is none before the deadline; the process is ended then.
+        """
+        assert self._process.stdin is not None
+        token = secrets.token_hex(8)
+        with suppress(OSError):  # if it has died, waiting for its answer says so
+            send(self._process.stdin, (token, *request))
+        match self._wait(deadline):
+            case (str(echo), answer) if echo == token:
+                return answer
+        self.close()  # the file writes to the line itself
+        raise NoAnswerError("sent something that is no answer")
+
+    def _wait(self, deadline: float) -> Any:
+        try:
+            answer = self._answers.get(timeout=max(deadline - time.monotonic(), 0.0))
+        except queue.Empty:
+            self.close()
+            raise NoAnswerError(f"took longer than {self.limit:g} s") from None
+        if answer is None:
+            self.close()
+            raise NoAnswerError("ended the process without an answer")
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+
+
+def _listen(stream: IO[bytes], answers: queue.Queue[Any]) -> None:
+    """Put every message into the queue, and None when the stream ends."""
+    with stream:
+        while True:
+            try:
+                answers.put(receive(stream))
+            except (EOFError, ValueError, MemoryError):
+                answers.put(None)
+                return
