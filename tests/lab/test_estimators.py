@@ -323,7 +323,7 @@ def test_dask_workers_find_the_same(kind, plane):
         ({"method_options": 0.9}, "method_options must be a dict or None; got 0.9"),
         (
             {"method_options": {"p01": 0.1}},
-            "method_options must be some of .* for turbo_grid; got p01",
+            "must be some of .* for turbo_grid; got p01",
         ),
         (
             {"support": IndependentSupport(0.0), "method_options": {"field": 1.0}},

@@ -126,7 +126,7 @@ def test_a_run_that_diverges_is_a_row_that_says_so(tmp_path, monkeypatch):
 
 def test_any_other_error_leaves_no_row(tmp_path):
     job = Job("toy", "snip", {"no_such_option": 1})
-    with pytest.raises(ValueError, match="options must be some of .*; got no_such_option"):
+    with pytest.raises(ValueError, match=r"options must be some of .*; got no_such"):
         run_job(job, tmp_path)
     assert list(tmp_path.glob("*.json")) == []
 

@@ -94,7 +94,7 @@ def test_wrong_data_a_wrong_network_and_a_wrong_seed_are_named(method):
         method().fit(net, X, Y, budget, seed="0")
     with pytest.raises(TypeError, match="budget must be a Budget; got 3"):
         method().fit(net, X, Y, 3, seed=0)
-    with pytest.raises(ValueError, match="x must have .*3 features"):
+    with pytest.raises(ValueError, match=r"x must have .*3 features"):
         method().fit(net, X[:, :2], Y, budget, seed=0)
     with pytest.raises(ValueError, match="y must hold labels"):
         method().fit(net, X, Y + 5, budget, seed=0)

@@ -22,6 +22,7 @@ against the noise of the gradients.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,7 +125,7 @@ def group_steps(optimizer: Adam, parameter: Parameter, rate: float) -> FloatArra
 class _ProximalStep(Hooks):
     """The prox of every layer, after the optimizer's step."""
 
-    def __init__(self, layers: list[WeightLayer], strength: float) -> None:
+    def __init__(self, layers: Sequence[WeightLayer], strength: float) -> None:
         self.layers, self.strength = layers, strength
 
     def after(self, step: Step) -> None:
