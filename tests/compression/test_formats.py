@@ -80,19 +80,6 @@ def test_integers_have_the_smallest_unsigned_type(W):
                 assert array.dtype == np.min_scalar_type(array.max(initial=0))
 
 
-@few
-@given(matrices, st.booleans(), dtypes)
-def test_forward_is_the_product_with_the_matrix(W, with_bias, x_dtype):
-    I, J = W.shape
-    x = np.linspace(-1, 1, 3 * I).reshape(3, I).astype(x_dtype)
-    bias = np.arange(J).astype(W.dtype) if with_bias else None
-    for form in FORMATS.values():
-        y = form.from_dense(W).forward(x, bias)
-        assert y.shape == (3, J)
-        assert y.dtype == np.result_type(x, W)
-        np.testing.assert_allclose(y, x @ W + (bias if with_bias else 0), rtol=1e-5, atol=1e-3)
-
-
 def corner_cases():
     empty_first, empty_last, empty_middle = (np.ones((4, 3), bool) for _ in range(3))
     empty_first[:, 0] = empty_middle[:, 1] = empty_last[:, 2] = False
@@ -566,23 +553,3 @@ def test_any_integer_type_is_read(form):
 def test_what_is_no_weight_matrix_is_refused(form, weights, error, message):
     with pytest.raises(error, match=message):
         form.from_dense(weights)
-
-
-@every_format
-def test_forward_refuses_what_does_not_fit(form):
-    stored = form.from_dense(W)
-    with pytest.raises(ValueError, match=r"x must have shape \(B, 4\); got \(2, 3\)"):
-        stored.forward(np.ones((2, 3)))
-    with pytest.raises(ValueError, match=r"x must have shape \(B, 4\); got \(4,\)"):
-        stored.forward(np.ones(4))
-    with pytest.raises(ValueError, match=r"bias must have shape \(4,\); got \(1,\)"):
-        stored.forward(np.ones((2, 4)), np.ones(1))
-
-
-def test_small_integers_do_not_wrap_around():
-    """A start of 250 and a length of 10 are bytes, their sum is none."""
-    tall = np.zeros((261, 2), dtype=np.float32)
-    tall[250:255] = tall[1:4] = 1.0
-    for form in FORMATS.values():
-        y = form.from_dense(tall).forward(np.ones((1, 261), dtype=np.float32))
-        np.testing.assert_array_equal(y, [[8.0, 8.0]])

@@ -1,4 +1,4 @@
-"""Products from clusters against dense ones, scipy's, and the readable convolution.
+"""Products from clusters against dense ones and scipy's, and which engine runs them.
 
 `tests/test_twins.py` holds the fast forms against the readable ones; here both, under whatever
 engine the tests run, meet others.
@@ -19,9 +19,6 @@ from tvbi_ref.compression import cluster_forward, compress, layers
 from tvbi_ref.compression.formats import FORMATS, Clusters, Dense
 from tvbi_ref.compression.forward import sparse_product
 from tvbi_ref.fast import columns
-from tvbi_ref.nets import AveragePool, Flatten, LeakyReLU, MaxPool, ReLU, Tanh
-from tvbi_ref.nets.kernel_matrix import to_matrix
-from tvbi_ref.nets.local_reparam import correlate
 
 few = settings(max_examples=40, deadline=None)
 SPARSE = sorted(set(FORMATS) - {"dense"})
@@ -134,6 +131,8 @@ def test_inputs_that_do_not_fit_are_refused(name, shape):
     stored = FORMATS[name].from_dense(np.ones((30, 2)))
     with pytest.raises(ValueError, match=r"x must have shape \(B, 30\)"):
         stored.forward(np.ones(shape))
+    with pytest.raises(ValueError, match=r"bias must have shape \(2,\); got \(1,\)"):
+        stored.forward(np.ones((4, 30)), np.ones(1))
 
 
 @pytest.mark.parametrize("name", SPARSE)
@@ -188,88 +187,6 @@ def test_there_and_back_is_nothing(B):
         x = np.random.default_rng(0).normal(size=shape)
         back = columns.by_columns(x, lambda part: part, np.float64, work=lambda: 0)
         np.testing.assert_array_equal(back, x)
-
-
-@pytest.mark.parametrize(
-    "step",
-    [ReLU(), LeakyReLU(0.1), Tanh(), MaxPool(2), AveragePool(3), Flatten()],
-    ids=lambda step: type(step).__name__,
-)
-def test_steps_are_those_of_the_whole_network(step):
-    x = np.random.default_rng(0).normal(size=(5, 2, 6, 12))
-    x[0, 0, 0, 0] = np.nan
-    np.testing.assert_allclose(layers.sparse_network([step], x), step.forward(x), rtol=1e-14)
-
-
-def test_pools_that_do_not_cover_the_image_are_refused():
-    with pytest.raises(ValueError, match="multiples of 2"):
-        layers.sparse_network([MaxPool(2)], np.ones((1, 1, 4, 5)))
-
-
-def test_a_matrix_that_does_not_fit_the_images_is_refused():
-    dense = layers.SparseDense(
-        weights=Clusters.from_dense(np.ones((8, 2))), bias=np.ones(2), bias_variance=np.zeros(2)
-    )
-    with pytest.raises(ValueError, match=r"x must have shape \(B, 8\)"):
-        layers.sparse_network([Flatten(), dense], np.ones((3, 1, 3, 3)))
-
-
-# Convolutions
-
-
-def convolution(kernels, stride, padding, layout, name):
-    bias = np.arange(len(kernels)).astype(kernels.dtype)
-    return layers.SparseConv(
-        weights=FORMATS[name].from_dense(to_matrix(kernels, layout)),
-        bias=bias,
-        bias_variance=np.zeros_like(bias),
-        shape=kernels.shape,
-        stride=stride,
-        padding=padding,
-        layout=layout,
-    )
-
-
-@pytest.mark.parametrize("layout", ["blocks", "filters"])
-@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, 2), (2, 0), (3, 1)])
-@pytest.mark.parametrize("B", [0, 1, 2, 19])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_convolution_is_the_readable_one(stride, padding, B, layout, dtype):
-    rng = np.random.default_rng(stride)
-    kernels = rng.normal(size=(4, 3, 3, 5)) * (rng.random((4, 3, 3, 5)) < 0.3)
-    kernels[1] = 0
-    kernels, x = kernels.astype(dtype), rng.normal(size=(B, 3, 9, 14)).astype(dtype)
-    layer = convolution(kernels, stride, padding, layout, "clusters")
-    expected = correlate(x, kernels, stride, padding) + layer.bias[:, None, None]
-    for z in (layer.forward(x), layers.sparse_network([layer], x)):
-        assert z.dtype == dtype
-        np.testing.assert_allclose(z, expected, rtol=0, atol=100 * TOLERANCE[dtype])
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_convolution_is_the_same_in_every_format(name):
-    rng = np.random.default_rng(0)
-    kernels, x = rng.normal(size=(2, 3, 4, 4)), rng.normal(size=(3, 3, 8, 8))
-    kernels[rng.random(kernels.shape) < 0.5] = 0
-    one, other = (convolution(kernels, 1, 1, "blocks", n).forward(x) for n in (name, "dense"))
-    np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("B", [1, 4])
-def test_a_pixel_that_is_nan_reaches_the_windows_that_hold_it_and_no_others(B):
-    kernels = np.zeros((1, 1, 3, 3))
-    kernels[0, 0, 0, 0] = kernels[0, 0, 2, 1] = 1
-    x = np.ones((B, 1, 12, 12))
-    x[:, 0, 5, 5] = np.nan
-    z = convolution(kernels, 1, 0, "blocks", "clusters").forward(x)
-    assert [tuple(place) for place in np.argwhere(np.isnan(z[-1, 0]))] == [(3, 4), (5, 5)]
-
-
-@pytest.mark.parametrize("shape", [(2, 2, 9, 9), (2, 3, 2, 9), (3, 9, 9)])
-def test_images_that_do_not_fit_are_refused(shape):
-    layer = convolution(np.ones((2, 3, 3, 3)), 1, 0, "blocks", "dense")
-    with pytest.raises(ValueError, match="x must"):
-        layer.forward(np.ones(shape))
 
 
 def test_a_dense_matrix_is_multiplied_by_the_blas():

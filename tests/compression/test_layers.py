@@ -1,36 +1,58 @@
-"""Layers with sparse weights against the dense ones, moments of their draws, bytes of variances."""
+"""Layers with sparse weights against the dense ones and the readable convolution; variances."""
 
 import numpy as np
 import pytest
-import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tvbi_ref import compress, nets
-from tvbi_ref.compression.formats import FORMATS, Dense
-from tvbi_ref.compression.layers import SparseConv, SparseDense, positions
+from tvbi_ref.compression.formats import FORMATS, Clusters, Dense
+from tvbi_ref.compression.layers import SparseConv, SparseDense, positions, sparse_network
 from tvbi_ref.compression.steps import STEPS, build_step, describe_step
 from tvbi_ref.compression.variances import ByteVariances
+from tvbi_ref.nets import AveragePool, Flatten, LeakyReLU, MaxPool, ReLU, Tanh
 from tvbi_ref.nets.kernel_matrix import to_matrix
+from tvbi_ref.nets.local_reparam import correlate
 
-every_format = pytest.mark.parametrize("format", FORMATS)
-
-
-def sparse(rng, shape, density=0.4):
-    return np.where(rng.random(shape) < density, rng.standard_normal(shape), 0.0)
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-13}
 
 
-def a_dense_layer(rng, I=9, J=6, **more):
-    weights = Dense.from_dense(sparse(rng, (I, J)))
-    return SparseDense(weights=weights, bias=rng.random(J), bias_variance=np.zeros(J), **more)
+# Layers in a row
 
 
-def a_convolution(rng, kernels, layout, stride=1, padding=0):
-    F = len(kernels)
+@pytest.mark.parametrize(
+    "step",
+    [ReLU(), LeakyReLU(0.1), Tanh(), MaxPool(2), AveragePool(3), Flatten()],
+    ids=lambda step: type(step).__name__,
+)
+def test_steps_are_those_of_the_whole_network(step):
+    x = np.random.default_rng(0).normal(size=(5, 2, 6, 12))
+    x[0, 0, 0, 0] = np.nan
+    np.testing.assert_allclose(sparse_network([step], x), step.forward(x), rtol=1e-14)
+
+
+def test_pools_that_do_not_cover_the_image_are_refused():
+    with pytest.raises(ValueError, match="multiples of 2"):
+        sparse_network([MaxPool(2)], np.ones((1, 1, 4, 5)))
+
+
+def test_a_matrix_that_does_not_fit_the_images_is_refused():
+    dense = SparseDense(
+        weights=Clusters.from_dense(np.ones((8, 2))), bias=np.ones(2), bias_variance=np.zeros(2)
+    )
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 8\)"):
+        sparse_network([Flatten(), dense], np.ones((3, 1, 3, 3)))
+
+
+# Convolutions
+
+
+def convolution(kernels, stride, padding, layout, name):
+    bias = np.arange(len(kernels)).astype(kernels.dtype)
     return SparseConv(
-        weights=Dense.from_dense(to_matrix(kernels, layout)),
-        bias=rng.random(F),
-        bias_variance=np.zeros(F),
+        weights=FORMATS[name].from_dense(to_matrix(kernels, layout)),
+        bias=bias,
+        bias_variance=np.zeros_like(bias),
         shape=kernels.shape,
         stride=stride,
         padding=padding,
@@ -38,43 +60,55 @@ def a_convolution(rng, kernels, layout, stride=1, padding=0):
     )
 
 
-# Forward
-
-
-@every_format
-def test_a_dense_layer_is_the_product_with_its_matrix(format, rng):
-    layer = a_dense_layer(rng).with_format(format)
-    x = rng.standard_normal((5, 9))
-    expected = x @ layer.dense_weights() + layer.bias
-    assert layer.format == format
-    np.testing.assert_allclose(layer.forward(x), expected, rtol=1e-12, atol=1e-12)
-
-
-@every_format
 @pytest.mark.parametrize("layout", ["blocks", "filters"])
-@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1), (3, 2)])
-def test_a_convolution_is_scipys_correlation(format, layout, stride, padding, rng):
-    kernels = sparse(rng, (3, 2, 3, 2))
-    layer = a_convolution(rng, kernels, layout, stride, padding).with_format(format)
-    x = rng.standard_normal((2, 2, 7, 8))
-    padded = np.pad(x, [(0, 0)] * 2 + [(padding, padding)] * 2)
-    np.testing.assert_array_equal(layer.dense_weights(), kernels)
-    expected = [
-        [
-            scipy.signal.correlate(image, kernel, "valid")[0, ::stride, ::stride]
-            for kernel in kernels
-        ]
-        for image in padded
-    ] + layer.bias[:, None, None]
-    np.testing.assert_allclose(layer.forward(x), expected, rtol=1e-10, atol=1e-12)
-    assert layer.output_shape(x) == np.shape(expected)
+@pytest.mark.parametrize(("stride", "padding"), [(1, 0), (1, 2), (2, 0), (3, 1)])
+@pytest.mark.parametrize("B", [0, 1, 2, 19])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_convolution_is_the_readable_one(stride, padding, B, layout, dtype):
+    rng = np.random.default_rng(stride)
+    kernels = rng.normal(size=(4, 3, 3, 5)) * (rng.random((4, 3, 3, 5)) < 0.3)
+    kernels[1] = 0
+    kernels, x = kernels.astype(dtype), rng.normal(size=(B, 3, 9, 14)).astype(dtype)
+    layer = convolution(kernels, stride, padding, layout, "clusters")
+    expected = correlate(x, kernels, stride, padding) + layer.bias[:, None, None]
+    for z in (layer.forward(x), sparse_network([layer], x)):
+        assert z.dtype == dtype
+        np.testing.assert_allclose(z, expected, rtol=0, atol=100 * TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_convolution_is_the_same_in_every_format(name):
+    rng = np.random.default_rng(0)
+    kernels, x = rng.normal(size=(2, 3, 4, 4)), rng.normal(size=(3, 3, 8, 8))
+    kernels[rng.random(kernels.shape) < 0.5] = 0
+    one, other = (convolution(kernels, 1, 1, "blocks", n).forward(x) for n in (name, "dense"))
+    np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("B", [1, 4])
+def test_a_pixel_that_is_nan_reaches_the_windows_that_hold_it_and_no_others(B):
+    kernels = np.zeros((1, 1, 3, 3))
+    kernels[0, 0, 0, 0] = kernels[0, 0, 2, 1] = 1
+    x = np.ones((B, 1, 12, 12))
+    x[:, 0, 5, 5] = np.nan
+    z = convolution(kernels, 1, 0, "blocks", "clusters").forward(x)
+    assert [tuple(place) for place in np.argwhere(np.isnan(z[-1, 0]))] == [(3, 4), (5, 5)]
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 9, 9), (2, 3, 2, 9), (3, 9, 9)])
+def test_images_that_do_not_fit_are_refused(shape):
+    layer = convolution(np.ones((2, 3, 3, 3)), 1, 0, "blocks", "dense")
+    with pytest.raises(ValueError, match="x must"):
+        layer.forward(np.ones(shape))
 
 
 def test_positions_are_the_pixels_that_come_out(rng):
-    first = a_convolution(rng, sparse(rng, (2, 1, 3, 3)), "blocks", padding=1)
-    second = a_convolution(rng, sparse(rng, (3, 2, 2, 2)), "blocks", stride=2)
-    last = a_dense_layer(rng, I=3 * 2 * 3)
-    layers = [first, nets.ReLU(), nets.MaxPool(2), second, nets.Flatten(), last]
+    first = convolution(rng.normal(size=(2, 1, 3, 3)), 1, 1, "blocks", "csr")
+    second = convolution(rng.normal(size=(3, 2, 2, 2)), 2, 0, "blocks", "csr")
+    last = SparseDense(
+        weights=Dense.from_dense(np.ones((18, 2))), bias=np.ones(2), bias_variance=np.ones(2)
+    )
+    layers = [first, ReLU(), MaxPool(2), second, Flatten(), last]
     x, places = rng.standard_normal((1, 1, 8, 12)), []
     for layer in layers:
         x = layer.forward(x)
@@ -84,49 +118,6 @@ def test_positions_are_the_pixels_that_come_out(rng):
 
 
 # Posterior
-
-
-def test_draws_have_the_posteriors_moments_and_no_weight_that_was_pruned(rng):
-    layer = a_dense_layer(rng, 3, 2)
-    variance = rng.uniform(0.5, 2.0, layer.weights.kept)
-    layer = SparseDense(
-        weights=layer.weights,
-        bias=layer.bias,
-        bias_variance=np.array([0.25, 0.0]),
-        variances=ByteVariances.of(variance),
-    )
-    drawn = [layer.sample(rng) for _ in range(2000)]
-    weights = np.array([each.dense_weights() for each in drawn])
-    biases = np.array([each.bias for each in drawn])
-    mean, error = layer.dense_weights(), np.sqrt(layer.variance_matrix() / 2000)
-    assert (np.abs(weights.mean(axis=0) - mean) <= 5 * error).all()
-    np.testing.assert_allclose(weights.var(axis=0), layer.variance_matrix(), rtol=0.2)
-    np.testing.assert_allclose(biases.var(axis=0), layer.bias_variance, rtol=0.2, atol=1e-12)
-    assert (weights[:, mean == 0] == 0).all()
-
-
-def test_a_layer_without_variances_cannot_be_drawn(rng):
-    layer = a_dense_layer(rng)
-    assert layer.uncertainty_nbytes == 0
-    for ask in (layer.variance_matrix, lambda: layer.sample(rng)):
-        with pytest.raises(ValueError, match="holds no posterior variances: it was saved without"):
-            ask()
-
-
-@every_format
-def test_a_weight_that_becomes_zero_takes_its_variance_along(format, rng):
-    layer = a_dense_layer(rng)
-    variance = rng.uniform(0.5, 2.0, layer.weights.kept)
-    layer = SparseDense(
-        weights=FORMATS[format].from_dense(layer.dense_weights()),
-        bias=layer.bias,
-        bias_variance=layer.bias_variance,
-        variances=ByteVariances.of(variance),
-    )
-    kept = np.where(np.abs(layer.dense_weights()) > 0.5, layer.dense_weights(), 0)
-    left = layer.with_weights(kept)
-    np.testing.assert_array_equal(left.variance_matrix(), layer.variance_matrix() * (kept != 0))
-    assert left.uncertainty_nbytes == np.count_nonzero(kept) < layer.uncertainty_nbytes
 
 
 def test_variances_come_back_as_a_matrix_to_half_a_step():
