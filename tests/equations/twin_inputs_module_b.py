@@ -3,8 +3,9 @@
 import numpy as np
 
 from tvbi_ref.module_b import Columns, Rows, Tiles
-from tvbi_ref.module_b.graph import MAX_LOG_ODDS, Slots, saturation
+from tvbi_ref.module_b.graph import MAX_LOG_ODDS, saturation
 from tvbi_ref.module_b.grid import MAX_COUPLING
+from tvbi_ref.module_b.slots import Slots
 
 SHAPES = [(1, 1), (1, 6), (6, 1), (2, 2), (3, 4), (5, 3)]
 

@@ -12,16 +12,19 @@ from scipy.special import expit, logit
 
 from tvbi_ref import nets
 from tvbi_ref.errors import NonFiniteError
-from tvbi_ref.module_b import ChainSupport, IndependentSupport, SupportPrior, exact
-from tvbi_ref.module_b.group import (
-    CERTAIN,
+from tvbi_ref.module_b import (
+    ChainSupport,
     Columns,
     GroupSupport,
+    IndependentSupport,
     Labels,
     NeuronSupport,
     Rows,
+    SupportPrior,
     Tiles,
+    exact,
 )
+from tvbi_ref.module_b.group import CERTAIN
 from tvbi_ref.module_b.messages import sum_product
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboVBI

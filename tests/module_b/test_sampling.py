@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport, exact, grid
+from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport, exact, gibbs
 from tvbi_ref.module_b.grid import Border
 
 Z_BOUND = 4.5
@@ -46,7 +46,7 @@ def test_independent_samples_have_the_prior_frequency_and_no_correlation():
 
 
 def test_grid_samples_have_the_enumerated_moments(monkeypatch):
-    monkeypatch.setattr(grid, "GIBBS_SWEEPS", 20)  # six nodes mix in a few
+    monkeypatch.setattr(gibbs, "SWEEPS", 20)  # six nodes mix in a few
     n, shape = 500, (2, 3)
     prior = GridSupport(-0.4, 0.2, -0.4, Border(top=0.3, right=-0.5))
     rng = np.random.default_rng(2)

@@ -14,7 +14,8 @@ import numpy as np
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations.sockets import fast
 from tvbi_ref.fast.kernel import kernel
-from tvbi_ref.module_b.graph import Slots, saturation
+from tvbi_ref.module_b.graph import saturation
+from tvbi_ref.module_b.slots import Slots
 
 
 @fast("graph", fuses=["cavity", "sum-product-ising"])

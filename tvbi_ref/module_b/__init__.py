@@ -12,16 +12,7 @@ from tvbi_ref.module_b.chain import ChainSupport, chain_messages, markov_log_pro
 from tvbi_ref.module_b.em import baum_welch, learn, likelihood_gradient
 from tvbi_ref.module_b.graph import GraphSupport
 from tvbi_ref.module_b.grid import GridSupport, grid_sweep, ising_log_weight, uniqueness_of
-from tvbi_ref.module_b.group import (
-    Columns,
-    GroupSupport,
-    Labels,
-    NeuronSupport,
-    Partition,
-    Rows,
-    Tiles,
-    neuron_extrinsic,
-)
+from tvbi_ref.module_b.group import GroupSupport, NeuronSupport, neuron_extrinsic
 from tvbi_ref.module_b.independent import IndependentSupport
 from tvbi_ref.module_b.messages import (
     belief,
@@ -33,6 +24,7 @@ from tvbi_ref.module_b.messages import (
     sum_product,
     transition_matrix,
 )
+from tvbi_ref.module_b.partitions import Columns, Labels, Partition, Rows, Tiles
 
 __all__ = [
     "ChainSupport",

@@ -135,15 +135,16 @@ class SupportPrior(ABC):
         True
         """
         l = as_float_array(evidence, "evidence", ndim=2)
+        if damping is None:
+            damping = DAMPING_ABOVE_THE_BOUND if self.uniqueness >= 1 else 0.0
         schedule = Schedule(
             as_count(sweeps, "sweeps", at_least=1),
             as_real(tol, "tol", at_least=0),
-            self._damping(damping),
+            as_real(damping, "damping", at_least=0, below=1),
         )
         shown = l.view()
         shown.flags.writeable = False  # a prior that writes into the evidence is told so
-        answer = self._messages(shown, state, schedule)
-        h, heard, residuals, state = self._checked(answer, l.shape)
+        h, heard, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
         log_odds = as_float_array(extrinsic(h, heard), f"message of {type(self).__name__}")
         nothing_more = np.empty((0, *l.shape))  # the neighbours have their say in log_odds
         return SupportMessage(log_odds, belief(log_odds, l, nothing_more), residuals, state)
@@ -153,21 +154,13 @@ class SupportPrior(ABC):
         name = f"{type(self).__name__}._messages"
         if not isinstance(answer, Messages):
             raise TypeError(f"{name} must return Messages; got {type(answer).__name__}")
-        if np.shape(answer.field) != shape:
-            raise ValueError(
-                f"field from {name} must have shape {shape}; got {np.shape(answer.field)}"
-            )
-        if any(np.shape(message) != shape for message in answer.heard):
-            shapes = ", ".join(str(np.shape(message)) for message in answer.heard)
-            raise ValueError(f"heard from {name} must be arrays of shape {shape}; got {shapes}")
+        for part, arrays in (("field", [answer.field]), ("heard", answer.heard)):
+            wrong = [str(np.shape(array)) for array in arrays if np.shape(array) != shape]
+            if wrong:
+                raise ValueError(f"{part} from {name} must have shape {shape}; got {wrong[0]}")
         if np.ndim(answer.residuals) != 1:
             raise ValueError(f"residuals from {name} must be an array (sweeps,), empty if exact")
         return answer if len(answer.heard) else answer._replace(heard=np.empty((0, *shape)))
-
-    def _damping(self, damping: float | None) -> float:
-        if damping is None:
-            return DAMPING_ABOVE_THE_BOUND if self.uniqueness >= 1 else 0.0
-        return as_real(damping, "damping", at_least=0, below=1)
 
     @abstractmethod
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
@@ -210,6 +203,25 @@ class SupportPrior(ABC):
                 UniquenessWarning,
                 stacklevel=4,
             )
+
+
+def as_odds(state: Any, shape: tuple[int, ...]) -> FloatArray:
+    """Return the messages of a warm start as odds; without one all are 1, nothing said.
+
+    Examples
+    --------
+    >>> as_odds(None, (2,))
+    array([1., 1.])
+    >>> as_odds([1.0, 0.0], (2,))
+    Traceback (most recent call last):
+    ValueError: state must hold odds, all > 0; got 0
+    """
+    if state is None:
+        return np.broadcast_to(1.0, shape)
+    odds = as_float_array(state, "state", shape=shape)
+    if (odds <= 0).any():
+        raise ValueError(f"state must hold odds, all > 0; got {odds.min():g}")
+    return odds
 
 
 def as_support(value: ArrayLike) -> FloatArray:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
-from tvbi_ref._validation import FloatArray, as_float_array
+from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportMessage
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages
@@ -101,7 +101,7 @@ def pair_beliefs(grid: GridSupport, evidence: ArrayLike, message: SupportMessage
     ((1, 2, 2, 2), (2, 1, 2, 2))
     """
     heard = np.log(message.state)
-    b = message.log_odds + as_float_array(evidence, "evidence", shape=message.log_odds.shape)
+    b = message.log_odds + np.asarray(evidence, np.float64)
     agree = np.outer(X, X)
     return PairBeliefs(
         vertical=pair_belief(
@@ -190,17 +190,12 @@ def bethe_log_partition(
     energy = float(np.sum(own * belief))
     energy += coupling_row * agreement(horizontal) + coupling_col * agreement(vertical)
     pair_entropy = entr(vertical).sum() + entr(horizontal).sum()
-    node_entropy = (_degrees(belief.shape) - 1) * (entr(belief) + entr(1 - belief))
-    return energy + float(pair_entropy - node_entropy.sum())
-
-
-def _degrees(shape: tuple[int, ...]) -> FloatArray:
-    """Return the number of neighbours of every node."""
-    degrees = np.zeros(shape)
+    degrees = np.zeros(belief.shape)
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         degrees[here] += 1
         degrees[there] += 1
-    return degrees
+    node_entropy = (degrees - 1) * (entr(belief) + entr(1 - belief))
+    return energy + float(pair_entropy - node_entropy.sum())
 
 
 def chain_pair_beliefs(chain: ChainSupport, evidence: ArrayLike) -> FloatArray:
@@ -226,7 +221,7 @@ def chain_pair_beliefs(chain: ChainSupport, evidence: ArrayLike) -> FloatArray:
     array([[0.25, 0.25],
            [0.25, 0.25]])
     """
-    l = chain.down_columns(as_float_array(evidence, "evidence", ndim=2))
+    l = chain.down_columns(np.asarray(evidence, np.float64))
     forward, backward = chain_messages(l, chain.p01, chain.p10)
     log_psi = np.log(transition_matrix(chain.p01, chain.p10))
     return pair_belief(log_psi, (forward + l)[:-1], (backward + l)[1:])
@@ -249,7 +244,7 @@ def chain_log_partition(chain: ChainSupport, evidence: ArrayLike) -> float:
     >>> round(chain_log_partition(ChainSupport(0.1, 0.3), np.zeros((5, 2))), 12)
     0.0
     """
-    l = chain.down_columns(as_float_array(evidence, "evidence", ndim=2))
+    l = chain.down_columns(np.asarray(evidence, np.float64))
     forward, _ = chain_messages(l, chain.p01, chain.p10)
     # Each step's normaliser is E[e^(l s)] under what has been heard from above.
     predicted = -np.logaddexp(0.0, -forward), -np.logaddexp(0.0, forward)

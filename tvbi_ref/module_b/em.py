@@ -14,24 +14,19 @@ has its final width.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import bisect
 from scipy.special import expit, logit
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_real
 from tvbi_ref.equations import equation
-from tvbi_ref.module_b.base import SupportMessage, SupportPrior
-from tvbi_ref.module_b.bethe import (
-    PairBeliefs,
-    agreement,
-    chain_pair_beliefs,
-    log_partition,
-    pair_beliefs,
-)
+from tvbi_ref.module_b.base import SupportPrior
+from tvbi_ref.module_b.bethe import agreement, chain_pair_beliefs, log_partition, pair_beliefs
 from tvbi_ref.module_b.chain import ChainSupport
 from tvbi_ref.module_b.grid import GridSupport, uniqueness_of
 from tvbi_ref.module_b.independent import IndependentSupport
@@ -46,9 +41,6 @@ UNIQUENESS_BOUND = 0.95
 """Learned couplings stay below this value of `uniqueness`."""
 
 HALVINGS = 6
-
-LEARNABLE = (IndependentSupport, ChainSupport, GridSupport)
-"""The kinds of support prior that `learn` has a rule for."""
 
 
 def em_independent(support: IndependentSupport, evidence: ArrayLike) -> IndependentSupport:
@@ -68,8 +60,7 @@ def em_independent(support: IndependentSupport, evidence: ArrayLike) -> Independ
     >>> round(em_independent(IndependentSupport(-1.0), np.zeros((3, 3))).log_odds, 12)
     -1.0
     """
-    l = as_float_array(evidence, "evidence", ndim=2)
-    field = logit(np.mean(expit(support.log_odds + l)))
+    field = logit(np.mean(expit(support.log_odds + np.asarray(evidence, np.float64))))
     return IndependentSupport(float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)))
 
 
@@ -115,11 +106,8 @@ def baum_welch(
     """
     (n00, n01), (n10, n11) = np.asarray(pair_beliefs, np.float64).sum(axis=(0, 1))
     first = np.asarray(first_belief, np.float64)
-    slope = len(first) / (p01 + p10)
-    return (
-        _maximiser(n01 + first.sum(), n00, slope),
-        _maximiser(n10 + (1 - first).sum(), n11, slope),
-    )
+    k1, k0, slope = first.sum(), (1 - first).sum(), len(first) / (p01 + p10)
+    return _maximiser(n01 + k1, n00, slope), _maximiser(n10 + k0, n11, slope)
 
 
 def _maximiser(yes: float, no: float, slope: float) -> float:
@@ -152,9 +140,8 @@ def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
     >>> chain_log_partition(after, l) > chain_log_partition(before, l)
     True
     """
-    l = as_float_array(evidence, "evidence", ndim=2)
-    first = chain.down_columns(chain.extrinsic(l).belief)[0]
-    learned = baum_welch(chain_pair_beliefs(chain, l), first, chain.p01, chain.p10)
+    first = chain.down_columns(chain.extrinsic(evidence).belief)[0]
+    learned = baum_welch(chain_pair_beliefs(chain, evidence), first, chain.p01, chain.p10)
     p01, p10 = np.clip(learned, SMALLEST, 1 - SMALLEST)
     return replace(chain, p01=float(p01), p10=float(p10))
 
@@ -165,25 +152,6 @@ class IsingGradient(NamedTuple):
     field: float
     coupling_row: float
     coupling_col: float
-
-
-class _Moments(NamedTuple):
-    """What one run of sum-product says: ln Z, and the beliefs of nodes and edges."""
-
-    log_partition: float
-    pairs: PairBeliefs
-    message: SupportMessage
-
-    @property
-    def beliefs(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Of the nodes, the row edges and the column edges."""
-        return self.message.belief, self.pairs.horizontal, self.pairs.vertical
-
-
-def _moments(grid: GridSupport, l: FloatArray, message: SupportMessage | None) -> _Moments:
-    state = None if message is None else message.state
-    message = grid.extrinsic(l, state, sweeps=200, tol=1e-9)
-    return _Moments(log_partition(grid, l, message), pair_beliefs(grid, l, message), message)
 
 
 @equation("em-ising")
@@ -245,9 +213,7 @@ def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
     >>> [round(d, 12) for d in ising_gradient(GridSupport(-1.0, 0.1, 0.2), np.zeros((4, 4)))]
     [0.0, 0.0, 0.0]
     """
-    l = as_float_array(evidence, "evidence", ndim=2)
-    with_l, without = _moments(grid, l, None), _moments(grid, np.zeros_like(l), None)
-    return likelihood_gradient(*with_l.beliefs, *without.beliefs)
+    return _Likelihood(grid, np.asarray(evidence, np.float64)).gradient
 
 
 def em_ising(
@@ -286,81 +252,90 @@ def em_ising(
     """
     if np.ndim(grid.field) != 0:
         raise ValueError("grid must have one field for all nodes to learn; got a field for each")
-    l = as_float_array(evidence, "evidence", ndim=2)
-    bound = as_real(bound, "bound", above=0, below=1)
-    start = _bounded(grid, float(grid.field), grid.coupling_row, grid.coupling_col, bound)
-    here = _Likelihood(start, l, None)
-    for _ in range(as_count(steps, "steps")):
-        better = _step_up(here, l, bound)
+    as_real(bound, "bound", above=0, below=1)
+    here = _Likelihood(_with(grid, _numbers(grid), bound), np.asarray(evidence, np.float64))
+    for _ in range(steps):
+        better = _step_up(here, bound)
         if better is None:
             break
         here = better
     return here.grid
 
 
+class _Run(NamedTuple):
+    """What one run of sum-product says; the beliefs are of nodes, row edges, column edges."""
+
+    log_partition: float
+    beliefs: tuple[FloatArray, FloatArray, FloatArray]
+    state: FloatArray
+
+
+def _run(grid: GridSupport, l: FloatArray, state: FloatArray | None) -> _Run:
+    message = grid.extrinsic(l, state, sweeps=200, tol=1e-9)
+    pairs = pair_beliefs(grid, l, message)
+    beliefs = message.belief, pairs.horizontal, pairs.vertical
+    return _Run(log_partition(grid, l, message), beliefs, message.state)
+
+
 class _Likelihood:
-    """A grid with its two runs of sum-product and its Bethe likelihood."""
+    """ln p(l) of a grid and its gradient, by two runs of sum-product: with l and without."""
 
-    with_l: _Moments
-    without: _Moments
+    def __init__(self, grid: GridSupport, l: FloatArray, start: _Likelihood | None = None) -> None:
+        self.grid, self.l = grid, l
+        evidences, states = (l, np.zeros_like(l)), start.states if start else (None, None)
+        given, free = (_run(grid, *pair) for pair in zip(evidences, states, strict=True))
+        self.states: tuple[FloatArray, ...] = (given.state, free.state)
+        self.value = given.log_partition - free.log_partition
+        self.moments = free.beliefs
+        self.gradient = likelihood_gradient(*given.beliefs, *free.beliefs)
 
-    def __init__(self, grid: GridSupport, l: FloatArray, start: _Likelihood | None) -> None:
-        self.grid = grid
-        warm = (None, None) if start is None else (start.with_l.message, start.without.message)
-        self.with_l = _moments(grid, l, warm[0])
-        self.without = _moments(grid, np.zeros_like(l), warm[1])
-        self.value = self.with_l.log_partition - self.without.log_partition
 
-
-def _step_up(here: _Likelihood, l: FloatArray, bound: float) -> _Likelihood | None:
+def _step_up(here: _Likelihood, bound: float) -> _Likelihood | None:
     """Return the first grid up the scaled gradient that is better, or None."""
-    h, rows, cols = _direction(here, l.shape)
-    old = here.grid
+    start, direction = _numbers(here.grid), _direction(here)
     for halving in range(HALVINGS):
-        rate = 0.5**halving
-        moved = _bounded(
-            old,
-            float(old.field) + rate * h,
-            old.coupling_row + rate * rows,
-            old.coupling_col + rate * cols,
-            bound,
-        )
-        there = _Likelihood(moved, l, here)
+        numbers = start + 0.5**halving * direction
+        there = _Likelihood(_with(here.grid, numbers, bound), here.l, here)
         if there.value > here.value:
             return there
     return None
 
 
-def _direction(here: _Likelihood, shape: tuple[int, ...]) -> IsingGradient:
+def _direction(here: _Likelihood) -> FloatArray:
     """Return the gradient, each part over the variance that its moment has under the prior."""
-    n_rows, n_cols = shape
-    gradient = likelihood_gradient(*here.with_l.beliefs, *here.without.beliefs)
-    counts = (n_rows * n_cols, n_rows * (n_cols - 1), (n_rows - 1) * n_cols)
-    nodes, rows, cols = here.without.beliefs
-    p = float(nodes.mean())
-    means = (agreement(rows) / max(counts[1], 1), agreement(cols) / max(counts[2], 1))
-    variances = (p * (1 - p), *(1 - mean**2 for mean in means))
+    nodes, *edges = here.moments
+    p = nodes.mean()
+    variances = [nodes.size * (p * (1 - p))]
+    for pairs in edges:
+        n = pairs.size // 4
+        variances.append(n * (1 - (agreement(pairs) / max(n, 1)) ** 2))
     # One more than the variance allows: moments near certainty must not blow the step up.
-    scaled = (g / (n * v + 1.0) for g, n, v in zip(gradient, counts, variances, strict=True))
-    return IsingGradient(*scaled)
+    return np.array(here.gradient) / (np.array(variances) + 1.0)
 
 
-def _bounded(
-    grid: GridSupport, field: float, coupling_row: float, coupling_col: float, bound: float
-) -> GridSupport:
+def _numbers(grid: GridSupport) -> FloatArray:
+    return np.array([grid.field, grid.coupling_row, grid.coupling_col])
+
+
+def _with(grid: GridSupport, numbers: FloatArray, bound: float) -> GridSupport:
     """Return the grid with new numbers, couplings scaled back until uniqueness <= bound."""
+    field, J_row, J_col = numbers.tolist()
+    field = min(max(field, -LARGEST_FIELD), LARGEST_FIELD)
     scale = 1.0
-    if uniqueness_of(coupling_row, coupling_col) > bound:
-        scale = bisect(
-            lambda x: uniqueness_of(x * coupling_row, x * coupling_col) - bound, 0.0, 1.0
-        )
+    if uniqueness_of(J_row, J_col) > bound:
+        scale = bisect(lambda x: uniqueness_of(x * J_row, x * J_col) - bound, 0.0, 1.0)
         scale *= 1 - 1e-9  # the root to the side that is allowed
-    return replace(
-        grid,
-        field=float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)),
-        coupling_row=scale * coupling_row,
-        coupling_col=scale * coupling_col,
-    )
+    return replace(grid, field=field, coupling_row=scale * J_row, coupling_col=scale * J_col)
+
+
+RULES: dict[type[SupportPrior], Callable[[Any, ArrayLike], SupportPrior]] = {
+    IndependentSupport: em_independent,
+    ChainSupport: em_chain,
+    GridSupport: em_ising,
+}
+"""How each kind of support prior learns; of others `learn` knows nothing."""
+
+LEARNABLE = tuple(RULES)
 
 
 def learn(support: SupportPrior, evidence: ArrayLike) -> SupportPrior:
@@ -385,13 +360,8 @@ def learn(support: SupportPrior, evidence: ArrayLike) -> SupportPrior:
     >>> learn(ChainSupport(0.2, 0.2, axis=1), np.full((2, 9), -3.0)).p01 < 0.2
     True
     """
-    if isinstance(support, IndependentSupport):
-        return em_independent(support, evidence)
-    if isinstance(support, ChainSupport):
-        return em_chain(support, evidence)
-    if isinstance(support, GridSupport):
-        return em_ising(support, evidence)
-    raise TypeError(
-        "support must be an IndependentSupport, ChainSupport or GridSupport to be learned; "
-        f"got {type(support).__name__}"
-    )
+    for kind, rule in RULES.items():
+        if isinstance(support, kind):
+            return rule(support, evidence)
+    known = ", ".join(kind.__name__ for kind in LEARNABLE)
+    raise TypeError(f"support must be one of {known} to be learned; got {type(support).__name__}")

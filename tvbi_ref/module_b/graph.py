@@ -1,40 +1,28 @@
 r"""Any pairwise graph over a layer's weights: the user says who is whose neighbour.
 
-The matrix is read row by row, so weight (i, j) of a layer with J columns is node
-n = i J + j. Each edge stands in two *slots*, one at each of its ends, and the slots of a
-node lie side by side (compressed rows):
-
-.. code-block:: text
-
-    edges (0, 1), (0, 2)         node         0         1      2
-                                 indptr       0         2      3      4
-    0 --- 1                      slots        0    1    2      3
-    |                            hears from   1    2    0      0
-    2                            reverse      2    3    0      1
-
-What a node hears through a slot is `incoming` there; what it says through the same slot
-arrives at the slot `reverse`, at the other end of the edge: [sum-product-ising] of the [cavity].
-On a tree the fixed point is exact; on loops it is Bethe's.
+Each edge has two slots, one at each end (`slots`). What a node hears through a slot is `incoming`
+there; what it says through the same slot arrives at the slot `reverse`, at the other end of the
+edge: [sum-product-ising] of the [cavity]. On a tree the fixed point is exact; on loops it is
+Bethe's.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations import socket
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_odds, as_support
+from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message
-
-IntArray = NDArray[np.int64]
+from tvbi_ref.module_b.radius import non_backtracking_radius
+from tvbi_ref.module_b.slots import IntArray, Slots, as_edges, colours_of
 
 SATURATION_MARGIN = 40.0
 """A message is saturated to the last bit when |cavity| exceeds max 2|J| by 37 or more."""
@@ -54,79 +42,6 @@ the edges of one node.
 
 A grid with |J| = 8 has S + m = 80; a hub of 200 edges may have |J| up to 0.8.
 """
-
-GIBBS_SWEEPS = 200
-
-RADIUS_TOLERANCE = 1e-9
-RADIUS_WORK = 20_000_000
-"""The power iteration stops at this relative gap, or after so many visits to a slot."""
-
-
-class Slots(NamedTuple):
-    """A graph as its nodes hear it: two slots an edge, those of one node side by side.
-
-    Parameters
-    ----------
-    nodes : ndarray (M,)
-        The nodes that have an edge, ascending; below, a node is its place in this list.
-    indptr : ndarray (M + 1,)
-        Where the slots of each node begin, and where the last ones end; none is without.
-    neighbour : ndarray (2E,)
-        Whom a node hears through the slot; ascending within a node.
-    reverse : ndarray (2E,)
-        The slot at the other end of the edge.
-    edge : ndarray (2E,)
-        The number of the edge, in the order in which the edges were given.
-    """
-
-    nodes: IntArray
-    indptr: IntArray
-    neighbour: IntArray
-    reverse: IntArray
-    edge: IntArray
-
-    @classmethod
-    def of(cls, edges: IntArray) -> Slots:
-        """Build the slots of (E, 2) edges; how they are ordered or directed does not matter.
-
-        Examples
-        --------
-        >>> slots = Slots.of(np.array([[0, 1], [0, 2]]))
-        >>> slots.indptr, slots.neighbour, slots.reverse
-        (array([0, 2, 3, 4]), array([1, 2, 0, 0]), array([2, 3, 0, 1]))
-        """
-        E = len(edges)
-        nodes, places = np.unique(edges, return_inverse=True)
-        first, second = places.reshape(E, 2).T
-        # Ear d < E belongs to the first end of edge d, ear d + E to its second end.
-        hearer, speaker = np.concatenate([first, second]), np.concatenate([second, first])
-        order = np.lexsort((speaker, hearer))
-        slot_of_ear = np.empty(2 * E, dtype=np.int64)
-        slot_of_ear[order] = np.arange(2 * E)
-        degree = np.bincount(hearer, minlength=len(nodes))
-        return cls(
-            nodes=nodes,
-            indptr=np.concatenate([[0], np.cumsum(degree)]),
-            neighbour=speaker[order],
-            reverse=slot_of_ear[(order + E) % (2 * E)] if E else order,
-            edge=order % E if E else order,
-        )
-
-    @property
-    def degree(self) -> IntArray:
-        """The number of edges of each node, (M,)."""
-        return np.diff(self.indptr)
-
-    def sum_by_node(self, values: FloatArray) -> FloatArray:
-        """Return the sum of (2E,) values over the slots of each node, (M,).
-
-        Examples
-        --------
-        >>> Slots.of(np.array([[0, 1], [0, 2]])).sum_by_node(np.array([1.0, 2.0, 4.0, 8.0]))
-        array([3., 4., 8.])
-        """
-        # reduceat would go wrong at a node without slots; there is none in `nodes`.
-        return np.asarray(np.add.reduceat(values, self.indptr[:-1]))
 
 
 def graph_sweep(
@@ -218,93 +133,6 @@ def graph_messages(
     return odds, np.array(residuals)
 
 
-def colours_of(slots: Slots) -> IntArray:
-    """Return a colour 0, 1, ... of each node, other than its neighbours', few in all; (M,).
-
-    Examples
-    --------
-    >>> colours_of(Slots.of(np.array([[0, 1], [1, 2], [2, 3]])))
-    array([0, 1, 0, 1])
-    """
-    colours = np.full(len(slots.nodes), -1)
-    for n in range(len(colours)):
-        taken = set(colours[slots.neighbour[slots.indptr[n] : slots.indptr[n + 1]]].tolist())
-        colours[n] = next(k for k in range(len(taken) + 1) if k not in taken)
-    return colours
-
-
-def non_backtracking_radius(edges: IntArray, couplings: FloatArray) -> float:
-    """Return the spectral radius of the matrix that says which message feeds which.
-
-    Its rows and columns are the 2E messages; the entry is tanh|J| of the receiving message's
-    edge where one message feeds the other, that is, where it goes on without turning back.
-
-    Parameters
-    ----------
-    edges : ndarray (E, 2) of int
-    couplings : ndarray (E,)
-        J.
-
-    Returns
-    -------
-    float
-        Never below the true radius but for rounding. Above it by at most 1e-9 of itself,
-        unless the iteration ends before, as on a very large graph; then it is still a bound.
-
-    Notes
-    -----
-    Source: [uniqueness]; Mooij and Kappen, IEEE Trans. Information Theory 53 (2007).
-
-    A message into a dead end is never heard again, so branches without a loop are cut off
-    first; of a tree nothing remains, and its matrix is nilpotent: radius 0. On the rest,
-    for every vector x > 0 the radius lies between the least and the largest (A x)_k / x_k
-    (Collatz and Wielandt), and the power iteration of A + (radius/2) 1 brings the two
-    together. The shift is for graphs whose loops are all even: A alone would oscillate.
-
-    Examples
-    --------
-    >>> square = np.array([[0, 1], [1, 2], [2, 3], [3, 0]])
-    >>> round(non_backtracking_radius(square, np.full(4, 0.5)) / float(np.tanh(0.5)), 9)
-    1.0
-    >>> non_backtracking_radius(square[:3], np.full(3, 0.5))
-    0.0
-    """
-    weights = np.tanh(np.abs(couplings))
-    edges, weights = _without_dead_ends(edges[weights > 0], weights[weights > 0])
-    if not len(edges):
-        return 0.0
-    slots = Slots.of(edges)
-    w, degree = weights[slots.edge], slots.degree
-    x, upper = np.ones(len(w)), np.inf
-    for _ in range(max(20, min(1000, RADIUS_WORK // len(w)))):
-        onward = np.repeat(slots.sum_by_node(x), degree) - x  # what comes in by the others
-        y = (w * onward)[slots.reverse]
-        ratio = y / x
-        upper = min(upper, float(ratio.max()))
-        if upper - ratio.min() <= RADIUS_TOLERANCE * upper:
-            break
-        y += 0.5 * upper * x
-        x = np.maximum(y / y.max(), 1e-100)  # a bound holds for any x > 0
-    return upper
-
-
-def _without_dead_ends(edges: IntArray, weights: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Take off edges that end in a node of degree one, until there are none (the 2-core)."""
-    edges = np.unique(edges, return_inverse=True)[1].reshape(edges.shape)
-    # A connected part with fewer edges than nodes is a tree, and goes at once.
-    n_nodes = int(edges.max(initial=-1)) + 1
-    adjacency = coo_array((weights, tuple(edges.T)), shape=(n_nodes, n_nodes))
-    part = connected_components(adjacency, directed=False)[1]
-    loopy = (np.bincount(part[edges[:, 0]]) >= np.bincount(part))[part[edges[:, 0]]]
-    edges, weights = edges[loopy], weights[loopy]
-    while len(edges):
-        inner = (np.bincount(edges.ravel())[edges] > 1).all(axis=1)
-        if inner.all():
-            break
-        edges, weights = edges[inner], weights[inner]
-    return edges, weights
-
-
 @dataclass(frozen=True, eq=False)
 class GraphSupport(SupportPrior):
     """An Ising field on any graph over the weights, solved by sum-product.
@@ -362,7 +190,7 @@ class GraphSupport(SupportPrior):
     _uniqueness: float = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        edges = _as_edges(self.edges)
+        edges = as_edges(self.edges)
         J = _as_edge_array(self.couplings, "couplings", (len(edges),))
         edge_fields = _as_edge_array(self.edge_fields, "edge_fields", (len(edges), 2))
         field = as_float_array(self.field, "field")
@@ -415,7 +243,7 @@ class GraphSupport(SupportPrior):
         >>> chain.extrinsic([[0.0], [0.0]]).belief.round(12).ravel()
         array([0.25, 0.25])
         """
-        edges = _as_edges(edges)
+        edges = as_edges(edges)
         psi = _as_edge_array(potentials, "potentials", (len(edges), 2, 2))
         if (psi <= 0).any():
             e, s, s2 = (int(k) for k in np.argwhere(psi <= 0)[0])
@@ -481,24 +309,16 @@ class GraphSupport(SupportPrior):
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
         h, slots = self.node_field(evidence.shape), self._slots
         own = (h + evidence).ravel()[slots.nodes]
-        odds = self._initial_odds(state)
+        t = np.exp(2 * np.abs(self._slot_couplings))
+        # A state of stronger couplings may say more than these ones allow.
+        odds = np.clip(as_odds(state if len(t) else None, t.shape), 1 / t, t)
         odds, residuals = graph_messages(own, odds, self._slot_couplings, slots, *schedule)
         heard = np.zeros(h.size)
         heard[slots.nodes] = slots.sum_by_node(np.log(odds))
         return Messages(h, [heard.reshape(h.shape)], residuals, odds)
 
-    def _initial_odds(self, state: Any) -> FloatArray:
-        t = np.exp(2 * self._slot_couplings)
-        if state is None or not len(t):
-            return np.ones_like(t)
-        incoming = as_float_array(state, "state", shape=t.shape)
-        if (incoming <= 0).any():
-            raise ValueError(f"state must hold odds, all > 0; got {incoming.min():g}")
-        # A state of stronger couplings may say more than these ones allow.
-        return np.clip(incoming, np.minimum(t, 1 / t), np.maximum(t, 1 / t))
-
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
-        """Draw a support of `shape` by Gibbs sampling, 200 sweeps from an independent start.
+        """Draw a support of `shape` by `gibbs` sampling from an independent start.
 
         Weights without a common edge are drawn at once, colour by colour of `colours_of`. Those
         without any edge are drawn once, exactly; for the others it is approximate: strong
@@ -512,13 +332,12 @@ class GraphSupport(SupportPrior):
         """
         h, slots = self.node_field(shape).ravel(), self._slots
         s = (rng.random(h.size) < expit(h)).astype(np.float64)
-        x, field, colours = 2 * s[slots.nodes] - 1, h[slots.nodes], colours_of(slots)
-        for _ in range(GIBBS_SWEEPS if len(x) else 0):
-            for colour in range(colours.max() + 1):
-                pull = slots.sum_by_node(2 * self._slot_couplings * x[slots.neighbour])
-                drawn = np.where(rng.random(len(x)) < expit(field + pull), 1.0, -1.0)
-                x = np.where(colours == colour, drawn, x)
-        s[slots.nodes] = (x + 1) / 2
+
+        def pull(s: FloatArray) -> FloatArray:
+            x = 2 * s - 1
+            return slots.sum_by_node(2 * self._slot_couplings * x[slots.neighbour])
+
+        s[slots.nodes] = gibbs(s[slots.nodes], h[slots.nodes], pull, colours_of(slots), rng)
         return s.reshape(shape)
 
     def log_prob(self, support: ArrayLike) -> float:
@@ -567,48 +386,6 @@ def saturation(slots: Slots, couplings: FloatArray) -> float:
             "could overflow; take weaker couplings or fewer edges at one weight"
         )
     return float(C)
-
-
-def _as_edges(value: ArrayLike) -> IntArray:
-    """Return edges as an int64 array (E, 2), E >= 0, or say which of them is wrong."""
-    try:
-        edges = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"edges must be pairs of indices, shape (E, 2): {error}") from error
-    if edges.size == 0:
-        return np.empty((0, 2), dtype=np.int64)
-    if edges.dtype.kind not in "iu":
-        raise TypeError(f"edges must hold whole numbers; got dtype {edges.dtype}")
-    if edges.ndim != 2 or edges.shape[1] != 2:
-        raise ValueError(f"edges must have shape (E, 2), a pair a row; got {edges.shape}")
-    outside = ((edges < 0) | (edges > np.iinfo(np.int64).max)).any(axis=1)
-    if outside.any():
-        e = int(np.argmax(outside))
-        raise ValueError(f"edges must hold indices >= 0; got {_pair(edges[e])} in edges[{e}]")
-    edges = edges.astype(np.int64)  # a copy
-    _refuse_loops_and_duplicates(edges)
-    return edges
-
-
-def _refuse_loops_and_duplicates(edges: IntArray) -> None:
-    loop = edges[:, 0] == edges[:, 1]
-    if loop.any():
-        e = int(np.argmax(loop))
-        raise ValueError(f"edges must join two different weights; edges[{e}] is {_pair(edges[e])}")
-    low, high = edges.min(axis=1), edges.max(axis=1)
-    order = np.lexsort((high, low))  # stable: of equal pairs the one given first comes first
-    again = (np.diff(low[order]) == 0) & (np.diff(high[order]) == 0)
-    if again.any():
-        k = int(np.argmax(again))
-        e, e2 = int(order[k]), int(order[k + 1])
-        raise ValueError(
-            f"edges must not join the same two weights twice; edges[{e}] is {_pair(edges[e])} "
-            f"and edges[{e2}] is {_pair(edges[e2])}"
-        )
-
-
-def _pair(edge: NDArray[Any]) -> tuple[int, int]:
-    return int(edge[0]), int(edge[1])
 
 
 def _as_edge_array(value: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:

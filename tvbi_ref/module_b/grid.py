@@ -30,7 +30,8 @@ from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.equations import equation, socket
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_odds, as_support
+from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message, markov_to_ising, stationary
 
 ABOVE, BELOW, LEFT, RIGHT = range(4)
@@ -44,8 +45,6 @@ It is far above the uniqueness bound; a chain with stronger ties is a `ChainSupp
 
 SWEEPS_AT_ONCE = 4
 """Sweeps between two looks at the residual: the fast form makes so many in one pass."""
-
-GIBBS_SWEEPS = 200
 
 
 @equation("prior-support-ising")
@@ -374,15 +373,13 @@ class GridSupport(SupportPrior):
         return h
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        h, odds = self.node_field(evidence.shape), _initial_odds(evidence.shape, state)
-        couplings = self.coupling_row, self.coupling_col
-        odds, residuals = grid_messages(
-            h + evidence, odds, *couplings, schedule.sweeps, schedule.tol, schedule.damping
-        )
+        h, odds = self.node_field(evidence.shape), as_odds(state, (4, *evidence.shape))
+        own, J_row, J_col = h + evidence, self.coupling_row, self.coupling_col
+        odds, residuals = grid_messages(own, odds, J_row, J_col, *schedule)
         return Messages(h, [np.log(odds.prod(axis=0))], residuals, odds)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
-        """Draw a support of `shape` by Gibbs sampling, 200 sweeps from an independent start.
+        """Draw a support of `shape` by `gibbs` sampling from an independent start.
 
         Nodes of one colour of the chessboard do not touch, so each half of the grid is drawn
         at once. Approximate: strong couplings mix slowly.
@@ -392,14 +389,9 @@ class GridSupport(SupportPrior):
         >>> GridSupport(-1.0, 0.1, 0.3).sample((4, 3), np.random.default_rng(0)).shape
         (4, 3)
         """
-        h = self.node_field(shape)
-        s = (rng.random(shape) < expit(h)).astype(np.float64)
-        rows, cols = np.indices(shape)
-        for sweep in range(2 * GIBBS_SWEEPS):
-            colour = (rows + cols) % 2 == sweep % 2
-            p = expit(h + self._pull_of_neighbours(s))
-            s = np.where(colour, rng.random(shape) < p, s)
-        return s
+        h, (rows, cols) = self.node_field(shape), np.indices(shape)
+        start = (rng.random(shape) < expit(h)).astype(np.float64)
+        return gibbs(start, h, self._pull_of_neighbours, (rows + cols) % 2, rng)
 
     def _pull_of_neighbours(self, s: FloatArray) -> FloatArray:
         """Return the sum over a node's edges of 2 J x', its log-odds given the neighbours."""
@@ -422,12 +414,3 @@ class GridSupport(SupportPrior):
         s = as_support(support)
         h = self.node_field(s.shape)
         return ising_log_weight(s, h, self.coupling_row, self.coupling_col)
-
-
-def _initial_odds(shape: tuple[int, ...], state: Any) -> FloatArray:
-    if state is None:
-        return np.broadcast_to(1.0, (4, *shape))
-    odds = as_float_array(state, "state", shape=(4, *shape))
-    if (odds <= 0).any():
-        raise ValueError(f"state must hold odds, all > 0; got {odds.min():g}")
-    return odds

@@ -22,13 +22,13 @@ Which weights form a group is the `Partition`'s business and no one else's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logit, xlog1py, xlogy
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.equations import equation, socket
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages
@@ -40,8 +40,7 @@ from tvbi_ref.module_b.messages import (
     sum_product,
     transition_matrix,
 )
-
-IntArray = NDArray[np.int64]
+from tvbi_ref.module_b.partitions import Columns, IntArray, Partition
 
 CERTAIN = 1e6
 """Evidence beyond +-1e6 is cut.
@@ -50,146 +49,6 @@ A hard group adds up unbounded evidence and takes each weight's part away again,
 float64 sum is wrong by its size times 1e-16 or so. For |l| <= 1e3 and a thousand weights
 that is 1e-10. The cut keeps a single absurd l from drowning the rest of its group.
 """
-
-
-class Partition(Protocol):
-    """A division of a layer's weights into groups."""
-
-    def labels(self, shape: tuple[int, int]) -> IntArray:
-        """Return the group 0..G-1 of every weight of a layer of `shape`, (I, J)."""
-
-
-@dataclass(frozen=True)
-class Columns:
-    """One group a column: all that flows into a neuron, its fan-in. Group j is neuron j.
-
-    Examples
-    --------
-    >>> Columns().labels((2, 3))
-    array([[0, 1, 2],
-           [0, 1, 2]])
-    """
-
-    def labels(self, shape: tuple[int, int]) -> IntArray:
-        """Return the group of every weight, (I, J)."""
-        return np.broadcast_to(np.arange(shape[1]), shape)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """One group a row: all that flows out of an input, its fan-out. Group i is input i.
-
-    Examples
-    --------
-    >>> Rows().labels((2, 3))
-    array([[0, 0, 0],
-           [1, 1, 1]])
-    """
-
-    def labels(self, shape: tuple[int, int]) -> IntArray:
-        """Return the group of every weight, (I, J)."""
-        return np.broadcast_to(np.arange(shape[0])[:, None], shape)
-
-
-@dataclass(frozen=True)
-class Tiles:
-    """One group a tile of `rows` x `cols` weights, numbered line by line; ragged at the rim.
-
-    A tile is what a piece of hardware loads at once. In a convolution's matrix, rows
-    (C_in, kh) and columns (C_out, kw), tiles are also
-
-    ====================  ==================================================
-    `Tiles(kh, kw)`       a kernel: one input channel to one output channel
-    `Tiles(None, kw)`     a filter: all that flows into an output channel
-    `Tiles(kh, None)`     all that flows out of an input channel
-    ====================  ==================================================
-
-    Parameters
-    ----------
-    rows, cols : int >= 1, or None
-        The height and the width of a tile; None means all there are.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is not a positive whole number.
-
-    Examples
-    --------
-    >>> Tiles(2, 2).labels((3, 4))
-    array([[0, 0, 1, 1],
-           [0, 0, 1, 1],
-           [2, 2, 3, 3]])
-    >>> Tiles(None, 2).labels((3, 4))[0]
-    array([0, 0, 1, 1])
-    """
-
-    rows: int | None
-    cols: int | None
-
-    def __post_init__(self) -> None:
-        for name in ("rows", "cols"):
-            if getattr(self, name) is not None:
-                as_count(getattr(self, name), name, at_least=1)
-
-    def labels(self, shape: tuple[int, int]) -> IntArray:
-        """Return the group of every weight, (I, J)."""
-        down, along = (
-            np.arange(n) // (n if size is None else size)
-            for n, size in zip(shape, (self.rows, self.cols), strict=True)
-        )
-        return down[:, None] * (along[-1] + 1) + along
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """Any groups at all, written down weight by weight.
-
-    Parameters
-    ----------
-    group_of : array_like (I, J) of int
-        The group of every weight; the groups are numbered 0, 1, 2, ... without a gap.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If it is no such array, or the layer has another shape.
-
-    Examples
-    --------
-    >>> diagonals = np.add.outer(np.arange(2), np.arange(3))
-    >>> Labels(diagonals).labels((2, 3))
-    array([[0, 1, 2],
-           [1, 2, 3]])
-    >>> Labels([[0, 2]])
-    Traceback (most recent call last):
-    ValueError: group_of must number the groups 0, 1, 2, ... without a gap; got 2 in place of 1
-    """
-
-    group_of: ArrayLike
-
-    def __post_init__(self) -> None:
-        as_float_array(self.group_of, "group_of", ndim=2)
-        array = np.array(self.group_of)
-        if array.dtype.kind not in "iu":
-            raise TypeError(f"group_of must hold whole numbers; got dtype {array.dtype}")
-        numbers = np.unique(array)
-        gaps = np.flatnonzero(numbers != np.arange(numbers.size))
-        if gaps.size:
-            raise ValueError(
-                "group_of must number the groups 0, 1, 2, ... without a gap; "
-                f"got {numbers[gaps[0]]} in place of {gaps[0]}"
-            )
-        array = array.astype(np.int64)
-        array.setflags(write=False)
-        object.__setattr__(self, "group_of", array)
-
-    def labels(self, shape: tuple[int, int]) -> IntArray:
-        """Return the group of every weight, (I, J)."""
-        array = np.asarray(self.group_of)
-        if array.shape != shape:
-            raise ValueError(f"group_of must have the layer's shape {shape}; got {array.shape}")
-        return array
 
 
 @dataclass(frozen=True)
@@ -246,22 +105,18 @@ class GroupSupport(SupportPrior):
                 f"with a method labels(shape); got {self.partition!r}"
             )
         as_real(self.p_alive, "p_alive", above=0, below=1)
-        _require_margin(self.p_out, "p_out")
-        _require_margin(self.p_in, "p_in")
+        for name, p in (("p_out", self.p_out), ("p_in", self.p_in)):
+            as_real(p, name, at_least=0, at_most=1)
+            if p not in (0, 1) and not _away_from_certain(p):
+                raise ValueError(f"{name} must be 0, 1, or in {AWAY}; got {p!r}")
         as_real(self.p_in, "p_in", above=self.p_out)
         if self.p_end is not None:
             as_real(self.p_end, "p_end", at_least=MARGIN, at_most=1 - MARGIN)
-            if not MARGIN <= self._p_start <= 1 - MARGIN:
+            if not _away_from_certain(self._p_start):
                 raise ValueError(
-                    "p_end must leave p01 = p_alive p_end / (1 - p_alive) in "
-                    f"[{MARGIN:g}, 1 - {MARGIN:g}]; got {self.p_end:g}, and so p01 = "
-                    f"{self._p_start:g}"
+                    f"p_end must leave p01 = p_alive p_end / (1 - p_alive) in {AWAY}; got "
+                    f"{self.p_end:g}, and so p01 = {self._p_start:g}"
                 )
-
-    @property
-    def _psi(self) -> FloatArray:
-        """psi[z, s] = P(s | z)."""
-        return np.array([[1 - self.p_out, self.p_out], [1 - self.p_in, self.p_in]])
 
     @property
     def _p_start(self) -> float:
@@ -273,21 +128,23 @@ class GroupSupport(SupportPrior):
         l, labels = np.clip(evidence, -CERTAIN, CERTAIN), self.partition.labels(evidence.shape)
         if self.p_end is None:
             return Messages(group_extrinsic(l, labels, self.p_alive, self.p_in, self.p_out))
-        return Messages(self._chained(l, labels))
-
-    def _chained(self, l: FloatArray, labels: IntArray) -> FloatArray:
-        """Return logit pi where the indicators form a chain: up, across and down."""
-        ln_g = sum_product(l, self._psi.T)
-        G = sum_by_group(labels, ln_g)
-        h = extrinsic(np.zeros_like(G), self._neighbours(G))
+        ln_g, G = self._up(l, labels)
         others = G.take(labels)
         others -= ln_g
-        return sum_product(cavity(h.take(labels), others, np.empty((0, *l.shape))), self._psi)
+        zeta = cavity(self._across(G).take(labels), others, np.empty((0, *l.shape)))
+        return Messages(sum_product(zeta, factor(self.p_in, self.p_out)))
 
-    def _neighbours(self, G: FloatArray) -> list[FloatArray]:
-        """Return what each indicator hears from the groups before and behind, 2 x (G,)."""
-        assert self.p_end is not None
-        return [m[:, 0] for m in chain_messages(G[:, None], self._p_start, self.p_end)]
+    def _up(self, l: FloatArray, labels: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Return what each weight tells its indicator, (I, J), and what a group says, (G,)."""
+        ln_g = sum_product(l, factor(self.p_in, self.p_out).T)
+        return ln_g, sum_by_group(labels, ln_g)
+
+    def _across(self, G: FloatArray) -> FloatArray:
+        """Return h of each indicator, (G,): its prior, or what the groups on both sides say."""
+        if self.p_end is None:
+            return np.full_like(G, logit(self.p_alive))
+        above, below = chain_messages(G[:, None], self._p_start, self.p_end)
+        return extrinsic(np.zeros_like(G), [above[:, 0], below[:, 0]])
 
     def group_belief(self, evidence: ArrayLike) -> FloatArray:
         """Return P(z = 1 | all evidence) of every group.
@@ -317,16 +174,15 @@ class GroupSupport(SupportPrior):
         array([0.95, 0.11])
         """
         l = np.clip(as_float_array(evidence, "evidence", ndim=2), -CERTAIN, CERTAIN)
-        G = sum_by_group(self.partition.labels(l.shape), sum_product(l, self._psi.T))
-        if self.p_end is None:
-            return belief(np.full_like(G, logit(self.p_alive)), G, np.empty((0, *G.shape)))
-        return belief(np.zeros_like(G), G, self._neighbours(G))
+        _, G = self._up(l, self.partition.labels(l.shape))
+        return belief(self._across(G), G, np.empty((0, *G.shape)))
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`, exactly: first the indicators, then the weights.
 
         Examples
         --------
+        >>> from tvbi_ref.module_b import Rows
         >>> GroupSupport(Rows(), 0.5, p_in=1, p_out=0).sample((3, 4), np.random.default_rng(1))
         array([[0., 0., 0., 0.],
                [0., 0., 0., 0.],
@@ -430,7 +286,7 @@ def neuron_extrinsic(evidence: ArrayLike, p_alive: float, p_in: float, p_out: fl
     array([[ 2., -4.],
            [ 3., -1.]])
     """
-    psi = np.array([[1 - p_out, p_out], [1 - p_in, p_in]])
+    psi = factor(p_in, p_out)
     ln_g = sum_product(evidence, psi.T)
     others = ln_g.sum(axis=0) - ln_g
     ln_zeta = cavity(np.full_like(ln_g, logit(p_alive)), np.zeros_like(ln_g), [others])
@@ -471,7 +327,20 @@ def sum_by_group(labels: IntArray, values: FloatArray) -> FloatArray:
     return np.asarray(np.bincount(labels.ravel(), weights=values.ravel()), dtype=np.float64)
 
 
-def _require_margin(value: Any, name: str) -> None:
-    p = as_real(value, name, at_least=0, at_most=1)
-    if p not in (0, 1) and not MARGIN <= p <= 1 - MARGIN:
-        raise ValueError(f"{name} must be 0, 1, or in [{MARGIN:g}, 1 - {MARGIN:g}]; got {p!r}")
+def factor(p_in: float, p_out: float) -> FloatArray:
+    """Return psi[z, s] = P(s | z).
+
+    Examples
+    --------
+    >>> factor(1.0, 0.25)
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
+    """
+    return np.array([[1 - p_out, p_out], [1 - p_in, p_in]])
+
+
+AWAY = f"[{MARGIN:g}, 1 - {MARGIN:g}]"
+
+
+def _away_from_certain(p: float) -> bool:
+    return MARGIN <= p <= 1 - MARGIN
