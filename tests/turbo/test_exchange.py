@@ -6,7 +6,7 @@ from tvbi_ref.errors import NonFiniteError
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a import FORMS, evidence, evidence_collapsed, expected_log_precision
 from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport, exact
-from tvbi_ref.turbo import Exchange, extrinsic
+from tvbi_ref.turbo import Exchange, extrinsic_a
 
 ACTIVE, INACTIVE = Gamma(1.0, 0.02), Gamma(1.0, 2e-5)
 
@@ -18,7 +18,7 @@ def moments(rng):
 def test_the_extrinsic_message_of_collapsed_module_a_is_its_evidence(rng):
     m, pi = moments(rng), rng.normal(size=(6, 5))
     posterior = FORMS["collapsed"].step(m, pi, ACTIVE, INACTIVE)
-    sent = extrinsic(posterior.support_log_odds, pi)
+    sent = extrinsic_a(posterior.support_log_odds, pi)
     np.testing.assert_allclose(sent, evidence_collapsed(m, ACTIVE, INACTIVE), atol=1e-12)
 
 
@@ -26,7 +26,7 @@ def test_the_extrinsic_message_of_mean_field_module_a_is_its_evidence(rng):
     m, pi = moments(rng), rng.normal(size=(6, 5))
     q = FORMS["mean_field"].step(m, pi, ACTIVE, INACTIVE)
     log_rho = expected_log_precision(q.shape, q.rate)
-    sent = extrinsic(q.support_log_odds, pi)
+    sent = extrinsic_a(q.support_log_odds, pi)
     np.testing.assert_allclose(
         sent, evidence(q.expected_precision, log_rho, ACTIVE, INACTIVE), atol=1e-9
     )
@@ -69,4 +69,4 @@ def test_before_any_evidence_module_a_hears_what_the_field_says_of_itself():
 @pytest.mark.parametrize(("posterior", "incoming"), [(np.inf, np.inf), (np.nan, 0.0), (np.inf, 0)])
 def test_a_certainty_cannot_be_taken_back(posterior, incoming):
     with pytest.raises(NonFiniteError, match="1 of 1 extrinsic messages"):
-        extrinsic([posterior], [incoming])
+        extrinsic_a([posterior], [incoming])

@@ -273,7 +273,7 @@ def table(group: str | None = None) -> Table:
     --------
     >>> for row in table("turbo").rows:
     ...     print(row["label"], row["function"])
-    extrinsic-a tvbi_ref.turbo.extrinsic
+    extrinsic-a tvbi_ref.turbo.extrinsic_a
     turbo-loop tvbi_ref.turbo.turbo_round
     """
     if group is not None:

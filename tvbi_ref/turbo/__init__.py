@@ -6,7 +6,7 @@ run in a file; `follow_up` is what the authors' later code does instead.
 """
 
 from tvbi_ref.turbo.annealing import Annealing
-from tvbi_ref.turbo.exchange import Exchange, extrinsic
+from tvbi_ref.turbo.exchange import Exchange, extrinsic_a
 from tvbi_ref.turbo.follow_up import update_precision_complex
 from tvbi_ref.turbo.loop import TurboVBI
 from tvbi_ref.turbo.round import Round, turbo_round
@@ -20,7 +20,7 @@ __all__ = [
     "Trace",
     "TurboResult",
     "TurboVBI",
-    "extrinsic",
+    "extrinsic_a",
     "turbo_round",
     "update_precision_complex",
 ]

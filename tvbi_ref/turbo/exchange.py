@@ -25,7 +25,7 @@ from tvbi_ref.module_b import SupportMessage, SupportPrior, learn
 
 
 @equation("extrinsic-a")
-def extrinsic(posterior: ArrayLike, incoming: ArrayLike) -> FloatArray:
+def extrinsic_a(posterior: ArrayLike, incoming: ArrayLike) -> FloatArray:
     """Return posterior - incoming, log-odds: what the sender has to say that is new.
 
     Parameters
@@ -44,7 +44,7 @@ def extrinsic(posterior: ArrayLike, incoming: ArrayLike) -> FloatArray:
 
     Examples
     --------
-    >>> extrinsic([3.0, -1.0], [1.0, 1.0])
+    >>> extrinsic_a([3.0, -1.0], [1.0, 1.0])
     array([ 2., -2.])
     """
     with np.errstate(invalid="ignore"):

@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.turbo.exchange import as_finite, extrinsic
+from tvbi_ref.turbo.exchange import as_finite, extrinsic_a
 from tvbi_ref.turbo.round import ModuleA, ModuleB, Round
 
 
@@ -37,7 +37,7 @@ def product_of_odds(posterior: ArrayLike, incoming: ArrayLike) -> FloatArray:
     Parameters
     ----------
     posterior, incoming : array_like, one shape
-        As in `extrinsic`.
+        As in `extrinsic_a`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def round_with_full_belief(
     (1.0, 3.0)
     """
     posterior, _ = module_a(second_moment, prior_log_odds)
-    evidence = extrinsic(posterior, prior_log_odds)
+    evidence = extrinsic_a(posterior, prior_log_odds)
     with np.errstate(over="ignore"):
         pi = as_finite(module_b(evidence) + evidence, "beliefs")  # should be module_b's alone
     posterior, rho = module_a(second_moment, pi)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation
-from tvbi_ref.turbo.exchange import extrinsic
+from tvbi_ref.turbo.exchange import extrinsic_a
 
 ModuleA = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """The rho,s-step of one layer: from (m, logit pi) to (logit pi_tilde, <rho>), all (I, J)."""
@@ -99,7 +99,7 @@ def turbo_round(
     True
     """
     posterior, _ = module_a(second_moment, prior_log_odds)
-    evidence = extrinsic(posterior, prior_log_odds)
+    evidence = extrinsic_a(posterior, prior_log_odds)
     pi = module_b(evidence)
     posterior, rho = module_a(second_moment, pi)
     return Round(evidence, pi, posterior, rho)
