@@ -434,7 +434,7 @@ def heard_by(listener: Listener) -> AbstractContextManager[None]:
     return entered(replace(current(), listeners=(listener, *current().listeners)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class carry(Generic[P, R]):  # noqa: N801  (used as a function)
     """Return a function that runs, wherever it is called, with the plugs of here and now.
 
