@@ -18,8 +18,8 @@ from tvbi_ref.compression.forward import WeightRuns, sparse_product
 IntArray = NDArray[np.integer[Any]]
 Shape = tuple[int, int]
 
-LARGEST_INTEGER = 2**32 - 1
-"""No position is larger, so that sums of them are exact in int64."""
+MOST_PLACES = 2**32 - 1
+"""A file that tells of a larger matrix is not believed; it may ask for all the memory there is."""
 
 
 @dataclass(frozen=True)
@@ -127,30 +127,28 @@ class Format(ABC):
         TypeError
             If the shape is not of whole numbers.
         ValueError
-            If this format writes no matrix of that shape so; it says which array is wrong, and
-            where.
+            If this format writes no matrix of that shape so: they are read, written again, and
+            compared.
         """
         names = [field.name for field in fields(cls)][1:]  # the first is the shape
         if set(arrays) != set(names):
             raise ValueError(
                 f"arrays must be {', '.join(names)}; got {', '.join(map(str, arrays)) or 'none'}"
             )
-        checked: dict[str, Any] = {name: as_integers(arrays[name], name) for name in names[1:]}
-        made = cls(as_shape(shape), as_values(arrays["values"], "values"), **checked)
-        made._require_the_same_again()
-        return made
-
-    def _require_the_same_again(self) -> None:
-        """Raise an error unless the arrays are those of a matrix, which comes back from them."""
+        given = {name: np.asarray(arrays[name]) for name in names}
+        sides = as_shape(shape)
         try:
-            dense = self.to_dense()
-            again = self._written_again(dense)
+            numbers: dict[str, Any] = {name: smallest(given[name]) for name in names[1:]}
+            made = cls(sides, given["values"], **numbers)
+            dense = as_weights(made.to_dense())
+            again = made._written_again(dense)
         except (IndexError, TypeError, ValueError) as error:
-            raise ValueError(f"arrays must tell of one matrix {self.shape}: {error}") from error
+            raise ValueError(f"arrays must tell of one matrix {sides}: {error}") from error
         for name, expected in again.arrays().items():
-            require_equal(self.arrays()[name], expected, name)
-        if self.kept != np.count_nonzero(dense):
+            require_equal(given[name], expected, name)
+        if made.kept != np.count_nonzero(dense):
             raise ValueError("values must have a place each; got several for one place")
+        return again
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is stored: with the shape, all that `from_arrays` needs."""
@@ -269,69 +267,21 @@ def as_shape(shape: Iterable[int]) -> Shape:
     Traceback (most recent call last):
     ValueError: shape[1] must be a whole number >= 0; got -1
     """
-    sizes = tuple(shape)
-    if len(sizes) != 2:
-        raise ValueError(f"shape must be (I, J); got {sizes}")
-    I, J = (as_count(size, f"shape[{k}]") for k, size in enumerate(sizes))
-    if max(I, J) > LARGEST_INTEGER:
-        raise ValueError(f"shape must be two whole numbers up to {LARGEST_INTEGER}; got {sizes}")
-    return I, J
+    sides = tuple(as_count(side, f"shape[{k}]") for k, side in enumerate(shape))
+    if len(sides) != 2 or sides[0] * sides[1] > MOST_PLACES:
+        raise ValueError(f"shape must be (I, J), up to {MOST_PLACES} places; got {sides}")
+    return sides[0], sides[1]
 
 
-def as_integers(value: ArrayLike, name: str) -> IntArray:
-    """Return a row of whole numbers in the smallest unsigned type that holds them.
+def smallest(numbers: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers >= 0 in the smallest unsigned type that holds them.
 
     Examples
     --------
-    >>> as_integers([3, 256], "starts").dtype
+    >>> smallest(np.array([3, 256])).dtype
     dtype('uint16')
-    >>> as_integers([3, -1], "starts")
-    Traceback (most recent call last):
-    ValueError: starts must be from 0 to 4294967295; got -1 at position 1
     """
-    array = np.asarray(value)
-    if array.ndim == 1 and array.size == 0:
-        return np.empty(0, dtype=np.uint8)
-    if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} must be a row of whole numbers; got {array.dtype} of shape {array.shape}"
-        )
-    require(
-        (array >= 0) & (array <= LARGEST_INTEGER), array, name, f"be from 0 to {LARGEST_INTEGER}"
-    )
-    return array.astype(np.min_scalar_type(array.max()))
-
-
-def as_values(value: ArrayLike, name: str) -> FloatArray:
-    """Return finite floating numbers of either type, or say what is wrong with them.
-
-    Examples
-    --------
-    >>> as_values([1.0, np.nan], "values")
-    Traceback (most recent call last):
-    ValueError: values must be finite; got nan at position 1
-    """
-    array = np.asarray(value)
-    if array.dtype not in (np.float32, np.float64):
-        raise ValueError(f"{name} must be float32 or float64; got {array.dtype}")
-    require(np.isfinite(array), array, name, "be finite")
-    return np.array(array)
-
-
-def require(good: NDArray[np.bool_], array: NDArray[Any], name: str, wanted: str) -> None:
-    """Raise an error that names the first entry of an array that is not good.
-
-    Examples
-    --------
-    >>> lengths = np.array([2, 0])
-    >>> require(lengths > 0, lengths, "lengths", "be positive")
-    Traceback (most recent call last):
-    ValueError: lengths must be positive; got 0 at position 1
-    """
-    if not good.all():
-        first = np.unravel_index(np.argmin(good), good.shape)
-        place = ", ".join(map(str, map(int, first)))
-        raise ValueError(f"{name} must {wanted}; got {array[first]} at position {place}")
+    return numbers.astype(np.min_scalar_type(numbers.max(initial=0)))
 
 
 def require_equal(array: NDArray[Any], expected: NDArray[Any], name: str) -> None:
@@ -359,18 +309,20 @@ def count_pointers(columns: IntArray, J: int) -> IntArray:
     array([0, 2, 2, 3], dtype=uint8)
     """
     counts = np.bincount(columns, minlength=J)
-    return as_integers(np.concatenate([[0], np.cumsum(counts)]), "pointers")
+    return smallest(np.concatenate([[0], np.cumsum(counts)]))
 
 
-def owners(pointers: IntArray) -> NDArray[np.int64]:
+def owners(pointers: IntArray, items: int) -> NDArray[np.int64]:
     """Return the neuron of each item, the inverse of `count_pointers`.
 
     Examples
     --------
-    >>> owners(np.array([0, 2, 2, 3]))
+    >>> owners(np.array([0, 2, 2, 3]), 3)
     array([0, 0, 2])
     """
     ends = pointers.astype(np.int64)
+    if ends[-1] != items:  # see `count_up`
+        raise ValueError(f"pointers must end at {items}; got {ends[-1]}")
     return np.repeat(np.arange(ends.size - 1), ends[1:] - ends[:-1])
 
 

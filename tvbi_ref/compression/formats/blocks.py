@@ -12,11 +12,11 @@ from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
-    as_integers,
     as_weights,
     count_pointers,
     count_up,
     owners,
+    smallest,
 )
 from tvbi_ref.compression.forward import WeightRuns
 from tvbi_ref.compression.sizes import column_runs
@@ -83,7 +83,7 @@ class Blocks(Format):
             array.shape,
             np.concatenate([np.empty(0, array.dtype), *parts]),
             count_pointers(numbers[0], array.shape[1]),
-            *(as_integers(row, "tiles") for row in numbers[1:]),
+            *(smallest(row) for row in numbers[1:]),
         )
 
     def places(self) -> NDArray[np.int64]:
@@ -100,10 +100,10 @@ class Blocks(Format):
 
     def _first_places(self) -> NDArray[np.int64]:
         """Return where each tile begins in reading order."""
-        return owners(self.pointers) * self.shape[0] + self.starts
+        return owners(self.pointers, self.starts.size) * self.shape[0] + self.starts
 
     def _written_again(self, dense: FloatArray) -> Self:
-        numbers = (owners(self.pointers), self.starts, self.lengths, self.widths)
+        numbers = (owners(self.pointers, self.starts.size), self.starts, self.lengths, self.widths)
         tiles = [Tile(*each) for each in zip(*(n.tolist() for n in numbers), strict=True)]
         return self._of_tiles(dense, sorted(t for t in tiles if t.length and t.width))
 
@@ -111,7 +111,9 @@ class Blocks(Format):
         """Return a run for each neuron of each tile, with the zeros inside of it."""
         widths = self.widths.astype(np.int64)
         lengths = np.repeat(self.lengths.astype(np.int64), widths)
-        columns = np.repeat(owners(self.pointers), widths) + count_up(widths, lengths.size)
+        columns = np.repeat(owners(self.pointers, self.starts.size), widths) + count_up(
+            widths, lengths.size
+        )
         order = np.argsort(columns, kind="stable")  # within a tile they are neuron after neuron
         begins = np.repeat((np.cumsum(lengths) - lengths)[order], lengths[order])
         return WeightRuns(

@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
-    as_integers,
     as_weights,
     count_pointers,
     count_up,
     owners,
+    smallest,
 )
 from tvbi_ref.compression.forward import WeightRuns
 from tvbi_ref.compression.sizes import column_runs, gaps_before
@@ -59,8 +59,8 @@ class Clusters(Format):
             array.shape,
             array.T[kept],
             count_pointers(columns, array.shape[1]),
-            as_integers(starts, "starts"),
-            as_integers(lengths, "lengths"),
+            smallest(starts),
+            smallest(lengths),
         )
 
     def places(self) -> NDArray[np.int64]:
@@ -75,7 +75,7 @@ class Clusters(Format):
         return {"gaps": gaps, "lengths": self.lengths.astype(np.int64)}
 
     def _first_places(self) -> NDArray[np.int64]:
-        return owners(self.pointers) * self.shape[0] + self.starts
+        return owners(self.pointers, self.starts.size) * self.shape[0] + self.starts
 
     def runs(self) -> WeightRuns:
         """Return the runs."""

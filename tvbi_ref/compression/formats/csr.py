@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
-    as_integers,
     as_weights,
     count_pointers,
     owners,
+    smallest,
 )
 
 
@@ -53,12 +53,12 @@ class CSR(Format):
             array.shape,
             array[rows, columns],
             count_pointers(columns, array.shape[1]),
-            as_integers(rows, "rows"),
+            smallest(rows),
         )
 
     def places(self) -> NDArray[np.int64]:
         """Return the place of each kept weight."""
-        return owners(self.pointers) * self.shape[0] + self.rows
+        return owners(self.pointers, self.rows.size) * self.shape[0] + self.rows
 
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return the zeros before each kept weight in reading order."""
