@@ -17,6 +17,7 @@ from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.equations import examine
 from tvbi_ref.school.checks.mutants import MUTANTS, mutants_of
+from tvbi_ref.school.checks.mutants.registry import mistakes
 from tvbi_ref.school.checks.suites import CHECKS
 
 PACKAGE = Path(tvbi_ref.__file__).parent
@@ -68,6 +69,21 @@ def test_every_mutant_fails_and_its_mistake_is_named(mutant):
     report = check(mutant.label, mutant.function)
     assert not report
     assert mutant.mistake in report.message, report
+
+
+@pytest.mark.parametrize(
+    ("right", "change", "words"),
+    [
+        ({"c": lambda h, m: h + m}, {}, r"c: \['m'\] not among \['h', 'l'\]"),
+        ({"c": lambda h, l: h + l}, {"d": lambda h: h}, r"wrong: \['d'\] not among"),
+        ({"c": lambda h, l: h + l}, {"c": lambda m: m}, r"wrong: \['m'\] not among"),
+    ],
+)
+def test_a_mistake_in_a_piece_that_is_not_there_is_refused(right, change, words):
+    before = len(MUTANTS)
+    with pytest.raises(ValueError, match=words):
+        mistakes("q-support", "h l", right, "wrong", change)
+    assert len(MUTANTS) == before
 
 
 def test_there_are_enough_mutants():
