@@ -1,14 +1,16 @@
 """What Module B costs for a weight, from ten thousand weights to ten million.
 
-Times each support prior's kernel on layers of growing size; each point is the median of
-several calls after one that is not counted. Writes linear_cost.csv and linear_cost.png
-beside this file. About a minute. Times are this machine's; the flat lines are the point.
+Times each support prior's messages on layers of growing size, the grid's in both forms; each point
+is the median of several calls after one that is not counted. Writes linear_cost.csv and
+linear_cost.png beside this file. About a minute. Times are this machine's; the flat lines are the
+point.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -17,7 +19,7 @@ from matplotlib.figure import Figure
 
 from tvbi_ref import plots
 from tvbi_ref.module_b import ChainSupport, NeuronSupport
-from tvbi_ref.module_b.grid import grid_sweeps, grid_sweeps_numpy
+from tvbi_ref.module_b.grid import grid_messages
 
 sys.path.append(str(HERE.parent / "benchmarks"))
 from _timing import median_seconds
@@ -26,7 +28,7 @@ SHAPES = ((100, 100), (250, 160), (784, 300), (1000, 1000), (2500, 1600), (4000,
 SWEEPS = 4
 LOOK = {
     "grid, one sweep": (plots.GREEN, "-", "^"),
-    "grid, one sweep, NumPy twin": (plots.GREEN, ":", "v"),
+    "grid, one sweep, readable": (plots.GREEN, ":", "v"),
     "chains, exact pass": (plots.ORANGE, "--", "s"),
     "neuron groups, exact pass": (plots.PURPLE, "-.", "D"),
     "copying one number": ("0.4", "-", "."),
@@ -36,25 +38,22 @@ LOOK = {
 def costs(shape: tuple[int, int]) -> dict[str, float]:
     """Return nanoseconds a weight of each method on a layer of `shape`."""
     l = np.random.default_rng(0).normal(-1.0, 3.0, shape)
-    odds, messages, residuals = np.exp(l - 4.0), np.ones((4, *shape)), np.empty(SWEEPS)
-    t_row, t_col = np.exp(0.2), np.exp(1.0)
+    own, silent = l - 4.0, np.ones((4, *shape))
 
-    def sweeps(function: Callable[..., None]) -> float:
-        return (
-            median_seconds(lambda: function(odds, messages, t_row, t_col, 0.0, residuals)) / SWEEPS
-        )
+    def sweep(messages: Callable[..., Any]) -> float:
+        return median_seconds(lambda: messages(own, silent, 0.1, 0.5, SWEEPS, 0.0, 0.0)) / SWEEPS
 
     copy = np.empty_like(l)
     times = {
-        "grid, one sweep": sweeps(grid_sweeps),
+        "grid, one sweep": sweep(grid_messages.fast),
         "chains, exact pass": median_seconds(lambda: ChainSupport(0.05, 0.4).extrinsic(l)),
         "neuron groups, exact pass": median_seconds(
             lambda: NeuronSupport(0.3, 0.4, 0.02).extrinsic(l)
         ),
         "copying one number": median_seconds(lambda: np.copyto(copy, l)),
     }
-    if l.size <= 1e6:  # beyond, the twin only waits for memory
-        times["grid, one sweep, NumPy twin"] = sweeps(grid_sweeps_numpy)
+    if l.size <= 1e6:  # beyond, it only waits for memory
+        times["grid, one sweep, readable"] = sweep(grid_messages.readable)
     return {name: value / l.size * 1e9 for name, value in times.items()}
 
 
