@@ -290,7 +290,7 @@ def test_worker_processes_find_the_same(kind, plane):
 def test_dask_workers_find_the_same(kind, plane):
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as c,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as c,
         distributed.Client(c),
         joblib.parallel_config("dask"),
     ):
