@@ -108,20 +108,15 @@ class Blocks(Format):
         return self._of_tiles(dense, sorted(t for t in tiles if t.length and t.width))
 
     def runs(self) -> WeightRuns:
-        """Return a run for each neuron of each tile, with the zeros inside of it."""
-        widths = self.widths.astype(np.int64)
-        lengths = np.repeat(self.lengths.astype(np.int64), widths)
-        columns = np.repeat(owners(self.pointers, self.starts.size), widths) + count_up(
-            widths, lengths.size
-        )
-        order = np.argsort(columns, kind="stable")  # within a tile they are neuron after neuron
-        begins = np.repeat((np.cumsum(lengths) - lengths)[order], lengths[order])
-        return WeightRuns(
-            count_pointers(columns, self.shape[1]).astype(np.int64),
-            np.repeat(self.starts.astype(np.int64), widths)[order],
-            lengths[order],
-            self.values[begins + count_up(lengths[order], self.values.size)],
-        )
+        """Return the runs of stored weights, zeros inside of tiles among them."""
+        places = self.places()
+        order = np.argsort(places)
+        columns, rows = np.divmod(places[order], max(self.shape[0], 1))
+        apart = (np.diff(places[order], prepend=-2) > 1) | (np.diff(columns, prepend=-1) > 0)
+        first = np.flatnonzero(apart)
+        pointers = count_pointers(columns[first], self.shape[1]).astype(np.int64)
+        lengths = np.diff(first, append=places.size)
+        return WeightRuns(pointers, rows[first], lengths, self.values[order])
 
 
 def cover(kept: NDArray[np.bool_], value_bits: int) -> list[Tile]:
@@ -165,12 +160,10 @@ def cover(kept: NDArray[np.bool_], value_bits: int) -> list[Tile]:
 def _gain(left: NDArray[np.bool_], start: int, end: int, tile_bits: int, value_bits: int) -> int:
     """Return the bits saved if a tile takes the inputs start : end of one more neuron.
 
-    The runs inside need no tile of their own; what sticks out above or below still does. Zeros
-    inside are stored.
+    What is left of its runs above and below needs tiles still; zeros inside are stored.
     """
-    inside = left[start:end]
-    runs = int(inside[0]) + int(np.count_nonzero(inside[1:] & ~inside[:-1]))
-    above = bool(inside[0] and start > 0 and left[start - 1])
-    below = bool(inside[-1] and end < left.size and left[end])
-    zeros = inside.size - int(np.count_nonzero(inside))
-    return (runs - above - below) * tile_bits - zeros * value_bits
+    rest = left.copy()
+    rest[start:end] = False
+    before, after = (k[0] + np.count_nonzero(k[1:] & ~k[:-1]) for k in (left, rest))
+    zeros = end - start - int(np.count_nonzero(left[start:end]))
+    return int(before - after) * tile_bits - zeros * value_bits

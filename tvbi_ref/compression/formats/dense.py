@@ -39,6 +39,10 @@ class Dense(Format):
         """Return the place of every weight, a row of the matrix after the other."""
         return np.arange(self.values.size).reshape(self.shape[::-1]).T
 
+    def to_dense(self) -> FloatArray:
+        """Return a copy of the matrix."""
+        return self.values.reshape(self.shape).copy()
+
     def streams(self) -> dict[str, NDArray[np.int64]]:
         """Return nothing: there are no positions."""
         return {}
