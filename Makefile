@@ -7,10 +7,10 @@ BOOK   := .venv-book
 OUT    ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test readable lab lint figures exercises lessons book bench lock clean
+.PHONY: help demo quick test readable release-check lab lint figures exercises lessons book bench lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 # The stamp is touched last: an interrupted set-up starts afresh.
 $(VENV)/.done: requirements.lock pyproject.toml
@@ -38,21 +38,27 @@ endef
 demo: $(VENV)/.done  ## Turbo-VBI on digits: table, pictures and the small model in demo/
 	$(VENV)/bin/tvbi-ref demo --out $(OUT)
 
-test: $(DEV)/.done  ## the whole test suite, on all cores
-	$(DEV)/bin/python -m pytest -n auto --dist worksteal
+PYTEST = $(DEV)/bin/python -m pytest -n auto --dist worksteal
 
-readable: $(DEV)/.done  ## the tests of the algorithm once more, by the readable forms alone
-	TVBI_ENGINE=numpy $(DEV)/bin/python -m pytest -n auto --dist worksteal \
+quick: $(DEV)/.done  ## while working: all tests but the slow ones and the lessons, in a minute
+	$(PYTEST) -p no:nbmake -m "not slow and not lesson"
+
+test: $(DEV)/.done  ## the whole test suite, on all cores
+	$(PYTEST) --nbmake tests tvbi_ref notebooks
+
+readable: $(DEV)/.done  ## the tests of the algorithm once more, by the readable forms, Numba hidden
+	TVBI_ENGINE=numpy PYTHONPATH=.ci/without_numba $(PYTEST) -p no:nbmake \
 		tests/module_a tests/module_b tests/turbo tests/nets tests/test_prior.py \
 		--deselect tests/module_b/test_em.py
 
 lab: $(DEV)/.done  ## Jupyter on the lessons
 	$(DEV)/bin/jupyter lab notebooks
 
-lint: $(DEV)/.done  ## ruff and mypy
+lint: $(DEV)/.done  ## ruff, mypy and the contracts on imports
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
 
 figures: $(VENV)/.done  ## redraw every figure from its script
 	set -e; for script in figures/[a-z]*.py; do echo $$script; $(VENV)/bin/python $$script; done
