@@ -6,6 +6,7 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark them."""
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("lesson")
