@@ -20,7 +20,7 @@ import textwrap
 import traceback
 import types
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from tvbi_ref.equations import EQUATIONS, Socket, get, use
 from tvbi_ref.equations.guard import Guarded
 from tvbi_ref.equations.registry import _aligned
 from tvbi_ref.lab import experiment
+from tvbi_ref.lab.baselines import Budget
 from tvbi_ref.nets import Network
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import describe
@@ -90,7 +91,8 @@ class OwnEquations:
         if wrong:
             raise ValueError(
                 f"{len(wrong)} of {len(reports)} functions in {self.file} fail the check, and "
-                "nothing was trained (--unchecked trains all the same)\n" + _indented(wrong)
+                "nothing was trained (--unchecked trains all the same)\n"
+                + textwrap.indent("\n".join(wrong), "  ")
             )
         for label, report in reports.items():
             self.notes += [f"[{label}] {advice}" for advice in report.message.splitlines()[1:]]
@@ -102,25 +104,16 @@ class OwnEquations:
         network: Network,
         data: Dataset,
         prior: Any,
-        budget: experiment.Budget,
+        budget: Budget,
         *,
         seed: int,
-        checkpoint: str | os.PathLike[str] | None = None,
+        **more: Any,
     ) -> experiment.Outcome:
         """Do `experiment.run` with these equations plugged in, and the package's run beside it."""
-        turbo = budget.turbo(prior, seed)
-        beside = SideBySide(turbo, network, data.x_train, data.y_train, self.functions)
+        turbo, rows = budget.turbo(prior, seed), (data.x_train, data.y_train)
+        more["callbacks"] = [beside := SideBySide(turbo, network, *rows, self.functions)]
         with use({label: self._counted(label) for label in self.functions}):
-            outcome = experiment.run(
-                name,
-                network,
-                data,
-                prior,
-                budget,
-                seed=seed,
-                checkpoint=checkpoint,
-                callbacks=[beside],
-            )
+            outcome = experiment.run(name, network, data, prior, budget, seed=seed, **more)
             masks = support_masks(outcome.result)
         self.comparisons[name] = beside.compare_the_end(outcome.result, masks)
         return outcome
@@ -139,39 +132,37 @@ class OwnEquations:
     def announcement(self) -> str:
         """What is about to be plugged in."""
         state = "each has passed its check" if self.checked else f"{UNCHECKED} (--unchecked)"
-        names = [get(label).task for label in self.functions]
-        lines = [f"your equations, from {self.file}; {state}:", *_filled(", ".join(names))]
+        lines = [
+            f"your equations, from {self.file}; {state}:",
+            _filled(self._names(self.functions)),
+        ]
         return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
 
     def __str__(self) -> str:
         state = "each passed its check" if self.checked else UNCHECKED
-        return "\n".join(
-            [
-                f"equations of your own, from {self.file}; {state}",
-                "",
-                *self._of_the_calls(),
-                "",
-                "beside the package's own forms of them, from the same seed",
-                "",
-                *_aligned_blocks({name: str(found) for name, found in self.comparisons.items()}),
-            ]
+        title = f"equations of your own, from {self.file}; {state}\n"
+        beside = "\nbeside the package's own forms of them, from the same seed\n"
+        width = max(map(len, self.comparisons), default=0) + 2
+        found = (
+            f"  {name:{width}}" + str(comparison).replace("\n", "\n" + " " * (width + 2))
+            for name, comparison in self.comparisons.items()
         )
+        return "\n".join([title, *self._of_the_calls(), beside, *found])
 
     def _of_the_calls(self) -> list[str]:
-        called = [label for label in self.functions if self.calls[label]]
+        counts = {label: n for label in self.functions if (n := self.calls[label])}
         lines = _aligned(
-            (
-                f"  {get(label).task}",
-                f"[{label}]",
-                f"{self.calls[label]:,} call" + "s" * (self.calls[label] > 1),
-            )
-            for label in called
+            (f"  {get(label).task}", f"[{label}]", f"{n:,} call" + "s" * (n > 1))
+            for label, n in counts.items()
         )
-        rest = [get(label).task for label in self.functions if label not in called]
-        if rest:
+        if rest := self._names(label for label in self.functions if label not in counts):
             lines += ["  not called, or only inside another function of yours:"]
-            lines += _filled(", ".join(rest), indent="    ")
+            lines += [_filled(rest, indent="    ")]
         return lines
+
+    @staticmethod
+    def _names(labels: Iterable[str]) -> str:
+        return ", ".join(get(label).task for label in labels)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as a dict of plain values."""
@@ -223,16 +214,15 @@ def load(file: str | os.PathLike[str]) -> OwnEquations:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     names = _run(text, path, f"{path.stem} (sha256 {sha256[:8]})")
     written = _written_in(text) & names.keys()
-    functions, notes = {}, _near_misses(written)
-    for task, label in LABELS.items():
-        if task not in names:
-            continue
-        if task in written and not _is_ours(names[task]):
-            functions[label] = names[task]
-        else:
-            notes.append(f"{task} is imported, not written in the file: it stays the package's")
-    if not functions:
-        raise ValueError(_nothing_found(path, notes))
+    mine = {task for task in LABELS if task in written and not _is_ours(names[task])}
+    imported = "is imported, not written in the file: it stays the package's"
+    notes = _near_misses(written)
+    notes += [f"{task} {imported}" for task in LABELS if task in names.keys() - mine]
+    if not mine:
+        nothing = f"{path} has no function with the name of an equation"
+        sought = ["the names that are looked for:", _filled(", ".join(LABELS))]
+        raise ValueError("\n".join([nothing, *(f"  {note}" for note in notes), *sought]))
+    functions = {label: names[task] for task, label in LABELS.items() if task in mine}
     return OwnEquations(path, sha256, functions, notes)
 
 
@@ -276,28 +266,8 @@ def _near_misses(written: set[str]) -> list[str]:
     return notes
 
 
-def _nothing_found(path: Path, notes: list[str]) -> str:
-    lines = [f"{path} has no function with the name of an equation", *(f"  {n}" for n in notes)]
-    return "\n".join([*lines, "the names that are looked for:", *_filled(", ".join(LABELS))])
-
-
-def _filled(text: str, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(text, 98, initial_indent=indent, subsequent_indent=indent)
-
-
-def _aligned_blocks(blocks: dict[str, str]) -> list[str]:
-    """Return each text beside its name, all texts in one column."""
-    width = max(map(len, blocks), default=0) + 2
-    lines = []
-    for name, text in blocks.items():
-        indent = " " * (width + 2)
-        lines += textwrap.indent(text, indent).splitlines()
-        lines[-len(text.splitlines())] = f"  {name:{width}}{text.splitlines()[0]}"
-    return lines
-
-
-def _indented(messages: list[str]) -> str:
-    return textwrap.indent("\n".join(messages), "  ")
+def _filled(text: str, indent: str = "  ") -> str:
+    return textwrap.fill(text, 98, initial_indent=indent, subsequent_indent=indent)
 
 
 def ready(file: str | os.PathLike[str], *, unchecked: bool = False) -> OwnEquations:

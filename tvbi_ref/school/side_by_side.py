@@ -94,6 +94,7 @@ class Comparison:
 
     def __str__(self) -> str:
         yours, theirs, both = self.kept
+        others = f"; by the package's run {theirs}, by both {both}"
         lines = [self._of_the_epochs()]
         if self.epochs[0] != self.epochs[1]:
             lines += ["your run has {} epochs, the package's {}".format(*self.epochs)]
@@ -101,10 +102,9 @@ class Comparison:
             lines += [f"the package's run broke off, {self.diverged}"]
         if self.gaps:
             lines += [f"at the end: {in_words(self.gaps)}"]
-        weights = f"{yours} weight" + "s" * (yours != 1)
-        others = f"; by the package's run {theirs}, by both {both}"
         same = yours == theirs == both
-        return "\n".join([*lines, f"kept: {weights}{', the same ones' if same else others}"])
+        kept = f"kept: {_counted(yours, 'weight')}{', the same ones' if same else others}"
+        return "\n".join([*lines, kept])
 
     def _of_the_epochs(self) -> str:
         first, after = self.compared
@@ -112,8 +112,7 @@ class Comparison:
             return "the epochs were over before this command: only the end can be compared"
         unseen = f"epochs before {first} are in the checkpoint only, not compared; " * (first > 0)
         if self.parting is None:
-            epochs = f"{after - first} epoch" + "s" * (after - first > 1)
-            layers = f"{self.layers} layer" + "s" * (self.layers > 1)
+            epochs, layers = _counted(after - first, "epoch"), _counted(self.layers, "layer")
             return f"{unseen}bit for bit the same: {epochs}, {layers}"
         epoch, layer = self.parting.epoch, self.parting.layer
         before = f"the same to the last bit before epoch {epoch}; " * (epoch > first)
@@ -134,6 +133,10 @@ def in_words(gaps: Gaps) -> str:
     'logit pi by 2e-09, mu by 0.5'
     """
     return ", ".join(f"{name} by {gap:.2g}" for name, gap in gaps.items())
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" + "s" * (n != 1)
 
 
 class SideBySide:
@@ -200,7 +203,7 @@ class SideBySide:
         ours = self.run.result()
         with self._plugs():
             own_masks = support_masks(ours)
-        pairs = list(zip(masks, own_masks, strict=True))
+        yours, theirs = (np.concatenate([m.ravel() for m in ms]) for ms in (masks, own_masks))
         compared = (self.compared[0], self.compared[-1] + 1) if self.compared else (0, 0)
         return Comparison(
             compared=compared,
@@ -208,11 +211,7 @@ class SideBySide:
             layers=len(masks),
             parting=self.parting,
             gaps=_largest(gaps(result, ours)),
-            kept=(
-                sum(int(a.sum()) for a, _ in pairs),
-                sum(int(b.sum()) for _, b in pairs),
-                sum(int((a & b).sum()) for a, b in pairs),
-            ),
+            kept=(int(yours.sum()), int(theirs.sum()), int((yours & theirs).sum())),
             diverged=self.diverged,
         )
 
