@@ -51,6 +51,9 @@ readable: $(DEV)/.done  ## the tests of the algorithm once more, by the readable
 		tests/module_a tests/module_b tests/turbo tests/nets tests/test_prior.py \
 		--deselect tests/module_b/test_em.py
 
+release-check: $(DEV)/.done  ## build wheel and sdist; demo and core tests from each in an empty environment
+	.ci/release-check $(DEV)/bin/python
+
 lab: $(DEV)/.done  ## Jupyter on the lessons
 	$(DEV)/bin/jupyter lab notebooks
 
