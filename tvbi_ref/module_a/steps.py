@@ -125,38 +125,19 @@ def mean_field_step(
 
 
 def collapsed_terms(
-    mean: FloatArray,
-    variance: FloatArray,
-    posterior: LayerPosterior,
-    prior_log_odds: FloatArray,
-    active: Gamma,
-    inactive: Gamma,
+    mean: FloatArray, variance: FloatArray, q: LayerPosterior, logit_pi: FloatArray, *gammas: Gamma
 ) -> CollapsedElbo:
-    """Return the layer's terms of [elbo-collapsed]; `posterior` is implied by q(w)."""
-    return elbo_collapsed(mean, variance, prior_log_odds, active, inactive)
+    """Return the layer's terms of [elbo-collapsed]; `q` is implied by q(w)."""
+    return elbo_collapsed(mean, variance, logit_pi, *gammas)
 
 
 def mean_field_terms(
-    mean: FloatArray,
-    variance: FloatArray,
-    posterior: LayerPosterior,
-    prior_log_odds: FloatArray,
-    active: Gamma,
-    inactive: Gamma,
+    mean: FloatArray, variance: FloatArray, q: LayerPosterior, logit_pi: FloatArray, *gammas: Gamma
 ) -> MeanFieldElbo:
     """Return the layer's terms of [elbo]."""
-    if posterior.shape is None or posterior.rate is None:
+    if q.shape is None or q.rate is None:
         raise ValueError("posterior must come from a mean-field step; it has no shape and rate")
-    return elbo(
-        mean,
-        variance,
-        posterior.shape,
-        posterior.rate,
-        posterior.support_log_odds,
-        prior_log_odds,
-        active,
-        inactive,
-    )
+    return elbo(mean, variance, q.shape, q.rate, q.support_log_odds, logit_pi, *gammas)
 
 
 class Form(NamedTuple):

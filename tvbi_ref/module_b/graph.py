@@ -148,9 +148,6 @@ class GraphSupport(SupportPrior):
         J of each edge; positive: the two like to be equal.
     field : float or array_like (I, J) or (I * J,)
         h, log-odds; negative: most weights are off.
-    edge_fields : float or array_like (E, 2)
-        What each edge adds to the field of its first and of its second weight, as
-        `from_potentials` needs it.
 
     Raises
     ------
@@ -184,15 +181,16 @@ class GraphSupport(SupportPrior):
     edges: IntArray
     couplings: float | FloatArray
     field: float | FloatArray = 0.0
-    edge_fields: float | FloatArray = 0.0
     _slots: Slots = dataclasses.field(init=False, repr=False)
     _slot_couplings: FloatArray = dataclasses.field(init=False, repr=False)
     _uniqueness: float = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         edges = as_edges(self.edges)
-        J = _as_edge_array(self.couplings, "couplings", (len(edges),))
-        edge_fields = _as_edge_array(self.edge_fields, "edge_fields", (len(edges), 2))
+        J = np.zeros(len(edges))
+        if len(edges):
+            shape = J.shape if np.ndim(self.couplings) else None
+            J += as_float_array(self.couplings, "couplings", shape=shape)
         field = as_float_array(self.field, "field")
         slots = Slots.of(edges)
         saturation(slots, J[slots.edge])  # refuses what cannot be computed in odds
@@ -200,59 +198,12 @@ class GraphSupport(SupportPrior):
             ("edges", edges),
             ("couplings", J),
             ("field", float(field) if field.ndim == 0 else field.copy()),
-            ("edge_fields", edge_fields),
             ("_slots", slots),
             ("_slot_couplings", J[slots.edge]),
             ("_uniqueness", non_backtracking_radius(edges, J)),
         ):
             object.__setattr__(self, name, value)
         self._warn_if_not_unique()
-
-    @classmethod
-    def from_potentials(
-        cls, edges: ArrayLike, potentials: ArrayLike, field: float | ArrayLike = 0.0
-    ) -> GraphSupport:
-        """Build the field whose edges weigh psi(s_first, s_second).
-
-        Parameters
-        ----------
-        edges : array_like (E, 2) of int
-        potentials : array_like (E, 2, 2), > 0
-            psi[e, s, s'] of edge e, the state s of the weight named first; a common factor
-            does not matter.
-        field : float or array_like (I, J) or (I * J,)
-            h, log-odds, in addition to what the potentials say of single weights.
-
-        Raises
-        ------
-        TypeError, ValueError, NonFiniteError
-            If a potential is not positive, and as the class.
-
-        Notes
-        -----
-        Source: [markov-to-ising], for any psi: J = 1/4 ln[psi11 psi00 / (psi10 psi01)],
-        u = 1/2 ln[psi11 psi10 / (psi01 psi00)], v = 1/2 ln[psi11 psi01 / (psi10 psi00)].
-
-        Examples
-        --------
-        A Markov chain 0 -> 1 of two weights; the field of weight 0 is its stationary odds.
-
-        >>> psi = [[0.9, 0.1], [0.3, 0.7]]
-        >>> start = float(np.log(0.1 / 0.3))
-        >>> chain = GraphSupport.from_potentials([[0, 1]], [psi], [start, 0.0])
-        >>> chain.extrinsic([[0.0], [0.0]]).belief.round(12).ravel()
-        array([0.25, 0.25])
-        """
-        edges = as_edges(edges)
-        psi = _as_edge_array(potentials, "potentials", (len(edges), 2, 2))
-        if (psi <= 0).any():
-            e, s, s2 = (int(k) for k in np.argwhere(psi <= 0)[0])
-            raise ValueError(f"potentials must be > 0; got {psi[e, s, s2]:g} at ({e}, {s}, {s2})")
-        (ln00, ln01), (ln10, ln11) = np.log(psi).transpose(1, 2, 0)
-        J = 0.25 * (ln11 + ln00 - ln10 - ln01)
-        u = 0.5 * (ln11 + ln10 - ln01 - ln00)
-        v = 0.5 * (ln11 + ln01 - ln10 - ln00)
-        return cls(edges, J, as_float_array(field, "field"), np.stack([u, v], axis=1))
 
     @property
     def uniqueness(self) -> float:
@@ -275,7 +226,7 @@ class GraphSupport(SupportPrior):
         return self._uniqueness
 
     def node_field(self, shape: tuple[int, int]) -> FloatArray:
-        """Return h of every weight of a layer of `shape`, with what the edges add to it.
+        """Return h of every weight of a layer of `shape`.
 
         Raises
         ------
@@ -284,9 +235,9 @@ class GraphSupport(SupportPrior):
 
         Examples
         --------
-        >>> GraphSupport([[0, 1]], 0.0, -1.0, [[0.5, 0.25]]).node_field((2, 2))
-        array([[-0.5 , -0.75],
-               [-1.  , -1.  ]])
+        >>> GraphSupport([[0, 1]], 0.0, -1.0).node_field((2, 2))
+        array([[-1., -1.],
+               [-1., -1.]])
         """
         n_nodes = shape[0] * shape[1]
         beyond = self.edges >= n_nodes
@@ -302,9 +253,7 @@ class GraphSupport(SupportPrior):
                 f"field must have the layer's shape {tuple(shape)} or ({n_nodes},); "
                 f"got {field.shape}"
             )
-        h = np.array(np.broadcast_to(field.ravel(), n_nodes))
-        np.add.at(h, self.edges, self.edge_fields)
-        return h.reshape(shape)
+        return np.broadcast_to(field.ravel(), n_nodes).reshape(shape)
 
     def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
         h, slots = self.node_field(evidence.shape), self._slots
@@ -381,17 +330,7 @@ def saturation(slots: Slots, couplings: FloatArray) -> float:
         n = int(slots.nodes[np.argmax(sums)])
         limit = (MAX_LOG_ODDS - SATURATION_MARGIN) / 2 - m
         raise ValueError(
-            f"couplings must be weaker: 2|J| sums to {S:g} over the edges of weight {n}, and with "
-            f"{m:g} as the largest single 2|J| the sum must stay below {limit:g}, or messages "
-            "could overflow; take weaker couplings or fewer edges at one weight"
+            f"couplings must be weaker or fewer at one weight: 2|J| sums to {S:g} over the edges "
+            f"of weight {n}, and must stay below {limit:g}, or messages could overflow"
         )
     return float(C)
-
-
-def _as_edge_array(value: ArrayLike, name: str, shape: tuple[int, ...]) -> FloatArray:
-    """Return finite floats of `shape`, one row an edge; one number will do for all."""
-    array = np.asarray(value)
-    if array.size == 0 and shape[0] == 0:
-        return np.zeros(shape)
-    array = as_float_array(value, name, shape=None if array.ndim == 0 else shape)
-    return np.array(np.broadcast_to(array, shape))

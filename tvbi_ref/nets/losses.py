@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -134,37 +135,47 @@ def _sum_of_squares(residual: FloatArray) -> float:
     return float(np.sum(np.square(residual, dtype=np.float64)))
 
 
-class Loss(Protocol):
+class Loss(ABC):
     """What a network asks of its likelihood."""
 
     score_name: str
     """What `score` returns: "accuracy" or "rmse"."""
 
-    @property
-    def learns(self) -> bool:
-        """Whether the likelihood has something to learn itself."""
-
+    @abstractmethod
     def as_targets(self, y: ArrayLike, n_rows: int, n_outputs: int, dtype: Any) -> NDArray[Any]:
         """Check the targets and bring them into the form that `value` takes."""
 
-    def value(self, output: FloatArray, y: NDArray[Any]) -> float:
-        """Return the mean of -ln p(y | output) over the rows."""
+    @abstractmethod
+    def value_and_gradient(self, output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
+        """Return the mean of -ln p(y | output) over the rows, and its gradient by the output."""
 
-    def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
-        """Return the gradient of `value` by the output."""
-
+    @abstractmethod
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return what a user compares: accuracy, or the root mean square error."""
 
-    def refit(self, output: FloatArray, y: NDArray[Any]) -> None:
-        """Update what the likelihood itself learns from the network's noisy outputs."""
+    def value(self, output: FloatArray, y: NDArray[Any]) -> float:
+        """Return the mean of -ln p(y | output) over the rows."""
+        return self.value_and_gradient(output, y)[0]
+
+    def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
+        """Return the gradient of `value` by the output."""
+        return self.value_and_gradient(output, y)[1]
+
+    @property
+    def learns(self) -> bool:
+        """Whether the likelihood has something to learn itself."""
+        return False
 
     @property
     def negative_kl(self) -> float:
         """-KL of what the likelihood learns; 0 if nothing."""
+        return 0.0
+
+    def refit(self, output: FloatArray, y: NDArray[Any]) -> None:  # noqa: B027
+        """Update what the likelihood itself learns from the network's noisy outputs."""
 
 
-class SoftmaxCrossEntropy:
+class SoftmaxCrossEntropy(Loss):
     """The categorical likelihood: -ln softmax(z)_y.
 
     Notes
@@ -179,20 +190,14 @@ class SoftmaxCrossEntropy:
     """
 
     score_name = "accuracy"
-    learns = False
-    negative_kl = 0.0
 
     def as_targets(self, y: ArrayLike, n_rows: int, n_outputs: int, dtype: Any) -> NDArray[Any]:
         """Return labels in [0, n_outputs) as int64 (n_rows,)."""
         return as_labels(y, "y", n_classes=n_outputs, length=n_rows)
 
-    def value(self, output: FloatArray, y: NDArray[Any]) -> float:
-        """Return the mean cross-entropy; output (B, C) logits, y (B,) labels."""
-        return softmax_cross_entropy(output, y)[0]
-
-    def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
-        """Return (softmax(z) - onehot(y)) / B."""
-        return softmax_cross_entropy(output, y)[1]
+    def value_and_gradient(self, output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
+        """Return `softmax_cross_entropy`; output (B, C) logits, y (B,) labels."""
+        return softmax_cross_entropy(output, y)
 
     def probabilities(self, output: FloatArray) -> FloatArray:
         """Return softmax(z), rows summing to 1."""
@@ -202,11 +207,8 @@ class SoftmaxCrossEntropy:
         """Return the share of rows whose largest logit is the label's."""
         return float(np.mean(output.argmax(axis=1) == y))
 
-    def refit(self, output: FloatArray, y: NDArray[Any]) -> None:
-        """Do nothing: the softmax has no parameter of its own."""
 
-
-class GaussianLikelihood:
+class GaussianLikelihood(Loss):
     """N(y; f, 1/gamma), the precision gamma known or with a Gamma posterior.
 
     Parameters
@@ -273,13 +275,9 @@ class GaussianLikelihood:
         require_shape(targets, "y", (n_rows, n_outputs))
         return targets
 
-    def value(self, output: FloatArray, y: NDArray[Any]) -> float:
-        """Return the mean over rows of 1/2 <gamma> ||y - f||^2 - D/2 (<ln gamma> - ln 2 pi)."""
-        return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)[0]
-
-    def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
-        """Return <gamma> (f - y) / B."""
-        return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)[1]
+    def value_and_gradient(self, output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
+        """Return `gaussian_nll`."""
+        return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)
 
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the root mean square error."""
