@@ -85,18 +85,15 @@ def code_lengths(counts: ArrayLike) -> NDArray[np.int64]:
     counts = _as_stream(counts, "counts")
     if counts.size == 0 or counts.min() < 1:
         raise ValueError(f"counts must be one or more whole numbers >= 1; got {counts}")
-    n = counts.size
-    parent, depth = (np.zeros(2 * n - 1, dtype=np.int64) for _ in range(2))
+    n, lengths = counts.size, np.zeros(counts.size, dtype=np.int64)
     # Where counts are equal the older node comes first: the same code on every machine.
-    heap = [(count, node) for node, count in enumerate(counts.tolist())]
+    heap = [(count, node, [node]) for node, count in enumerate(counts.tolist())]
     heapq.heapify(heap)
     for node in range(n, 2 * n - 1):
-        (rarest, a), (rare, b) = heapq.heappop(heap), heapq.heappop(heap)
-        parent[[a, b]] = node
-        heapq.heappush(heap, (rarest + rare, node))
-    for node in range(2 * n - 3, -1, -1):  # the root, the last node, has depth 0
-        depth[node] = depth[parent[node]] + 1
-    return depth[:n]
+        (rarest, _, a), (rare, _, b) = heapq.heappop(heap), heapq.heappop(heap)
+        lengths[a + b] += 1  # their leaves are a step farther from the root
+        heapq.heappush(heap, (rarest + rare, node, a + b))
+    return lengths
 
 
 @dataclass(frozen=True, eq=False)

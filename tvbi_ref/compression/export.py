@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice
 from tvbi_ref.compression.layers import SparseConv, SparseLayer
-from tvbi_ref.compression.network import CompressedNetwork
+from tvbi_ref.compression.network import CompressedNetwork, as_compressed
 from tvbi_ref.compression.steps import describe_step
 
 OPSET = 17
@@ -59,7 +59,7 @@ def to_scipy(
     """
     kinds = {"csr": scipy.sparse.csr_array, "csc": scipy.sparse.csc_array}
     kind = kinds[as_choice(format, "format", kinds)]
-    layers = _as_compressed(network).weight_layers
+    layers = as_compressed(network).weight_layers
     return [(kind(layer.weights.to_dense()), layer.bias.copy()) for layer in layers]
 
 
@@ -85,7 +85,7 @@ def to_numpy(network: CompressedNetwork) -> dict[str, NDArray[Any]]:
     >>> list(arrays)
     ['inputs', 'weights_0', 'bias_0', 'weights_1', 'bias_1']
     """
-    arrays: dict[str, NDArray[Any]] = {"inputs": _as_compressed(network).inputs}
+    arrays: dict[str, NDArray[Any]] = {"inputs": as_compressed(network).inputs}
     for k, layer in enumerate(network.weight_layers):
         arrays[f"weights_{k}"] = np.ascontiguousarray(layer.dense_weights())
         arrays[f"bias_{k}"] = layer.bias.copy()
@@ -120,7 +120,7 @@ def to_onnx(network: CompressedNetwork) -> Any:
     >>> [node.op_type for node in model.graph.node]  # doctest: +SKIP
     ['Gemm']
     """
-    network = _as_compressed(network)
+    network = as_compressed(network)
     onnx = _import_onnx()
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
     graph = _Graph(network, onnx)
@@ -197,9 +197,3 @@ class _Graph:
             self.add("Conv", names, kernel_shape=list(layer.shape[2:]), **geometry)
         else:
             self.add("Gemm", names)
-
-
-def _as_compressed(network: Any) -> CompressedNetwork:
-    if not isinstance(network, CompressedNetwork):
-        raise TypeError(f"network must be a CompressedNetwork; got {network!r}")
-    return network

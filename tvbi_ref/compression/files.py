@@ -24,7 +24,7 @@ from tvbi_ref._validation import as_choice, as_count
 from tvbi_ref.checkpoint import noise_of
 from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer
-from tvbi_ref.compression.network import CompressedNetwork
+from tvbi_ref.compression.network import CompressedNetwork, as_compressed
 from tvbi_ref.compression.steps import STEPS, build_step, describe_step
 from tvbi_ref.compression.variances import ByteVariances
 from tvbi_ref.errors import DataCorruptedError
@@ -70,10 +70,8 @@ def save_compressed(
     >>> bool((again.predict_proba(x, draws=9) == small.predict_proba(x, draws=9)).all())
     True
     """
-    if not isinstance(network, CompressedNetwork):
-        raise TypeError(f"network must be a CompressedNetwork; got {network!r}")
     arrays: Arrays = {}
-    if not network.kept_inputs.all():
+    if not as_compressed(network).kept_inputs.all():
         arrays["inputs"] = np.packbits(network.kept_inputs)
     description = {
         "inputs": network.kept_inputs.size,

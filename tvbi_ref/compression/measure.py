@@ -24,7 +24,7 @@ from tvbi_ref.compression.findings import FormatSize, LayerSize, Race, Regularit
 from tvbi_ref.compression.formats import FORMATS, Format
 from tvbi_ref.compression.latency import machine, race
 from tvbi_ref.compression.layers import positions
-from tvbi_ref.compression.network import CompressedNetwork
+from tvbi_ref.compression.network import CompressedNetwork, as_compressed
 from tvbi_ref.compression.precision import Precision, accuracy_by_bits, choose_bits, quantise
 from tvbi_ref.compression.report_text import CompressionReport
 from tvbi_ref.compression.sharing import MAX_NAME_BITS, Shared, share_values
@@ -134,8 +134,7 @@ def _require_the_same_task(
     network: CompressedNetwork, whole: Network | None, control: CompressedNetwork | None
 ) -> None:
     """Raise an error unless the networks to compare with do the same task."""
-    if not isinstance(network, CompressedNetwork):
-        raise TypeError(f"network must be a CompressedNetwork; got {network!r}")
+    as_compressed(network)
     others = (("whole", whole, Network, 3), ("control", control, CompressedNetwork, 2))
     for name, other, kind, n in others:
         if other is None:

@@ -105,10 +105,7 @@ class CompressedNetwork:
 
     @property
     def input_sides(self) -> tuple[int | str, ...]:
-        """Of one input as the whole network took it, (n_inputs,) or (C, H, W).
-
-        Where the network takes images of any size, "H" and "W" stand for their sides.
-        """
+        """Of one input, (n_inputs,) or (C, H, W); "H" and "W" where images are of any size."""
         if self.input_shape is not None:
             return self.input_shape
         n = self.kept_inputs.size
@@ -141,10 +138,7 @@ class CompressedNetwork:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a prediction needs: weights, their places, biases, and which inputs are read.
-
-        The last takes a bit for each input, and nothing if all are read.
-        """
+        """Bytes that a prediction needs: weights, places, biases, a bit for each input if not all."""
         inputs = 0 if self.kept_inputs.all() else np.packbits(self.kept_inputs).size
         return inputs + sum(layer.nbytes for layer in self.weight_layers)
 
@@ -385,3 +379,17 @@ class CompressedNetwork:
         new = iter(weight_layers)
         layers = (next(new) if isinstance(old, SparseLayer) else old for old in self.layers)
         return replace(self, layers=tuple(layers))
+
+
+def as_compressed(network: Any) -> CompressedNetwork:
+    """Return `network` if it is a compressed one, or say what came.
+
+    Examples
+    --------
+    >>> as_compressed(3)
+    Traceback (most recent call last):
+    TypeError: network must be a CompressedNetwork; got 3
+    """
+    if not isinstance(network, CompressedNetwork):
+        raise TypeError(f"network must be a CompressedNetwork; got {network!r}")
+    return network
