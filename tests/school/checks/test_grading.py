@@ -370,6 +370,26 @@ def test_a_misspelt_function_is_found(homework):
     assert message == "[q-support] is not defined in the file; it has update_suport"
 
 
+@pytest.mark.parametrize("source", ["", "x = 1\n", "globals()[3] = 4\n", RIGHT])
+def test_a_function_that_is_missing_is_said_to_be(homework, source):
+    marks = grade(homework(source, "05_messages.py")).marks
+    assert {mark.message for mark in marks} == {
+        f"[{mark.label}] is not defined in the file" for mark in marks
+    }
+
+
+def test_an_error_that_cannot_say_what_it_is_still_is_one(homework):
+    source = """
+        class Mute(Exception):
+            def __str__(self):
+                raise SystemError
+
+        def update_support(a, b):
+            raise Mute
+    """
+    assert grade(homework(source)).marks[0].message == "[q-support] raised Mute"
+
+
 @pytest.mark.parametrize("name", ["05_messages.py", "5-Messages kim.py", "noether_05_messages.py"])
 def test_the_exercise_is_found_in_many_spellings(homework, name):
     assert len(grade(homework(CAVITY, name)).marks) == 5

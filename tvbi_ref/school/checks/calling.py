@@ -87,7 +87,10 @@ def describe(error: BaseException) -> str:
     """
     if isinstance(error, SyntaxError):
         return one_line(f"{type(error).__name__} in line {error.lineno}: {error.msg}")
-    return one_line(f"{type(error).__name__}: {error}".rstrip(": "))
+    try:
+        return one_line(f"{type(error).__name__}: {error}".rstrip(": "))
+    except Exception:  # a stranger's error need not be able to say what it is
+        return type(error).__name__
 
 
 def one_line(text: str) -> str:

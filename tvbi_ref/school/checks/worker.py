@@ -70,8 +70,12 @@ def main(path: str) -> None:
 def _observe(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Observation:
     if callable(functions.get(name)):
         return observe(functions[name], arguments)
-    near = difflib.get_close_matches(name, functions)
-    return Observation(error="is not defined in the file" + f"; it has {near[0]}" * bool(near))
+    near = difflib.get_close_matches(name, filter(_is_text, functions), n=1)
+    return Observation(error="; it has ".join(["is not defined in the file", *near]))
+
+
+def _is_text(name: Any) -> bool:
+    return isinstance(name, str)  # a file may write anything into its globals()
 
 
 def _private_streams() -> tuple[IO[bytes], IO[bytes]]:
