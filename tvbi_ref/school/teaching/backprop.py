@@ -11,12 +11,7 @@ from matplotlib.figure import Figure
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
-
-LOOKS: Any = (
-    {"color": plots.BLUE, "ls": "-", "marker": "o"},
-    {"color": plots.RED, "ls": "--", "marker": "s"},
-    {"color": plots.GREEN, "ls": "-.", "marker": "^"},
-)
+from tvbi_ref.school.teaching.looks import LOOKS, looks_of
 
 
 def passes(boxes: Sequence[str], forward: Sequence[str], backward: Sequence[str]) -> Figure:
@@ -79,9 +74,10 @@ def step_sizes(
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(7.8, 3.6), layout="constrained")
         panels = figure.subplots(1, 2)
+        looks = looks_of(errors, remainders)
         for axes, title, lines in zip(panels, titles, (errors, remainders), strict=True):
-            for look, (name, y) in zip(LOOKS, lines.items(), strict=False):
-                axes.plot(steps, np.where(y > 0, y, np.nan), label=name, ms=4, **look)
+            for name, y in lines.items():
+                axes.plot(steps, np.where(y > 0, y, np.nan), label=name, ms=4, **looks[name])
             axes.set(title=title, xlabel="step h", xscale="log", yscale="log")
             axes.legend(fontsize=9)
     return figure
@@ -161,11 +157,12 @@ def training(losses: Mapping[str, FloatArray], scores: Mapping[str, FloatArray])
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(7.8, 3.3), layout="constrained")
         panels = figure.subplots(1, 2)
+        looks = looks_of(losses, scores)
         for axes, title, curves in zip(
             panels, ("training loss", "accuracy"), (losses, scores), strict=True
         ):
-            for look, (name, y) in zip(LOOKS, curves.items(), strict=False):
-                axes.plot(np.arange(1, len(y) + 1), y, label=name, ms=4, **look)
+            for name, y in curves.items():
+                axes.plot(np.arange(1, len(y) + 1), y, label=name, ms=4, **looks[name])
             axes.set(title=title, xlabel="epoch")
             axes.legend()
     return figure

@@ -79,8 +79,8 @@ def two_draws(
     Examples
     --------
     >>> pair = [np.eye(2), np.eye(2)]
-    >>> len(two_draws(np.eye(3), pair, pair, np.eye(2)).axes)
-    6
+    >>> len(two_draws(np.eye(3), pair, pair, np.eye(2)).axes)  # and three scales
+    9
     """
     limit = max(float(np.abs(z).max()) for z in (*by_weights, *by_outputs))
     signed: Any = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
@@ -93,15 +93,21 @@ def two_draws(
         ("drawn again", by_outputs[1], signed),
     ]
     with mpl.rc_context(BARE):
-        figure = Figure(figsize=(7.2, 4.8), layout="constrained")
-        for axes, (title, values, look) in zip(figure.subplots(2, 3).flat, panels, strict=True):
+        figure = Figure(figsize=(7.8, 4.8), layout="constrained")
+        grid = figure.subplots(2, 3)
+        for axes, (title, values, look) in zip(grid.flat, panels, strict=True):
             axes.imshow(values, interpolation="nearest", **look)
             axes.set(xticks=[], yticks=[], title=title)
+        for place, name in ((grid[0, 0], "pixel"), (grid[1, 0], "variance")):
+            figure.colorbar(place.images[0], ax=place, location="left", label=name)
+        figure.colorbar(grid[0, 1].images[0], ax=list(grid[:, 1:].flat), label="output z")
     return figure
 
 
 def kernels(before: FloatArray, after: FloatArray) -> Figure:
     """Draw the kernels of a convolution, dense above and pruned below; a dot is a pruned weight.
+
+    Both rows have one scale.
 
     Parameters
     ----------
@@ -109,18 +115,19 @@ def kernels(before: FloatArray, after: FloatArray) -> Figure:
 
     Examples
     --------
-    >>> len(kernels(np.ones((4, 3, 3)), np.ones((4, 3, 3))).axes)
-    8
+    >>> len(kernels(np.ones((4, 3, 3)), np.ones((4, 3, 3))).axes)  # and the scale
+    9
     """
     with mpl.rc_context(BARE):
         figure = Figure(figsize=(8, 2.6), layout="constrained")
         grid = figure.subplots(2, len(before), squeeze=False)
+        limit = max(np.abs(before).max(), np.abs(after).max())
         for line, name, several in zip(grid, ("dense", "pruned"), (before, after), strict=True):
-            limit = np.abs(several).max()
             for axes, kernel in zip(line, several, strict=True):
                 axes.imshow(kernel, cmap="RdBu_r", vmin=-limit, vmax=limit)
                 rows, columns = np.nonzero(kernel == 0)
                 axes.plot(columns, rows, ".", color="0.5", ms=4)
                 axes.set(xticks=[], yticks=[])
             line[0].set_ylabel(name)
+        figure.colorbar(grid[0, 0].images[0], ax=list(grid.flat), label="weight")
     return figure

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
 from tvbi_ref.school.teaching.fields import draw_support, legend_below
+from tvbi_ref.school.teaching.looks import show_coinciding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,21 +106,25 @@ def receptive_fields(
 
     Examples
     --------
-    >>> len(receptive_fields({"a": np.ones((8, 8))}, {"a": [np.eye(8)] * 3}).axes)
-    4
+    >>> len(receptive_fields({"a": np.ones((8, 8))}, {"a": [np.eye(8)] * 3}).axes)  # and two scales
+    6
     """
     n = 1 + max(len(fields) for fields in neurons.values())
     with mpl.rc_context(BARE):
         figure = Figure(figsize=(7.8, (7.4 / n + 0.3) * len(counts) + 0.2), layout="constrained")
         grid = figure.subplots(len(counts), n, squeeze=False)
         most = max(float(count.max()) for count in counts.values())
+        largest = max(float(np.abs(field).max()) for each in neurons.values() for field in each)
         for row, (name, count) in zip(grid, counts.items(), strict=True):
             _draw_image(row[0], count, "cividis").set_clim(0, most)
             row[0].set_ylabel(name)
             for axes, field in zip(row[1:], neurons[name], strict=True):
-                _draw_image(axes, field, "RdBu_r", float(np.abs(field).max()) or 1.0)
+                _draw_image(axes, field, "RdBu_r", largest)
         grid[0, 0].set_title("kept at\neach pixel")
         grid[0, 1].set_title("the neurons with most kept weights")
+        for part, name in ((grid[:, :1], "weights kept"), (grid[:, 1:], "weight")):
+            scale: Any = {"ax": list(part.flat), "location": "bottom", "label": name}
+            figure.colorbar(part[0, 0].images[0], **scale)
     return figure
 
 
@@ -164,7 +169,9 @@ def traces(runs: Mapping[str, Trace], layered: str, n_rows: int) -> Figure:
             axes.set_title(title)
         _draw_scores(grid[1, 1], runs)
         for k, column in enumerate(("density", "residual")):
-            _draw_layers(grid[3, k], runs[layered], column)
+            _draw_layers(
+                grid[3, k], runs[layered], column, LOOKS[list(runs).index(layered)]["color"]
+            )
         for axes in (grid[2, 0], grid[2, 1], *grid[3]):
             axes.set_yscale("log")
         grid[3, 0].set_title(f"7  the same by layer, {layered}")
@@ -198,10 +205,10 @@ def _draw_scores(axes: Axes, runs: Mapping[str, Trace]) -> None:
     axes.set_xlim(1, len(last))
 
 
-def _draw_layers(axes: Axes, t: Trace, column: str) -> None:
+def _draw_layers(axes: Axes, t: Trace, column: str, colour: str) -> None:
     names = [name for name in t.columns if name.startswith(f"{column}.")]
     for k, name in enumerate(names):
-        look: Any = {"color": plots.LAYER_COLOURS[k % 6], "ls": plots.LAYER_STYLES[k % 6]}
+        look: Any = {"color": colour, "ls": plots.LAYER_STYLES[k % 6]}
         _draw_line(axes, t, t[name], f"layer {k + 1}", look)
     axes.legend(fontsize=9)
 
@@ -431,6 +438,7 @@ def epochs(panels: Mapping[str, Mapping[str, FloatArray]], ylabel: str) -> Figur
             for look, (name, y) in zip(LOOKS, lines.items(), strict=False):
                 axes.plot(np.arange(1, len(y) + 1), y, label=name, **(look | {"marker": None}))
             axes.set(title=title, xlabel="epoch", ylim=(-0.03, 1.03))
+            show_coinciding(axes)
         row[0].set_ylabel(ylabel)
         handles, labels = row[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

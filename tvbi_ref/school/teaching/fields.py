@@ -20,6 +20,7 @@ from tvbi_ref._validation import FloatArray
 from tvbi_ref.errors import UniquenessWarning
 from tvbi_ref.lab import plots
 from tvbi_ref.module_b import GridSupport
+from tvbi_ref.school.teaching.looks import LINES, LOOKS, looks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,13 +30,6 @@ BOUND = float(np.arctanh(1 / 3))
 
 ONSAGER = float(np.log(1 + np.sqrt(2)) / 2)
 """Where the infinite lattice without a field orders (Onsager, Physical Review 65, 1944)."""
-
-LINES: Any = (
-    {"color": plots.BLUE, "ls": "-", "marker": "o"},
-    {"color": plots.RED, "ls": "--", "marker": "s"},
-    {"color": plots.GREEN, "ls": "-.", "marker": "^"},
-    {"color": plots.PURPLE, "ls": ":", "marker": "D"},
-)
 
 
 def lattice(
@@ -107,7 +101,7 @@ def draw_lines(axes: Axes, x: ArrayLike, lines: Mapping[str, FloatArray]) -> Non
     >>> len(axes.lines)
     2
     """
-    for style, (name, y) in zip(LINES, lines.items(), strict=False):
+    for style, (name, y) in zip(LOOKS, lines.items(), strict=False):
         axes.plot(x, y, label=name, markersize=4, **style)
     axes.legend()
 
@@ -134,7 +128,7 @@ def memory(
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(6.5, 3.4), layout="constrained")
         axes = figure.subplots()
-        for style, (name, y), formula in zip(LINES, measured.items(), said, strict=False):
+        for style, (name, y), formula in zip(LOOKS, measured.items(), said, strict=False):
             look = {"color": style["color"]}
             axes.plot(lags, formula, ls=style["ls"], **look)
             axes.plot(lags, y, ls="", marker=style["marker"], label=name, **look)
@@ -145,7 +139,9 @@ def memory(
 
 
 def transition(
-    couplings: FloatArray, ends: Mapping[str, FloatArray], traces: Mapping[str, FloatArray]
+    couplings: FloatArray,
+    ends: Mapping[str, FloatArray],
+    traces: Mapping[tuple[str, str], FloatArray],
 ) -> Figure:
     """Draw where Gibbs sampling ends against the coupling, and on which way it got there.
 
@@ -155,13 +151,13 @@ def transition(
         J = J_row = J_col.
     ends : mapping from a start to an ndarray (n,)
         The density after the last sweep.
-    traces : mapping from a name to an ndarray (sweeps,)
-        Densities on the way. At most four.
+    traces : mapping from (start, coupling) to an ndarray (sweeps,)
+        Densities on the way. A start has its colour of the left panel, a coupling its dashes.
 
     Examples
     --------
     >>> J, half = np.array([0.1, 0.2]), np.full(2, 0.5)
-    >>> len(transition(J, {"off": half}, {"J = 0.1": half}).axes)
+    >>> len(transition(J, {"off": half}, {("off", "J = 0.1"): half}).axes)
     2
     """
     with mpl.rc_context(plots.STYLE):
@@ -173,9 +169,10 @@ def transition(
             left.text(value, 1.09, name, ha=align, va="top", fontsize=9)
         left.set(xlabel="coupling J", ylabel="density", ylim=(-0.05, 1.12))
         legend_below(left)
-        for style, (name, trace) in zip(LINES, traces.items(), strict=False):
-            look = {"color": style["color"], "ls": style["ls"]}
-            right.plot(np.arange(1, len(trace) + 1), trace, label=name, **look)
+        starts, dashes = looks_of(ends), looks_of([coupling for _, coupling in traces])
+        for (start, coupling), trace in traces.items():
+            look: Any = {"color": starts[start]["color"], "ls": dashes[coupling]["ls"]}
+            right.plot(1 + np.arange(len(trace)), trace, label=f"{start}, {coupling}", **look)
         right.set(xlabel="Gibbs sweep", xscale="log")
         legend_below(right)
     return figure
@@ -186,12 +183,12 @@ def two_panels(
     right: Mapping[str, tuple[FloatArray, FloatArray]],
     titles: tuple[str, str],
 ) -> tuple[Figure, Axes, Axes]:
-    """Draw curves in two panels, at most four in each, with legends below.
+    """Draw curves in two panels, with legends below; a name looks the same in both.
 
     Parameters
     ----------
     left, right : mapping from a name to two ndarrays (n,)
-        x and y.
+        x and y. At most eight names.
     titles : (str, str)
 
     Returns
@@ -209,11 +206,11 @@ def two_panels(
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(8, 4), layout="constrained")
         panels = figure.subplots(1, 2)
+        looks = looks_of(left, right, looks=LINES)
         for axes, lines, title in zip(panels, (left, right), titles, strict=True):
             axes.set_title(title)
-            for style, (name, (x, y)) in zip(LINES, lines.items(), strict=False):
-                look: Any = {key: style[key] for key in ("color", "ls")}
-                axes.plot(x, y, label=name, **look)
+            for name, (x, y) in lines.items():
+                axes.plot(x, y, label=name, **looks[name])
             legend_below(axes)
     return figure, panels[0], panels[1]
 

@@ -21,12 +21,21 @@ from scipy.special import expit
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
 from tvbi_ref.module_b.grid import ABOVE, BELOW, LEFT, RIGHT
-from tvbi_ref.school.teaching.fields import BOUND, LINES, as_png, draw_lines, legend_below
+from tvbi_ref.school.teaching.fields import BOUND, as_png, draw_lines, legend_below
+from tvbi_ref.school.teaching.looks import LOOKS, looks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ALIVE, DEAD = plots.RED, plots.BLUE
+
+PALETTE = [
+    round(255 * value)
+    for colour, steps in (("black", 32), (ALIVE, 12), (DEAD, 12))
+    for share in np.linspace(0, 1, steps)
+    for value in share + (1 - share) * np.array(mpl.colors.to_rgb(colour))
+]
+"""Of an animation: black, alive and dead, each on its way to white."""
 
 BARE: Any = plots.STYLE | {"axes.grid": False}
 
@@ -215,7 +224,7 @@ def chain_passes(
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(7, 5.4), layout="constrained")
         top, middle, bottom = figure.subplots(3, 1, sharex=True)
-        top.bar(rows, evidence, color=np.where(truth == 1, ALIVE, "white"), width=0.8, ec="0.3")
+        top.bar(rows, evidence, color=np.where(truth == 1, "0.4", "white"), width=0.8, ec="0.3")
         top.set(
             title="evidence $l$: a filled bar is alive in truth, a hollow one dead",
             ylabel="log-odds",
@@ -223,11 +232,9 @@ def chain_passes(
         passes = {"from above": forward, "from below": backward}
         draw_lines(middle, rows, {**passes, r"sum: logit $\pi$": forward + backward})
         middle.set(title="messages", ylabel="log-odds")
-        draw_lines(
-            bottom,
-            rows,
-            {"with the chain": expit(evidence + forward + backward), "alone": expit(evidence)},
-        )
+        beliefs = {"with the chain": evidence + forward + backward, "alone": evidence}
+        for look, (name, log_odds) in zip(LOOKS[3:], beliefs.items(), strict=False):
+            bottom.plot(rows, expit(log_odds), label=name, ms=4, **look)
         bottom.plot(rows, truth, "k_", ms=7, mew=2, label="truth")
         bottom.set(title="belief that the weight is alive", xlabel="input i", ylabel="P(s = 1)")
         for axes in (middle, bottom):
@@ -259,7 +266,7 @@ def draw_messages(axes: Axes, own: FloatArray, messages: FloatArray) -> None:
     n_rows, n_cols = own.shape
     i, j = np.indices(own.shape)
     belief = expit(own + messages.sum(axis=0))
-    axes.scatter(j, i, s=110, c=1 - belief, cmap="gray", vmin=0, vmax=1, ec="0.3", zorder=3)
+    axes.scatter(j, i, s=110, c=belief, cmap="gray_r", vmin=0, vmax=1, ec="0.3", zorder=3)
     tails, ways, m = _arrows(messages)
     for says, colour, fill in ((m > 0, ALIVE, ALIVE), (m < 0, DEAD, "white")):
         look: Any = {"ec": colour, "fc": fill, "lw": 0.9, "width": 0.013, "zorder": 2}
@@ -282,7 +289,7 @@ def _arrows(messages: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         # The two messages of an edge pass each other on the right-hand side.
         aside = 0.13 * np.array([-way[1], way[0]])
         centre = np.stack([j + 0.5 * right, i + 0.5 * down], axis=1) + aside
-        length = 0.12 + 0.36 * np.abs(np.tanh(m))[:, None]
+        length = 0.24 + 0.3 * np.abs(np.tanh(m))[:, None]
         tails.append(centre - 0.5 * length * way)
         ways.append(length * way)
         values.append(m)
@@ -328,23 +335,25 @@ def sweep_strip(own: FloatArray, history: Sequence[FloatArray], shown: Sequence[
     own : ndarray (I, J)
     history : sequence of ndarray (4, I, J)
     shown : sequence of int
-        Which sweeps, a multiple of three.
+        Which sweeps, an even number of them.
 
     Examples
     --------
     >>> silence = np.zeros((4, 2, 2))
-    >>> len(sweep_strip(np.zeros((2, 2)), [silence] * 3, [0, 1, 2]).axes)
+    >>> len(sweep_strip(np.zeros((2, 2)), [silence] * 2, [0, 1]).axes)  # and a scale
     3
     """
     n_rows, n_cols = own.shape
-    lines = len(shown) // 3
-    height = (2.6 * n_rows / n_cols + 0.35) * lines
+    lines = len(shown) // 2
+    height = (3.5 * n_rows / n_cols + 0.35) * lines
     with mpl.rc_context(BARE | {"axes.titlesize": 10}):
         figure = Figure(figsize=(8, height), layout="constrained")
-        panels = figure.subplots(lines, 3, squeeze=False).ravel()
+        panels = figure.subplots(lines, 2, squeeze=False).ravel()
         for axes, sweep in zip(panels, shown, strict=True):
             draw_messages(axes, own, history[sweep])
             axes.set_title(f"sweep {sweep}" if sweep else "before the first sweep")
+        scale: Any = {"ax": list(panels), "shrink": 0.6, "label": "belief, P(s = 1)"}
+        figure.colorbar(panels[0].collections[0], **scale)
     return figure
 
 
@@ -371,13 +380,17 @@ def sweep_animation(
     >>> moving = sweep_animation(np.zeros((2, 2)), [silence, silence + 0.5])
     >>> Image.open(io.BytesIO(moving)).n_frames
     2
+    >>> red, green, blue = Image.open(io.BytesIO(moving)).convert("RGB").split()
+    >>> red == green == blue  # before the first sweep there is nothing but grey
+    True
     """
     frames = [
         Image.open(io.BytesIO(as_png(sweep_figure(own, history, k)))).convert("RGB")
         for k in range(len(history))
     ]
     # One palette of few colours for all of them: that is what keeps the file small.
-    palette = frames[-1].quantize(16, Image.Quantize.MAXCOVERAGE)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(PALETTE)
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     file = io.BytesIO()
     settings: Any = {"duration": milliseconds, "loop": 0, "optimize": True}
@@ -452,9 +465,9 @@ def against_coupling(
         left.text(BOUND, left.get_ylim()[1], "bound ", ha="right", va="top", fontsize=9)
         left.set(yscale="log", xlabel="coupling J", title="error of a belief, 4 x 4")
         right.plot([0, 1], [0, 1], color="0.6", lw=1)
-        for style, (name, (exact, loopy)) in zip(LINES, scatter.items(), strict=False):
-            look: Any = {"color": style["color"], "marker": style["marker"], "ms": 5, "ls": ""}
-            right.plot(exact, loopy, label=name, mfc="none", **look)
+        looks = looks_of(lines, scatter)
+        for name, (exact, loopy) in scatter.items():
+            right.plot(exact, loopy, label=name, mfc="none", ms=5, **(looks[name] | {"ls": ""}))
         right.set(xlabel="exact P(s = 1)", ylabel="loopy belief", title="all nodes, three layers")
         for axes in (left, right):
             legend_below(axes)

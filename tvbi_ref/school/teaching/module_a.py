@@ -13,7 +13,8 @@ from tvbi_ref._validation import FloatArray
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.lab import plots
 from tvbi_ref.module_a import evidence_collapsed
-from tvbi_ref.school.teaching.fields import LINES, as_png, draw_lines, legend_below
+from tvbi_ref.school.teaching.fields import as_png, draw_lines, legend_below
+from tvbi_ref.school.teaching.looks import LINES
 
 __all__ = ["as_png", "evidence", "explore", "ladder", "lines", "maps", "settings", "staircase"]
 
@@ -77,7 +78,7 @@ def maps(before: FloatArray, after: Mapping[str, FloatArray]) -> Figure:
         axes = figure.subplots()
         axes.plot(before, before, color="0.4", lw=1, label="rest: nothing changes")
         for style, (name, values) in zip(LINES, after.items(), strict=False):
-            axes.plot(before, values, color=style["color"], ls=style["ls"], label=name)
+            axes.plot(before, values, label=name, **style)
         axes.set(xlabel=r"logit $\tilde\pi$ before a round", ylabel="after it", ylim=(-12, 9))
         axes.legend(loc="lower right")
     return figure
@@ -128,7 +129,7 @@ def evidence(m: FloatArray, curves: Mapping[str, FloatArray]) -> Figure:
         figure = Figure(figsize=(7.5, 4.4), layout="constrained")
         axes = figure.subplots()
         for style, (name, l) in zip(LINES, curves.items(), strict=False):
-            axes.plot(m, l, color=style["color"], ls=style["ls"], label=name)
+            axes.plot(m, l, label=name, **style)
         axes.axhline(0, color="0.4", lw=0.8)
         axes.set(xscale="log", xlabel="second moment m", ylim=(-14, 9))
         axes.set_ylabel("evidence l, log-odds")
@@ -157,7 +158,7 @@ def settings(panels: Mapping[str, Sequence[Numbers]]) -> Figure:
             for style, (a, b, a_bar, b_bar) in zip(LINES, several, strict=False):
                 l = evidence_collapsed(m, Gamma(a, b), Gamma(a_bar, b_bar))
                 label = f"{a:g}, {b:g}; {a_bar:g}, {b_bar:g}"
-                axes.plot(m, l, color=style["color"], ls=style["ls"], label=label)
+                axes.plot(m, l, label=label, **style)
             axes.axhline(0, color="0.4", lw=0.8)
             axes.set(xscale="log", xlabel="second moment m")
             axes.set_title(title.replace(", ", ",\n", 1), fontsize=10)

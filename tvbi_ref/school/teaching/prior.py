@@ -20,16 +20,10 @@ from tvbi_ref.gamma import Gamma
 from tvbi_ref.lab import plots
 from tvbi_ref.prior import HierarchicalPrior, log_marginal_weight
 from tvbi_ref.school.teaching.fields import as_png, draw_support, legend_below
+from tvbi_ref.school.teaching.looks import LINES, looks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-LOOKS: Any = (
-    {"color": plots.BLUE, "ls": "-"},
-    {"color": plots.RED, "ls": "--"},
-    {"color": plots.GREEN, "ls": "-."},
-    {"color": plots.PURPLE, "ls": ":"},
-)
 
 PER_E_FOLD = "density per e-fold"
 
@@ -102,7 +96,7 @@ def curves(
         figure = Figure(figsize=(min(8, 1.6 + 3.6 * len(panels)), 3.9), layout="constrained")
         row = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, xlabel, (title, (x, lines)) in zip(row, xlabels, panels.items(), strict=True):
-            for look, (name, y) in zip(LOOKS, lines.items(), strict=False):
+            for look, (name, y) in zip(LINES, lines.items(), strict=False):
                 axes.plot(x, y, label=name, **look)
             axes.set(title=title, xlabel=xlabel, xscale=xscale, yscale=yscale)
             legend_below(axes)
@@ -138,7 +132,7 @@ def against_samples(
         figure = Figure(figsize=(8, 3.7), layout="constrained")
         row = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, xlabel, (title, groups) in zip(row, xlabels, panels.items(), strict=True):
-            for look, (name, (draws, at, density)) in zip(LOOKS, groups.items(), strict=False):
+            for look, (name, (draws, at, density)) in zip(LINES, groups.items(), strict=False):
                 edges, height = _per_e_fold(draws, at, bins_per_decade)
                 axes.stairs(height, edges, color=look["color"], alpha=0.35, fill=True)
                 axes.plot(at, density, label=name, **look)
@@ -196,9 +190,10 @@ def alive_given_weight(
         figure = Figure(figsize=(7, 5), layout="constrained")
         column = figure.subplots(2, 1, sharex=True)
         places = ("upper right", "upper left")
+        looks = looks_of(humps, alive, looks=LINES)
         for axes, lines, place in zip(column, (humps, alive), places, strict=True):
-            for look, (name, y) in zip(LOOKS, lines.items(), strict=False):
-                axes.plot(size, y, label=name, **look)
+            for name, y in lines.items():
+                axes.plot(size, y, label=name, **looks[name])
             axes.legend(loc=place)
         column[0].set(ylabel=PER_E_FOLD, ylim=(0, None))
         column[1].axhline(0.5, color="0.4", lw=1)
@@ -279,9 +274,10 @@ def settings(panels: Mapping[str, Mapping[str, float]]) -> Figure:
         grid = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
         for column, (title, setting) in zip(grid.T, panels.items(), strict=True):
             size, *rows = size_of_a_weight(**setting)
+            looks = looks_of(*rows, looks=LINES)
             for axes, lines in zip(column, rows, strict=True):
-                for look, (name, y) in zip(LOOKS, lines.items(), strict=False):
-                    axes.plot(size, y, label=name, **look)
+                for name, y in lines.items():
+                    axes.plot(size, y, label=name, **looks[name])
             column[0].set_title(title)
             column[1].set(xscale="log", xlabel="|w|")
             column[1].xaxis.set_major_locator(LogLocator(numticks=4))
@@ -356,7 +352,7 @@ def sizes(weights: Mapping[str, FloatArray], priors: Mapping[str, HierarchicalPr
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(7, 3.8), layout="constrained")
         axes = figure.subplots()
-        for look, (name, weight) in zip(LOOKS, weights.items(), strict=False):
+        for look, (name, weight) in zip(LINES, weights.items(), strict=False):
             edges, height = _per_e_fold(np.abs(weight).ravel(), at, 6)
             axes.stairs(height, edges, label=name, lw=1.6, **look)
         for shade, (name, prior) in zip(("0.0", "0.5"), priors.items(), strict=False):

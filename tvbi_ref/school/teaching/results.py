@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
-from tvbi_ref.school.teaching.fields import LINES
+from tvbi_ref.school.teaching.looks import LINES, looks_of
 
 
 def pulls(
@@ -34,9 +34,10 @@ def pulls(
         figure = Figure(figsize=(8, 4.4), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
         titles = ("one curve for all weights", "a curve for each neighbourhood")
+        looks = looks_of(penalties, turbo, looks=LINES)
         for axes, curves, title in zip(panels, (penalties, turbo), titles, strict=True):
-            for style, (name, values) in zip(LINES, curves.items(), strict=False):
-                axes.plot(sizes, values, color=style["color"], ls=style["ls"], label=name)
+            for name, values in curves.items():
+                axes.plot(sizes, values, label=name, **looks[name])
             axes.set(xscale="log", yscale="log", xlabel="size of the weight", title=title)
             axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18))
         panels[0].set_ylabel("pull towards zero")

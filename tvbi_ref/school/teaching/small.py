@@ -13,18 +13,12 @@ from numpy.typing import NDArray
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
 from tvbi_ref.school.teaching.fields import as_png, draw_support, legend_below
+from tvbi_ref.school.teaching.looks import LOOKS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Mask = NDArray[np.bool_]
-
-LOOKS: Any = (
-    {"color": plots.BLUE, "ls": "-", "marker": "o"},
-    {"color": plots.RED, "ls": "--", "marker": "s"},
-    {"color": plots.GREEN, "ls": "-.", "marker": "^"},
-    {"color": plots.PURPLE, "ls": ":", "marker": "D"},
-)
 
 PARTS: Any = (
     {"color": "0.75"},
@@ -261,8 +255,8 @@ def rounding(
         left.set(title="nats a weight", xlabel=r"step $d/\sigma$", xscale="log")
         left.set_xticks([0.3, 1, np.sqrt(12), 10], ["0.3", "1", r"$\sqrt{12}$", "10"])
         left.tick_params(axis="x", which="minor", labelbottom=False)
-        right.plot(bits, accuracy, label="the same bits in all layers", **LOOKS[0])
-        right.plot(*chosen, "*", color=plots.RED, ms=14, label="what the posterior asks for")
+        right.plot(bits, accuracy, label="the same bits in all layers", **LOOKS[3])
+        right.plot(*chosen, "*", color="black", ms=14, label="what the posterior asks for")
         right.set(title="accuracy", xlabel="bits a weight", ylim=(0, 1))
         for axes in (left, right):
             legend_below(axes)
@@ -356,7 +350,7 @@ def doubts(kinds: Mapping[str, tuple[FloatArray, FloatArray]], kept: FloatArray)
             dots: Any = {"color": look["color"], "marker": look["marker"], "ls": "", "alpha": 0.6}
             left.plot(noise, knowledge, label=name, ms=4, **dots)
         left.set(title="two kinds of doubt, nats", xlabel="noise", ylabel="knowledge")
-        right.plot(*kept.T, **(LOOKS[0] | {"marker": None}))
+        right.plot(*kept.T, color="black")
         right.set(title="accuracy on the surest", xlabel="share of the test set")
         legend_below(left)
     return figure

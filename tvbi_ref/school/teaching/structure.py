@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
+from tvbi_ref.school.teaching.looks import LOOKS
 
 Mask = NDArray[np.bool_]
-
-LOOKS: Any = (
-    {"color": plots.BLUE, "ls": "-", "marker": "o"},
-    {"color": plots.RED, "ls": "--", "marker": "s"},
-    {"color": plots.GREEN, "ls": "-.", "marker": "^"},
-    {"color": plots.PURPLE, "ls": ":", "marker": "D"},
-)
 
 LINE = 16
 """So many float32 lie in one line of memory, 64 bytes."""

@@ -19,6 +19,7 @@ from tvbi_ref.equations.sockets import plugged
 from tvbi_ref.lab import plots
 from tvbi_ref.module_b import ChainSupport, chain_messages
 from tvbi_ref.school.teaching.fields import as_png, draw_support, legend_below
+from tvbi_ref.school.teaching.looks import LOOKS, show_coinciding
 from tvbi_ref.school.teaching.messages import draw_factor, draw_node
 from tvbi_ref.turbo import turbo_round
 from tvbi_ref.turbo.follow_up import EXCHANGES
@@ -26,15 +27,10 @@ from tvbi_ref.turbo.follow_up import EXCHANGES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LOOKS: Any = (
-    {"color": plots.BLUE, "ls": "-", "marker": "o"},
-    {"color": plots.RED, "ls": "--", "marker": "s"},
-    {"color": plots.GREEN, "ls": "-.", "marker": "^"},
-    {"color": plots.PURPLE, "ls": ":", "marker": "D"},
-    {"color": "0.3", "ls": (0, (5, 1)), "marker": "v"},
+ENDS: Any = (
+    {"color": "black", "marker": "*", "mfc": "white", "ls": "--"},
+    {"color": "black", "marker": "X", "ls": "-"},
 )
-
-ENDS: Any = ({"color": plots.GREEN, "marker": "*"}, {"color": "black", "marker": "X"})
 
 FEW_GREYS = [round(round(level * 15 / 255) * 255 / 15) for level in range(256)]
 """The nearest of sixteen greys for each of 256: that is what keeps a film small."""
@@ -114,6 +110,7 @@ def exchanges(probabilities: Mapping[str, FloatArray], sizes: Mapping[str, Float
             for look, (name, y) in zip(LOOKS, lines.items(), strict=False):
                 axes.plot(np.arange(len(y)), y, label=name, ms=4, **look)
             axes.set(title=title, xlabel="round")
+            show_coinciding(axes)
         row[0].set_ylim(-0.03, 1.03)
         row[1].set_yscale("log", base=2)
         row[1].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -342,7 +339,7 @@ def one_weight(
         for look, (name, heights) in zip(LOOKS, landscapes.items(), strict=False):
             left.plot(scale, heights, label=name, **(look | {"marker": None}))
         for mark, (name, place) in zip(ENDS, ends.items(), strict=False):
-            left.plot(*place, ls="", ms=11, zorder=4, label=name, **mark)
+            left.plot(*place, ms=11, zorder=4, label=name, **(mark | {"ls": ""}))
             right.plot(wanted, gaps[name], ms=7, label=name, **mark)
         left.set(title="objective, nats", xscale="log", xlabel=r"size of the weight, $\sqrt{m}$")
         left.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -383,6 +380,7 @@ def schedules(
                 axes.plot(epochs, np.where(y > 0, y, np.nan), label=name, **style)
         for axes, title in zip(row, titles, strict=True):
             axes.set(title=title, xlabel="epoch")
+            show_coinciding(axes)
         row[0].set_yscale("log")
         row[2].set_yscale("log")
         handles, labels = row[0].get_legend_handles_labels()
@@ -404,8 +402,8 @@ def emerging(layers: Sequence[FloatArray], titles: Sequence[str], *, per_row: in
 
     Examples
     --------
-    >>> len(emerging([np.eye(3)] * 3, ["a", "b", "c"]).axes)
-    3
+    >>> len(emerging([np.eye(3)] * 3, ["a", "b", "c"]).axes)  # and a scale
+    4
     """
     n_rows = -(-len(layers) // per_row)
     I, J = layers[0].shape
@@ -420,6 +418,8 @@ def emerging(layers: Sequence[FloatArray], titles: Sequence[str], *, per_row: in
             axes.set_ylabel("input i")
         for axes in panels[-1]:
             axes.set_xlabel("neuron j")
+        scale: Any = {"ax": list(panels.ravel()), "shrink": 0.6, "label": r"$\tilde\pi$"}
+        figure.colorbar(panels[0, 0].images[0], **scale)
     return figure
 
 

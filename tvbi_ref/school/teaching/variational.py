@@ -11,13 +11,7 @@ from matplotlib.figure import Figure
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
-
-LOOKS: Any = (
-    {"color": plots.BLUE, "ls": "-", "marker": "o"},
-    {"color": plots.RED, "ls": "--", "marker": "s"},
-    {"color": plots.GREEN, "ls": "-.", "marker": "^"},
-    {"color": plots.PURPLE, "ls": ":", "marker": "D"},
-)
+from tvbi_ref.school.teaching.looks import LOOKS
 
 
 def densities(
