@@ -17,6 +17,7 @@ import numpy as np
 from _common import HERE
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from tvbi_ref.lab import plots
 
@@ -87,7 +88,7 @@ def draw_room(axes: Axes, room: str, x: float, y: float) -> None:
     """Draw a box with the room's name and purpose."""
     colour = next((c for c, rooms in COLOURS.items() if room in rooms), "0.6")
     box = {"facecolor": "white", "edgecolor": colour, "linewidth": 2.5}
-    axes.add_patch(plots.Rectangle((x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, **box, zorder=2))
+    axes.add_patch(Rectangle((x - WIDTH / 2, y - HEIGHT / 2), WIDTH, HEIGHT, **box, zorder=2))
     axes.text(x, y + 0.22, room, ha="center", va="center", weight="bold", zorder=3)
     words = textwrap.fill(purpose(room).replace("``", ""), 32)
     axes.text(x, y - 0.14, words, ha="center", va="center", fontsize=9, zorder=3)
