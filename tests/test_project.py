@@ -161,3 +161,38 @@ def test_the_demo_lock_has_the_runtime_packages_only():
     for name in ("pytest==", "ruff==", "mypy==", "jupyterlab=="):
         assert name not in pins
         assert name in (ROOT / "requirements-dev.lock").read_text()
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [
+        ".ci/run",
+        ".github/PULL_REQUEST_TEMPLATE.md",
+        ".github/workflows/tests.yml",
+        "CONTRIBUTING.md",
+        "README.md",
+    ],
+)
+def test_every_target_of_make_that_is_named_exists(paper):
+    made = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    text = (ROOT / paper).read_text()
+    named = re.findall(r"(?:^|[`:]) *make ([a-z-]+)", text, flags=re.MULTILINE)
+    assert named
+    assert set(named) <= set(made)
+
+
+def test_the_public_tests_begin_with_the_oldest_python_that_is_promised():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())
+    oldest = workflow["jobs"]["test"]["strategy"]["matrix"]["python"][0]
+    assert pyproject()["project"]["requires-python"] == f">={oldest}"
+
+
+@pytest.mark.parametrize("name", ["bug", "formula"])
+def test_a_form_has_what_github_wants(name):
+    form = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{name}.yml").read_text())
+    assert form.keys() == {"name", "description", "labels", "body"}
+    assert len({part["id"] for part in form["body"]}) == len(form["body"])
+    for part in form["body"]:
+        assert part.keys() <= {"type", "id", "attributes", "validations"}
+        assert part["type"] in {"input", "textarea", "dropdown"}
+        assert part["attributes"]["label"]
