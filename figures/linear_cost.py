@@ -76,7 +76,7 @@ def main() -> None:
             axes.loglog(size, cost, color=colour, ls=line, marker=mark, label=name)
         axes.set(xlabel="weights in the layer", ylabel="nanoseconds a weight", ylim=(0.1, None))
         axes.set_title("Module B costs the same for a weight at any size")
-        axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0.0, 0.26))
+        figure.legend(fontsize=8, loc="outside lower center", ncols=3)
     plots.save(figure, HERE / "linear_cost.png")
 
 
