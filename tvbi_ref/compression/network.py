@@ -138,7 +138,7 @@ class CompressedNetwork:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that a prediction needs: weights, places, biases, a bit for each input if not all."""
+        """Bytes for predictions: weights, places, biases; a bit an input, unless all are read."""
         inputs = 0 if self.kept_inputs.all() else np.packbits(self.kept_inputs).size
         return inputs + sum(layer.nbytes for layer in self.weight_layers)
 
