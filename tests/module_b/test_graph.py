@@ -10,9 +10,16 @@ from scipy.special import expit
 
 from tvbi_ref import module_b
 from tvbi_ref.errors import NonFiniteError, UniquenessWarning
-from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport, exact, gibbs, radius
+from tvbi_ref.module_b import (
+    ChainSupport,
+    GridSupport,
+    IndependentSupport,
+    exact,
+    gibbs,
+    uniqueness,
+)
 from tvbi_ref.module_b.graph import MAX_LOG_ODDS, GraphSupport
-from tvbi_ref.module_b.radius import non_backtracking_radius
+from tvbi_ref.module_b.uniqueness import non_backtracking_radius
 
 quick = settings(max_examples=30, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
@@ -534,7 +541,7 @@ def test_reducible_and_periodic_matrices_have_the_right_radius_too(edges):
 
 
 def test_an_iteration_that_is_cut_short_still_gives_an_upper_bound(monkeypatch):
-    monkeypatch.setattr(radius, "RADIUS_WORK", 0)
+    monkeypatch.setattr(uniqueness, "RADIUS_WORK", 0)
     rng = np.random.default_rng(11)
     edges = np.array(cycle(20))
     J = rng.uniform(0.05, 2, 20)

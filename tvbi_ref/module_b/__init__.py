@@ -11,7 +11,7 @@ from tvbi_ref.module_b.bethe import bethe_log_partition, pair_belief
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages, markov_log_prob
 from tvbi_ref.module_b.em import baum_welch, learn, likelihood_gradient
 from tvbi_ref.module_b.graph import GraphSupport
-from tvbi_ref.module_b.grid import GridSupport, grid_sweep, ising_log_weight, uniqueness_of
+from tvbi_ref.module_b.grid import GridSupport, grid_sweep, ising_log_weight
 from tvbi_ref.module_b.group import GroupSupport, NeuronSupport, neuron_extrinsic
 from tvbi_ref.module_b.independent import IndependentSupport
 from tvbi_ref.module_b.messages import (
@@ -25,6 +25,7 @@ from tvbi_ref.module_b.messages import (
     transition_matrix,
 )
 from tvbi_ref.module_b.partitions import Columns, Labels, Partition, Rows, Tiles
+from tvbi_ref.module_b.uniqueness import uniqueness_of
 
 __all__ = [
     "ChainSupport",

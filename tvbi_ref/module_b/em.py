@@ -28,8 +28,9 @@ from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportPrior
 from tvbi_ref.module_b.bethe import agreement, chain_pair_beliefs, log_partition, pair_beliefs
 from tvbi_ref.module_b.chain import ChainSupport
-from tvbi_ref.module_b.grid import GridSupport, uniqueness_of
+from tvbi_ref.module_b.grid import GridSupport
 from tvbi_ref.module_b.independent import IndependentSupport
+from tvbi_ref.module_b.uniqueness import uniqueness_of
 
 SMALLEST = 1e-6
 """Learned transition probabilities stay this far from 0 and 1."""

@@ -21,8 +21,8 @@ from tvbi_ref.equations import socket
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_odds, as_support
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message
-from tvbi_ref.module_b.radius import non_backtracking_radius
 from tvbi_ref.module_b.slots import IntArray, Slots, as_edges, colours_of
+from tvbi_ref.module_b.uniqueness import non_backtracking_radius
 
 SATURATION_MARGIN = 40.0
 """A message is saturated to the last bit when |cavity| exceeds max 2|J| by 37 or more."""

@@ -33,6 +33,7 @@ from tvbi_ref.equations import equation, socket
 from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_odds, as_support
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message, markov_to_ising, stationary
+from tvbi_ref.module_b.uniqueness import uniqueness_of
 
 ABOVE, BELOW, LEFT, RIGHT = range(4)
 """Where a message came from: `messages[ABOVE, i, j]` is what (i, j) hears from (i-1, j)."""
@@ -209,23 +210,6 @@ def residual_of(old: FloatArray, new: FloatArray, t: FloatArray) -> float:
     above_one = (old >= 1) & (new >= 1)
     bound = np.where(above_one, 1.0, np.maximum(t, 1 / t)) * np.abs(new - old)
     return float(bound.max())
-
-
-@equation("uniqueness")
-def uniqueness_of(coupling_row: float, coupling_col: float) -> float:
-    """Return the uniqueness value of a grid with these couplings, see `GridSupport.uniqueness`.
-
-    Notes
-    -----
-    Source: [uniqueness].
-
-    Examples
-    --------
-    >>> round(uniqueness_of(0.2, 0.2) / float(np.tanh(0.2)), 12)
-    3.0
-    """
-    r, c = np.tanh(np.abs([coupling_row, coupling_col]))
-    return float((r + c + np.sqrt((r + c) ** 2 + 12 * r * c)) / 2)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How strongly a graph's messages feed on themselves: what `GraphSupport.uniqueness` is."""
+"""How strongly messages feed on themselves: below 1 there is one fixed point, [uniqueness]."""
 
 from __future__ import annotations
 
@@ -7,11 +7,29 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.equations import equation
 from tvbi_ref.module_b.slots import IntArray, Slots
 
 RADIUS_TOLERANCE = 1e-9
 RADIUS_WORK = 20_000_000
 """The power iteration stops at this relative gap, or after so many visits to a slot."""
+
+
+@equation("uniqueness")
+def uniqueness_of(coupling_row: float, coupling_col: float) -> float:
+    """Return the uniqueness value of a grid with these couplings, see `GridSupport.uniqueness`.
+
+    Notes
+    -----
+    Source: [uniqueness].
+
+    Examples
+    --------
+    >>> round(uniqueness_of(0.2, 0.2) / float(np.tanh(0.2)), 12)
+    3.0
+    """
+    r, c = np.tanh(np.abs([coupling_row, coupling_col]))
+    return float((r + c + np.sqrt((r + c) ** 2 + 12 * r * c)) / 2)
 
 
 def non_backtracking_radius(edges: IntArray, couplings: FloatArray) -> float:
