@@ -237,7 +237,7 @@ def make_prior(support: str | SupportPrior, numbers: Mapping[str, float]) -> Hie
 def _support(kind: str, numbers: Options) -> SupportPrior:
     from tvbi_ref import module_b
 
-    for name in numbers.keys() - NUMBERS[as_choice(kind, "support", NUMBERS)]:
+    for name in sorted(numbers.keys() - NUMBERS[as_choice(kind, "support", NUMBERS)]):
         takes = ", ".join(NUMBERS[kind])
         raise ValueError(f"{name} has no meaning for the {kind} prior; it takes {takes}")
     if kind == "independent":
