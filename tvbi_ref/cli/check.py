@@ -25,14 +25,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    from tvbi_ref.school.checks.grading import existing, grade
+    from tvbi_ref.school.checks.grading import Grade, existing, grade
 
     for file in options.files:
         existing(file)  # a misspelt name is found before the long work, not after
     labels = _labels(options)
     grades = []
     for file in options.files:
-        grades.append(grade(file, labels=labels, time_limit=options.time_limit))
+        try:
+            grades.append(grade(file, labels=labels, time_limit=options.time_limit))
+        except FileNotFoundError as error:  # one before it has removed it
+            grades.append(Grade(file, (), str(error)))
         print(grades[-1], flush=True)
         if options.json:  # after every file: an interrupted run has lost nothing
             write_json(options.json, [g.to_json() for g in grades])

@@ -35,7 +35,7 @@ from tvbi_ref.lab.baselines import Budget
 from tvbi_ref.nets import Network
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import describe
-from tvbi_ref.school.checks.grading import source_of
+from tvbi_ref.school.checks.source import source_of
 from tvbi_ref.school.side_by_side import Comparison, SideBySide
 
 Function = Callable[..., Any]

@@ -4,6 +4,8 @@ import io
 import json
 import os
 import textwrap
+import time
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -11,9 +13,9 @@ import pytest
 
 from tvbi_ref.cli import main
 from tvbi_ref.equations import EQUATIONS
-from tvbi_ref.school.checks import grade
-from tvbi_ref.school.checks.grading import source_of
+from tvbi_ref.school.checks import grade, grading, wire
 from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
+from tvbi_ref.school.checks.source import source_of
 from tvbi_ref.school.checks.wire import PlainGamma, pack, receive, unpack
 
 RIGHT = """
@@ -286,6 +288,15 @@ def test_nothing_executable_passes_the_wire():
         unpack(pack(np.zeros(3))[:-10])
 
 
+def test_a_message_that_unfolds_to_more_than_it_may_is_damaged(monkeypatch):
+    file = io.BytesIO()
+    np.savez_compressed(file, np.zeros(1000), tree=np.array(json.dumps({"array": 0})))
+    assert len(unpack(file.getvalue())) == 1000
+    monkeypatch.setattr(wire, "LONGEST", 2000)
+    with pytest.raises(ValueError, match="it unfolds to more than it may have"):
+        unpack(file.getvalue())
+
+
 def test_a_module_travels_by_its_name_and_numbers_alone():
     class Heir(ChainB):
         def __call__(self, evidence):
@@ -436,3 +447,107 @@ def test_a_cell_that_is_left_out_is_named(tmp_path):
     path = tmp_path / "homework.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     assert "cell 2 is left out: SyntaxError in line 1" in str(grade(path))
+
+
+# --- one file of many ------------------------------------------------------------------------
+
+SPOILERS = {
+    "removes_its_folder": "import os, shutil\nshutil.rmtree(os.getcwd())\n" + RIGHT,
+    "removes_it_and_dies": """
+import os, shutil
+def update_support(a, b):
+    shutil.rmtree(os.getcwd())
+    os._exit(0)
+def cavity(h, l, m):
+    return h + l + m.sum(axis=0)
+""",
+    "locks_its_folder": "import os\nos.chmod(os.getcwd(), 0)\n" + RIGHT,
+    "is_a_long_sum": "x = " + "+".join(["1"] * 20_000) + "\n" + RIGHT,
+    "is_a_long_sum_in_a_notebook": "x = " + "+".join(["1"] * 20_000) + "\n" + RIGHT,
+    "is_a_run_of_minus_signs": "x = " + "-" * 100_000 + "1\n" + RIGHT,
+    "is_deep": "(" * 5000 + ")" * 5000,
+    "has_a_null": "x = 1\0\n" + RIGHT,
+    "ends_its_group": "import os, signal\nos.kill(0, signal.SIGKILL)\n" + RIGHT,
+    "ends_its_group_when_called": """
+import os, signal
+def update_support(a, b):
+    os.kill(0, signal.SIGKILL)
+""",
+    "returns_what_is_no_number": """
+import numpy as np
+def update_support(a, b):
+    return np.broadcast_to(0.0, (10**9, 10**9))
+def cavity(h, l, m):
+    return np.array(["x"]), np.zeros(2, [("a", object)])
+""",
+    "paints": "def update_support(a, b):\n    raise ValueError('\\x1b[2K\\x9b1A  pass')\n",
+    "paints_as_a_syntax": "x = '\x1b[2K'; def\n" + RIGHT,
+}
+
+
+def test_whatever_a_file_does_the_next_one_is_graded(homework, tmp_path, capsys):
+    files = []
+    for name, source in SPOILERS.items():
+        if "notebook" in name:
+            cells = [nbformat.v4.new_code_cell(source)]
+            files.append(tmp_path / f"{name}.ipynb")
+            nbformat.write(nbformat.v4.new_notebook(cells=cells), files[-1])
+        else:
+            files.append(homework(source, f"{name}.py"))
+    (tmp_path / "painted\x1b[2K\x07.py").write_text("nothing = 1\n")
+    files += [tmp_path / "painted\x1b[2K\x07.py", homework(RIGHT, "good.py")]
+    book = tmp_path / "book.json"
+    arguments = ["check", *map(str, files), "--json", str(book), "--time-limit", "10"]
+    assert main(arguments) == 1
+    grades = {Path(entry["file"]).stem: entry for entry in json.loads(book.read_text())}
+    assert list(grades) == [file.stem for file in files]
+    may_be_right = {"good", "removes_its_folder", "locks_its_folder"}
+    for name, entry in grades.items():
+        assert entry["passed"] <= (name in may_be_right), entry
+        assert entry["passed"] or entry["note"] or entry["marks"][0]["message"], entry
+    assert grades["good"]["passed"]
+    assert [mark["passed"] for mark in grades["removes_it_and_dies"]["marks"]] == [False, True]
+    out = capsys.readouterr().out
+    assert all(letter.isprintable() or letter == "\n" for letter in out)
+
+
+def test_a_file_that_is_gone_when_its_turn_comes_costs_itself_alone(
+    homework, tmp_path, capsys, monkeypatch
+):
+    gone, good = homework(RIGHT, "gone.py"), homework(RIGHT, "good.py")
+    right = grading.grade
+
+    def removing(file, **options):
+        gone.unlink(missing_ok=True)
+        return right(file, **options)
+
+    monkeypatch.setattr(grading, "grade", removing)
+    assert main(["check", str(gone), str(good)]) == 1
+    out = capsys.readouterr().out
+    assert "gone.py: 0 of 0" in out
+    assert "good.py: 1 of 1" in out
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc what runs")
+def test_what_a_file_has_started_ends_with_it(homework, tmp_path):
+    told = tmp_path / "pid"
+    source = f"""
+        import os, subprocess, sys
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        open({str(told)!r}, "w").write(str(child.pid))
+    """
+    for ending in ("", "        def cavity(a, b, c):\n            os._exit(0)\n"):
+        grade(homework(source + ending + textwrap.indent(RIGHT, "        ")))
+        assert not _runs(int(told.read_text()))
+
+
+def _runs(pid):
+    for _ in range(100):  # init may take its time to bury it
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except OSError:
+            return False
+        if state == "Z":
+            return False
+        time.sleep(0.05)
+    return True

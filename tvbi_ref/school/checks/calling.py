@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -101,8 +102,19 @@ def one_line(text: str) -> str:
     >>> one_line("ValueError: x\n  pass  everything")
     'ValueError: x pass everything'
     """
-    printable = " ".join(text.encode("ascii", "backslashreplace").decode().split())
+    printable = plain(" ".join(text.split()))
     return printable if len(printable) <= LONGEST_TEXT else printable[:LONGEST_TEXT] + " ..."
+
+
+def plain(text: str) -> str:
+    r"""Return a text in letters that do nothing to a terminal.
+
+    Examples
+    --------
+    >>> plain("\x1b[2Kpass")
+    '\\x1b[2Kpass'
+    """
+    return re.sub(r"[^ -~]", lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class _UnusableError(Exception):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import secrets
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -48,24 +51,38 @@ class Loaded:
     ----------
     file : Path
     limit : float
-        Seconds for loading it; what it says of that is in `problem`, "" if it is loaded.
+        Seconds for loading it.
+
+    Attributes
+    ----------
+    names : tuple of str
+        What the file defines; nothing if it cannot be read.
+    note : str
+        Which cells of a notebook are left out.
+    problem : str
+        Why it cannot be called, "" if it can.
     """
 
     def __init__(self, file: Path, limit: float) -> None:
-        self.file, self.limit = file, limit
-        self._start()
+        self.file, self.limit, self._content = file, limit, file.read_bytes()
+        self.names, self.note, self.problem = (), "", ""
         try:
-            self.problem = one_line(str(self._wait(time.monotonic() + limit)))
+            self._start()
         except NoAnswerError as error:
             self.problem = f"while it was loaded it {error}"
 
     def _start(self) -> None:
+        # A new folder every time: the file may have removed the last one, or itself.
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        copy = Path(self._folder.name, self.file.name)
+        copy.write_bytes(self._content)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tvbi_ref.school.checks.worker", str(self.file)],
+            [sys.executable, "-m", "tvbi_ref.school.checks.worker", str(copy)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=self.file.parent,
+            cwd=self._folder.name,
+            start_new_session=True,  # a process group, which ends as one
         )
         self._answers: queue.Queue[Any] = queue.Queue()
         # A thread waits for the answers, because a pipe cannot be read with a time limit on
@@ -74,12 +91,16 @@ class Loaded:
             target=_listen, args=(self._process.stdout, self._answers), daemon=True
         )
         listener.start()
+        deadline = time.monotonic() + self.limit
+        names, note, problem = self._wait(deadline)
+        self.names, self.note = names, "\n".join(map(one_line, note.splitlines()))
+        self.problem = one_line(problem or str(self._wait(deadline)))
 
     def revive(self) -> None:
         """Start again if the process has been ended."""
         if self._process.poll() is not None:
+            self.close()
             self._start()
-            self._wait(time.monotonic() + self.limit)
 
     def ask(self, request: tuple[Any, ...], deadline: float) -> Any:
         """Return the answer to a request.
@@ -111,9 +132,13 @@ class Loaded:
         return answer
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, with the children that the file has started."""
+        if hasattr(os, "killpg"):
+            with suppress(OSError):  # there is none left
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
+        self._folder.cleanup()
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()

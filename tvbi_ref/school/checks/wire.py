@@ -18,6 +18,9 @@ import numpy as np
 
 from tvbi_ref.school.checks.modules import MODULES
 
+LONGEST = 2**30
+"""Bytes of a message; a longer one is damaged, or meant to fill the memory."""
+
 
 class PlainGamma(NamedTuple):
     """The Gamma that a graded function gets: shape and rate, and no formula to lean on."""
@@ -77,6 +80,8 @@ def unpack(data: bytes) -> Any:
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            if sum(entry.file_size for entry in file.zip.infolist()) > LONGEST:
+                raise ValueError("it unfolds to more than it may have")
             return _from_tree(json.loads(str(file["tree"])), lambda k: file[f"arr_{k}"])
     except Exception as error:
         raise ValueError(f"the message is damaged: {error}") from error
@@ -98,9 +103,6 @@ def _from_tree(tree: Any, array: Callable[[int], Any]) -> Any:
 
 
 LENGTH = struct.Struct(">Q")
-
-LONGEST = 2**30
-"""Bytes of a message; a longer one is damaged, or meant to fill the memory."""
 
 
 def send(stream: IO[bytes], value: Any) -> None:

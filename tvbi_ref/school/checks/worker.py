@@ -10,11 +10,13 @@ from __future__ import annotations
 import difflib
 import importlib.abc
 import os
-import runpy
 import sys
+from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 from tvbi_ref.school.checks.calling import Observation, describe, observe
+from tvbi_ref.school.checks.source import source_of
 from tvbi_ref.school.checks.wire import receive, send
 
 MEMORY = 4 * 2**30
@@ -41,7 +43,7 @@ class RefusePackage(importlib.abc.MetaPathFinder):
 
 
 def main(path: str) -> None:
-    """Load the file, say so, and answer calls (function's name, arguments) until the pipe closes.
+    """Read the file, load it, and answer calls (function's name, arguments) until the pipe closes.
 
     Parameters
     ----------
@@ -51,12 +53,22 @@ def main(path: str) -> None:
     _limit_memory()
     _hide_package()
     try:
-        functions = runpy.run_path(path, run_name="submission")
-        problem = ""
+        source = source_of(Path(path))
+        code, names = compile(source.text, path, "exec", dont_inherit=True), source.names
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        send(answers, ((), "", describe(error)))
+        return
+    send(answers, (names, source.note, ""))  # before it can do anything
+    module = ModuleType("submission")
+    module.__file__ = path
+    sys.modules[module.__name__] = module  # where its dataclasses look for it
+    functions, problem = vars(module), ""
+    try:
+        exec(code, functions)
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        functions, problem = {}, describe(error)
+        problem = describe(error)
     send(answers, problem)
     while True:
         try:
