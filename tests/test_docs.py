@@ -17,6 +17,7 @@ AT_LEAST = {"support_priors.md": 20, "sockets.md": 25}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.slow
 def test_the_examples_of_a_page_run_and_show_what_it_says(page):
     result = doctest.testfile(str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8")
     assert result.failed == 0
@@ -27,6 +28,7 @@ def test_the_pages_that_must_have_examples_are_there():
     assert {page.name for page in PAGES} >= AT_LEAST.keys()
 
 
+@pytest.mark.slow
 def test_the_walk_with_a_debugger_goes_where_the_page_says(tmp_path):
     text = (DOCS / "sockets.md").read_text(encoding="utf-8")
     script, walk = re.findall(

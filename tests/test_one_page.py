@@ -204,6 +204,7 @@ def printed() -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 def test_running_it_prints_what_a_pruned_network_can_do(printed):
     *_, last = printed.strip().splitlines()
     found = re.fullmatch(

@@ -31,6 +31,7 @@ def test_a_known_net_is_for_mnist(capsys):
     assert "leave out --hidden" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_demo_prints_one_table_and_writes_everything_it_names(demo):
     folder, text = demo
     for prior in DEMO.supports:
@@ -48,6 +49,7 @@ def test_the_models_that_the_demo_writes_can_be_used(demo, digits):
     assert network.predict(digits.x_test).shape == (360, 10)
 
 
+@pytest.mark.slow
 def test_a_report_reads_what_the_demo_wrote(demo, tmp_path, capsys):
     folder, out = demo[0], tmp_path / "out"
     arguments = ["report", str(folder / "small_grid.npz"), "--data", "digits"]
@@ -63,6 +65,7 @@ def test_a_report_reads_what_the_demo_wrote(demo, tmp_path, capsys):
     assert numbers["control"]
 
 
+@pytest.mark.slow
 def test_a_report_of_the_whole_model_knows_what_was_pruned(demo, capsys):
     assert cli.main(["report", str(demo[0] / "model_grid.npz")]) == 0
     text = capsys.readouterr().out
@@ -79,6 +82,7 @@ def test_a_report_of_something_else_is_one_line(demo, name, capsys):
     assert error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
     arguments = ["train", "synthetic", "--hidden", "", "--prior", "chains", "--out", str(tmp_path)]
     assert cli.main(quick(*arguments)) == 0
@@ -87,6 +91,7 @@ def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
     assert cli.main(quick(*arguments, "--out", str(tmp_path))) == 0
 
 
+@pytest.mark.slow
 def test_the_true_support_is_looked_for_only_in_a_network_of_its_shape(tmp_path, capsys):
     arguments = ["train", "synthetic", "--out", str(tmp_path)]
     assert cli.main(quick(*arguments)) == 0
@@ -95,6 +100,7 @@ def test_the_true_support_is_looked_for_only_in_a_network_of_its_shape(tmp_path,
     assert "precision-recall" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_model(tmp_path):
     for name in ("a", "b"):
         arguments = ["train", "digits", "--hidden", "8", "--out", str(tmp_path / name)]

@@ -223,6 +223,7 @@ WITH_A_CONSTANT = {
 
 
 @pytest.mark.parametrize("name", WITH_A_CONSTANT)
+@pytest.mark.slow
 def test_drawn_networks_have_the_moments_of_the_pruned_one(name):
     """Though a unit was folded into a bias, weights and variances and all."""
     net, n = WITH_A_CONSTANT[name](), 400

@@ -39,6 +39,7 @@ def test_the_codebook_is_stationary(rng, bits, dtype):
     np.testing.assert_allclose(book.centres, means, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_more_bits_never_fit_worse(rng):
     w = rng.standard_normal(800)
     errors = [np.mean((codebook(w, bits).values - w) ** 2) for bits in range(1, 9)]

@@ -134,6 +134,7 @@ def test_a_plug_of_the_readers_always_takes_part(name):
         assert calls, label
 
 
+@pytest.mark.slow
 def test_the_environment_chooses_the_engine_of_a_process():
     program = "from tvbi_ref.equations.sockets import current; print(current().engine)"
     assert python(program, TVBI_ENGINE="numpy").stdout == "numpy\n"
@@ -172,6 +173,7 @@ def test_an_engine_or_equation_that_is_none_is_named():
 NO_NUMBA = "import sys; sys.modules['numba'] = sys.modules['llvmlite'] = None; "
 
 
+@pytest.mark.slow
 def test_without_numba_the_package_trains_predicts_and_says_what_it_cannot():
     program = NO_NUMBA + "\n".join(
         [
@@ -419,6 +421,7 @@ def test_a_run_with_a_wrong_wire_does_not_disturb_other_threads():
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
+@pytest.mark.slow
 def test_workers_of_joblib_see_what_is_carried_to_them(backend):
     def mine(prior_log_odds, evidence):
         return prior_log_odds - evidence

@@ -144,6 +144,7 @@ def test_the_comparison_sees_a_wrong_result_and_a_wrong_argument():
     assert disagreements(wrong_argument, adam, INPUTS["adam-step"], seed=0)
 
 
+@pytest.mark.slow
 def test_only_the_fast_forms_know_numba():
     """No other file imports it, and only the dispatcher reaches the fast forms."""
     for path in PACKAGE.rglob("*.py"):
@@ -176,6 +177,7 @@ def run_python(arguments, **environment):
 
 @needs_numba
 @pytest.mark.skipif("NUMBA_DISABLE_JIT" in os.environ, reason="this run is without the JIT already")
+@pytest.mark.slow
 def test_the_fast_forms_are_right_without_the_jit_too():
     # The project's own options name plugins, and none is loaded here.
     options = ["-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib"]

@@ -59,6 +59,7 @@ def assert_same_network(one, other):
 
 
 @parametrize_with_checks([tiny(kind, method) for method in ("turbo-vbi", "snip") for kind in BOTH])
+@pytest.mark.slow
 def test_scikit_learn_finds_nothing_wrong(estimator, check):
     check(estimator)
 
@@ -280,6 +281,7 @@ def cross_validate(kind, plane, **options):
 
 
 @pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.slow
 def test_worker_processes_find_the_same(kind, plane):
     with joblib.parallel_config("loky"):
         there = cross_validate(kind, plane, n_jobs=2)
@@ -287,6 +289,7 @@ def test_worker_processes_find_the_same(kind, plane):
 
 
 @pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.slow
 def test_dask_workers_find_the_same(kind, plane):
     distributed = pytest.importorskip("distributed")
     with (

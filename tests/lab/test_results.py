@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_tables_are_those_of_the_result_files():
     command = [sys.executable, "figures/results.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -145,6 +145,7 @@ def test_a_job_that_cannot_be_is_refused(arguments, named):
         Job(*arguments)
 
 
+@pytest.mark.slow
 def test_a_turbo_run_goes_on_from_its_checkpoint(tmp_path):
     """Killed in the second epoch, it ends as if nothing had happened."""
     job = Job("toy", "turbo_independent", OPTIONS["turbo_independent"])
@@ -284,6 +285,7 @@ def test_an_interrupted_study_goes_on(tmp_path, monkeypatch):
     assert made == [0, 1, 1, 2]
 
 
+@pytest.mark.slow
 def test_runs_go_on_when_a_worker_of_a_dask_cluster_is_killed(tmp_path):
     distributed = pytest.importorskip("distributed")
     several = [Job("toy", "snip", {"sparsity": 0.5}, seed) for seed in range(30)]

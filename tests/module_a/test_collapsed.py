@@ -72,6 +72,7 @@ def test_the_collapsed_evidence_is_the_log_ratio_of_the_two_integrals(active, in
 
 @pytest.mark.parametrize("m", SECOND_MOMENTS)
 @pytest.mark.parametrize(("active", "inactive"), PAIRS)
+@pytest.mark.slow
 def test_the_collapsed_precision_is_its_mean_under_the_joint_posterior(active, inactive, m):
     """E[rho] = sum_s p(s) int rho ... / sum_s p(s) int ...: support and precision together."""
     h = 0.4

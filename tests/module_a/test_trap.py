@@ -71,6 +71,7 @@ def test_a_trapped_weight_has_the_lower_bound_of_the_two():
     assert bound[-20.0] > bound[20.0] + 1
 
 
+@pytest.mark.slow
 def test_the_condition_is_necessary_and_in_most_random_settings_sufficient():
     """As pi_tilde falls from 1 the evidence falls: what fails at 1 fails everywhere.
 

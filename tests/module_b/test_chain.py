@@ -76,6 +76,7 @@ def test_the_belief_is_the_enumerated_marginal(p01, p10, evidence):
 
 
 @pytest.mark.parametrize(("p01", "p10"), [(0.05, 0.2), (0.5, 0.5), (0.9, 0.95), (1e-6, 1e-4)])
+@pytest.mark.slow
 def test_long_chains_agree_with_transfer_matrices(p01, p10):
     evidence = np.random.default_rng(0).normal(0, 3, size=(200, 1))
     answer = ChainSupport(p01, p10).extrinsic(evidence)

@@ -120,6 +120,7 @@ def test_chains_of_one_node_learn_the_share_that_lives():
 
 
 @pytest.mark.parametrize("truth", [(0.05, 0.2), (0.3, 0.1), (0.02, 0.5)])
+@pytest.mark.slow
 def test_chains_are_recovered_from_noisy_evidence(rng, truth):
     l = observed(ChainSupport(*truth).sample((300, 100), rng), rng, strength=1.0)
     chain = ChainSupport(0.5, 0.5)
@@ -158,6 +159,7 @@ def test_on_a_tree_the_gradient_is_that_of_the_enumerated_likelihood(rng):
 
 
 @pytest.mark.parametrize("truth", [(-0.4, 0.05, 0.3), (0.0, 0.2, 0.2), (-0.8, -0.1, 0.4)])
+@pytest.mark.slow
 def test_grids_are_recovered_from_noisy_evidence(rng, truth):
     """At convergence, not stopped early: the tolerances are those of one sampled layer.
 
@@ -170,6 +172,7 @@ def test_grids_are_recovered_from_noisy_evidence(rng, truth):
     np.testing.assert_allclose(found, truth[1:], atol=0.06)
 
 
+@pytest.mark.slow
 def test_weak_evidence_makes_learned_couplings_too_strong(rng):
     """A known bias of the Bethe likelihood, and why the loop learns only after the annealing."""
     s = GridSupport(0.0, 0.2, 0.2).sample((150, 100), rng)

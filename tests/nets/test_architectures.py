@@ -122,6 +122,7 @@ NETWORKS = {
 
 @pytest.mark.parametrize("noise_seed", [None, 3])
 @pytest.mark.parametrize("what", NETWORKS)
+@pytest.mark.slow
 def test_the_gradients_of_a_convolutional_network_are_finite_differences(what, noise_seed):
     build, shape = NETWORKS[what]
     net = with_visible_variances(build())
@@ -131,6 +132,7 @@ def test_the_gradients_of_a_convolutional_network_are_finite_differences(what, n
 
 
 @pytest.mark.parametrize("build", [nets.lenet5, nets.lenet5_caffe])
+@pytest.mark.slow
 def test_a_lenet_passes_the_gradient_check_on_some_entries_of_every_parameter(build):
     """All of the 430 500 would take hours: a random direction sees them together."""
     net = with_visible_variances(build(seed=0, dtype=np.float64))
@@ -265,6 +267,7 @@ def test_prediction_in_parts_is_one_forward_pass(monkeypatch):
     np.testing.assert_allclose(net.predict(images(7)), whole, rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_a_copy_and_another_dtype_are_independent():
     net = small_cnn()
     before = [array.tobytes() for array in net.state()]

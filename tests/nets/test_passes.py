@@ -94,6 +94,7 @@ KERNELS = {  # what each takes, of an array its shape
 
 
 @pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.slow
 def test_float32_is_nowhere_widened_to_float64(name, rng):
     """A literal may promote a loop to float64; it costs half the speed, and no result shows it."""
     numba = pytest.importorskip("numba")

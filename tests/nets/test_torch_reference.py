@@ -55,6 +55,7 @@ def test_the_file_is_small_and_holds_the_cases_and_no_others():
 
 
 @pytest.mark.parametrize("name", ["dense", "convolution, 2, 1", "lenet5"])
+@pytest.mark.slow
 def test_the_comparison_sees_a_gradient_that_is_a_millionth_off(name):
     """A check that cannot fail is none."""
     results, theirs = cases.ours(cases.CASES[name]()), stored(name)

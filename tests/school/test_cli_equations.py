@@ -58,6 +58,7 @@ def record(tmp_path):
     return json.loads((tmp_path / "out" / "equations.json").read_text())
 
 
+@pytest.mark.slow
 def test_all_solutions_train_a_network(run, tmp_path):
     text = "\n".join(path.read_text() for path in SOLUTIONS)
     status, out, _ = run(text, command=("train", "digits", "--hidden", "8"), epochs=2)
@@ -72,6 +73,7 @@ def test_all_solutions_train_a_network(run, tmp_path):
 
 
 @pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_each_exercise_trains_a_network(path, run, tmp_path):
     more = ("--unchecked", "--prior", "chains", "--learn", "--module-a", "mean_field")
     status, out, _ = run(path.read_text(), *more, name=path.name, epochs=2)
@@ -80,6 +82,7 @@ def test_each_exercise_trains_a_network(path, run, tmp_path):
     assert not record(tmp_path)["checked"]
 
 
+@pytest.mark.slow
 def test_the_same_numbers_give_the_same_run_and_another_order_rounding(run, tmp_path):
     status, out, _ = run(EXTRINSIC, "--hidden", "6", epochs=3)
     assert status == 0
@@ -97,6 +100,7 @@ def test_the_same_numbers_give_the_same_run_and_another_order_rounding(run, tmp_
     assert "mu" not in found["parting"]["gaps"]
 
 
+@pytest.mark.slow
 def test_the_run_is_the_one_without_comparison(run, tmp_path):
     """The package's run beside it must not touch it."""
     arguments = ["train", "synthetic", "--epochs", "4", "--fine-tune-epochs", "1"]
@@ -129,6 +133,7 @@ def test_unchecked_trains_with_a_wrong_one_and_says_so(run, tmp_path):
     assert "NOT checked" in (tmp_path / "out" / "table.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_demo_compares_every_prior(run, tmp_path):
     text = (
         EXTRINSIC + "def chain_messages(evidence, p01, p10):\n    return 0 * evidence, evidence\n"
@@ -192,6 +197,7 @@ def test_mistakes_in_the_options_are_one_line(run, tmp_path, capsys):
     assert "is called with 2 arguments (posterior, incoming); extrinsic_a takes (posterior)" in err
 
 
+@pytest.mark.slow
 def test_a_notebook_will_do(run):
     cells = [{"cell_type": "code", "source": text} for text in ("%pylab", EXTRINSIC)]
     status, out, _ = run(json.dumps({"cells": cells}), name="mine.ipynb")
@@ -244,6 +250,7 @@ def test_a_checkpoint_is_not_taken_up_with_another_function(run, tmp_path):
     assert "equations of your own.extrinsic-a is mine (sha256" in err
 
 
+@pytest.mark.slow
 def test_the_seconds_are_those_of_the_readers_run_alone(run, tmp_path, monkeypatch):
     text = EXTRINSIC + "calls = []\n"
     slow = own.SideBySide._go_on
@@ -260,6 +267,7 @@ def test_the_seconds_are_those_of_the_readers_run_alone(run, tmp_path, monkeypat
     assert float(rows[-1].split(",")[-1]) < 0.9
 
 
+@pytest.mark.slow
 def test_the_page_on_sockets_shows_what_the_command_prints(run):
     page = (Path(__file__).parents[2] / "docs" / "sockets.md").read_text()
     file = page.split("# my_equations.py\n")[1].split("```")[0]

@@ -53,6 +53,7 @@ def transcript() -> str:
     return make_exercises.transcript()
 
 
+@pytest.mark.slow
 def test_the_committed_files_are_what_the_solutions_make(monkeypatch, transcript):
     monkeypatch.setattr(make_exercises, "transcript", lambda: transcript)
     assert make_exercises.stale() == []
@@ -136,6 +137,7 @@ def test_what_is_to_be_copied_is_the_solution_of_the_earlier_exercise():
 
 
 @each_exercise
+@pytest.mark.slow
 def test_the_solution_gets_full_marks_without_advice(name):
     result = grade(SOLUTIONS / f"{name}.py")
     assert result.passed, result
@@ -144,6 +146,7 @@ def test_the_solution_gets_full_marks_without_advice(name):
 
 
 @each_exercise
+@pytest.mark.slow
 def test_the_exercise_as_handed_out_gets_nothing_and_says_why(name):
     result = grade(EXERCISES / f"{name}.py")
     assert result.score == 0

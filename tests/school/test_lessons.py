@@ -55,6 +55,7 @@ def test_the_book_has_every_lesson_in_its_order():
     assert [page for page in pages if not any((FOLDER.parent).glob(f"{page}.*"))] == []
 
 
+@pytest.mark.slow
 def test_every_lesson_begins_with_the_setup_cell_for_colab():
     check = [sys.executable, "notebooks/make_setup.py", "--check"]
     done = subprocess.run(check, cwd=FOLDER.parent, capture_output=True, text=True, check=False)

@@ -131,6 +131,7 @@ def script(threads="1"):
     return [sys.executable, "-c", code], environment
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_two_processes():
     command, environment = script()
     digests = {

@@ -224,6 +224,7 @@ turbo.fit(nets.mlp([64, 32, 10], seed=1), data.x_train, data.y_train, checkpoint
 """
 
 
+@pytest.mark.slow
 def test_a_process_killed_in_the_middle_of_an_epoch_loses_nothing_but_that_epoch(digits, tmp_path):
     path = tmp_path / "run.npz"
     command = [sys.executable, "-c", SCRIPT, str(path)]

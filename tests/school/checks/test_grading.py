@@ -67,6 +67,7 @@ def test_a_wrong_function_fails_with_the_diagnosis_and_costs_no_other_mark(homew
         ("def cavity(", "was never closed"),
     ],
 )
+@pytest.mark.slow
 def test_a_file_that_cannot_be_graded_is_a_fail(homework, source, words):
     result = grade(homework(source), time_limit=3)
     assert not result.passed
@@ -89,6 +90,7 @@ def test_a_file_that_cannot_be_graded_is_a_fail(homework, source, words):
         ("import tvbi_ref; return tvbi_ref.module_a.update_support(a, b)", "may not be imported"),
     ],
 )
+@pytest.mark.slow
 def test_a_function_that_misbehaves_costs_its_own_mark_only(homework, body, words):
     source = CAVITY + f"\ndef update_support(a, b):\n    {body}\n"
     result = grade(homework(source), labels=["q-support", "cavity"], time_limit=2)
@@ -168,6 +170,7 @@ def turbo_round(second_moment, prior_log_odds, module_a, module_b):
 """
 
 
+@pytest.mark.slow
 def test_a_round_gets_its_modules_as_functions(homework):
     assert grade(homework(ROUND)).passed
     thrice = ROUND.replace("*module_a(second_moment, pi)", "module_a(second_moment, pi)[0], rho")
@@ -185,6 +188,7 @@ def test_a_round_gets_its_modules_as_functions(homework):
         ("module_b(l)", "__import__('tvbi_ref').checks", "may not be imported"),
     ],
 )
+@pytest.mark.slow
 def test_a_module_says_what_it_was_given(homework, right, wrong, words):
     assert ROUND.count(right) == 1
     report = str(grade(homework(ROUND.replace(right, wrong))))
@@ -192,6 +196,7 @@ def test_a_module_says_what_it_was_given(homework, right, wrong, words):
     assert words in report, report
 
 
+@pytest.mark.slow
 def test_the_files_name_says_what_is_asked_for(homework):
     exercise = EQUATIONS["q-support"].exercise
     asked = [e.label for e in EQUATIONS.values() if e.exercise == exercise]
@@ -340,6 +345,7 @@ def test_messages_of_a_file_cannot_pass_for_lines_of_the_table(homework, tmp_pat
 
 
 @pytest.mark.parametrize("sent", ["'abcdef'", "(1, 2, 3)", "([1.0], '', ())", "None", "2**62"])
+@pytest.mark.slow
 def test_a_file_that_writes_to_the_line_itself_fails_and_stops_nothing(homework, sent):
     source = f"""
         import io, json, os, struct
@@ -402,6 +408,7 @@ def test_an_error_that_cannot_say_what_it_is_still_is_one(homework):
 
 
 @pytest.mark.parametrize("name", ["05_messages.py", "5-Messages kim.py", "noether_05_messages.py"])
+@pytest.mark.slow
 def test_the_exercise_is_found_in_many_spellings(homework, name):
     assert len(grade(homework(CAVITY, name)).marks) == 5
 
@@ -435,6 +442,7 @@ def test_a_file_is_read_in_its_own_encoding(tmp_path, encoding):
         "for k in range(3):\n    print(nowhere)",
     ],
 )
+@pytest.mark.slow
 def test_what_else_is_in_a_notebook_spoils_nothing(tmp_path, cell):
     cells = [nbformat.v4.new_code_cell(text) for text in ("import numpy as np", cell, CAVITY)]
     path = tmp_path / "homework.ipynb"
