@@ -70,7 +70,8 @@ def evidence_collapsed(second_moment: ArrayLike, active: Gamma, inactive: Gamma)
     >>> evidence_collapsed([0.0, 1e9], Gamma(1.0, 0.02), Gamma(1.0, 2e-6)).round(2)
     array([-4.61,  9.21])
     """
-    return active.log_weight_evidence(second_moment) - inactive.log_weight_evidence(second_moment)
+    on, off = (Gamma(*g).log_weight_evidence(second_moment) for g in (active, inactive))
+    return on - off
 
 
 @equation("precision-collapsed")

@@ -146,8 +146,8 @@ def elbo(
     """
     m, pi = second_moment(mean, variance), expit(np.asarray(support_log_odds, np.float64))
     rho, log_rho = expected_precision(shape, rate), expected_log_precision(shape, rate)
-    on = pi * active.expected_log_density(rho, log_rho)
-    off = (1 - pi) * inactive.expected_log_density(rho, log_rho)
+    on = pi * Gamma(*active).expected_log_density(rho, log_rho)
+    off = (1 - pi) * Gamma(*inactive).expected_log_density(rho, log_rho)
     return MeanFieldElbo(
         expected_log_weight=float(np.sum(0.5 * (log_rho - LOG_2PI - rho * m))),
         expected_log_precision=float(np.sum(on + off)),
@@ -160,11 +160,7 @@ def elbo(
 
 @equation("elbo-collapsed")
 def elbo_collapsed(
-    mean: ArrayLike,
-    variance: ArrayLike,
-    prior_log_odds: ArrayLike,
-    active: Gamma,
-    inactive: Gamma,
+    mean: ArrayLike, variance: ArrayLike, prior_log_odds: ArrayLike, active: Gamma, inactive: Gamma
 ) -> CollapsedElbo:
     """Return one layer's terms of the collapsed ELBO: sum ln[pi Z_1 + (1-pi) Z_0] + H[q(w)].
 
@@ -188,8 +184,8 @@ def elbo_collapsed(
     """
     m, h = second_moment(mean, variance), np.asarray(prior_log_odds, np.float64)
     log_evidence = np.logaddexp(
-        log_expit(h) + active.log_weight_evidence(m),
-        log_expit(-h) + inactive.log_weight_evidence(m),
+        log_expit(h) + Gamma(*active).log_weight_evidence(m),
+        log_expit(-h) + Gamma(*inactive).log_weight_evidence(m),
     )
     return CollapsedElbo(
         log_evidence=float(np.sum(log_evidence)),

@@ -12,10 +12,7 @@ from tvbi_ref.gamma import Gamma
 
 @equation("evidence")
 def evidence(
-    expected_precision: ArrayLike,
-    expected_log_precision: ArrayLike,
-    active: Gamma,
-    inactive: Gamma,
+    expected_precision: ArrayLike, expected_log_precision: ArrayLike, active: Gamma, inactive: Gamma
 ) -> FloatArray:
     """Return l, how much better the active Gamma explains the precision than the inactive one.
 
@@ -41,9 +38,9 @@ def evidence(
     >>> float(evidence(50.0, 3.4, Gamma(1.0, 0.02), Gamma(1.0, 0.0002)).round(2))
     3.62
     """
-    return active.expected_log_density(
+    return Gamma(*active).expected_log_density(
         expected_precision, expected_log_precision
-    ) - inactive.expected_log_density(expected_precision, expected_log_precision)
+    ) - Gamma(*inactive).expected_log_density(expected_precision, expected_log_precision)
 
 
 @equation("mean-field-trap")

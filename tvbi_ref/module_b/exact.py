@@ -40,10 +40,7 @@ def all_states(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 
 def ising_log_weights(
-    states: NDArray[np.float64],
-    field: ArrayLike,
-    coupling_row: ArrayLike,
-    coupling_col: ArrayLike,
+    states: NDArray[np.float64], field: ArrayLike, coupling_row: ArrayLike, coupling_col: ArrayLike
 ) -> NDArray[np.float64]:
     """Return sum_n h_n s_n + sum_edges J x x' of each state, x = 2s - 1.
 

@@ -73,8 +73,8 @@ class Slots(NamedTuple):
             nodes=nodes,
             indptr=np.concatenate([[0], np.cumsum(degree)]),
             neighbour=speaker[order],
-            reverse=slot_of_ear[(order + E) % (2 * E)] if E else order,
-            edge=order % E if E else order,
+            reverse=slot_of_ear[(order + E) % (2 * E)],
+            edge=order % E,
         )
 
     @property

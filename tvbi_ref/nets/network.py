@@ -137,7 +137,7 @@ class Network:
 
     def fill_gradients(self, grad: FloatArray) -> None:
         """Do what `backward` does without dL/dx: what training needs, and no more."""
-        first = next(k for k, layer in enumerate(self.layers) if isinstance(layer, WeightLayer))
+        first = self.layers.index(self.weight_layers[0])
         self.weight_layers[0].needs_dx = False
         try:
             for layer in reversed(self.layers[first:]):
