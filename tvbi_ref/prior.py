@@ -85,7 +85,8 @@ def log_prior_precision(
     array([-1.1931, -2.4026])
     """
     s = np.asarray(support)
-    return np.where(s == 1, active.log_density(precision), inactive.log_density(precision))
+    on, off = (Gamma(*g).log_density(precision) for g in (active, inactive))
+    return np.where(s == 1, on, off)
 
 
 @equation("prior-weight-marginal")
@@ -111,7 +112,7 @@ def log_marginal_weight(weight: ArrayLike, prior: Gamma) -> FloatArray:
     >>> np.allclose(log_marginal_weight(0.3, slab), stats.t(2, scale=0.02**0.5).logpdf(0.3))
     True
     """
-    return prior.log_weight_evidence(np.square(np.asarray(weight, np.float64)))
+    return Gamma(*prior).log_weight_evidence(np.square(np.asarray(weight, np.float64)))
 
 
 @dataclass(frozen=True)

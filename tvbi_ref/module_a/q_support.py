@@ -38,9 +38,11 @@ def evidence(
     >>> float(evidence(50.0, 3.4, Gamma(1.0, 0.02), Gamma(1.0, 0.0002)).round(2))
     3.62
     """
-    return Gamma(*active).expected_log_density(
-        expected_precision, expected_log_precision
-    ) - Gamma(*inactive).expected_log_density(expected_precision, expected_log_precision)
+    on, off = (
+        Gamma(*g).expected_log_density(expected_precision, expected_log_precision)
+        for g in (active, inactive)
+    )
+    return on - off
 
 
 @equation("mean-field-trap")

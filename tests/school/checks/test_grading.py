@@ -13,7 +13,8 @@ import pytest
 
 from tvbi_ref.cli import main
 from tvbi_ref.equations import EQUATIONS
-from tvbi_ref.school.checks import grade, grading, wire
+from tvbi_ref.gamma import Gamma
+from tvbi_ref.school.checks import check, grade, grading, wire
 from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.school.checks.source import source_of
 from tvbi_ref.school.checks.wire import PlainGamma, pack, receive, unpack
@@ -370,15 +371,52 @@ def test_a_file_that_writes_to_the_line_itself_fails_and_stops_nothing(homework,
     assert [mark.passed for mark in result.marks] == [False, True]
 
 
-def test_a_gamma_can_be_unpacked(homework):
-    source = """
-        import math
+GAMMAS = {
+    "unpacked": "(a, b), (_, b_bar) = active, inactive",
+    "by its places": "a, b, b_bar = active[0], active[1], inactive[-1]",
+    "by its names": "a, b, b_bar = active.shape, active.rate, inactive.rate",
+    "as another of its kind": "a, b, b_bar = *type(active)(*active), inactive._replace(shape=1)[1]",
+    "as a dict": "a, b = active._asdict().values(); b_bar = max(inactive[1:])",
+    "with a formula": "a, b, b_bar = *active, inactive.rate + 0 * inactive.log_normalizer",
+}
 
-        def trap_margin(prior_log_odds, active, inactive):
-            (a, b), (_, b_bar) = active, inactive
-            return prior_log_odds + a * math.log(b / b_bar) - (a + 0.5) * (1 - b_bar / b)
-    """
+
+@pytest.mark.parametrize("way", GAMMAS)
+def test_a_gamma_is_the_same_in_a_check_and_in_a_file(homework, way):
+    source = f"""
+import math
+
+def trap_margin(prior_log_odds, active, inactive):
+    {GAMMAS[way]}
+    return prior_log_odds + a * math.log(b / b_bar) - (a + 0.5) * (1 - b_bar / b)
+"""
+    names = {}
+    exec(source, names)
+    report = check("mean-field-trap", names["trap_margin"])
+    assert report.passed == (way != "with a formula")
+    assert grade(homework(source)).marks[0].message == report.message
+
+
+def test_the_results_may_be_a_gamma(homework):
+    source = """
+def conditional_precision(second_moment, prior):
+    return type(prior)(prior.shape + 0.5, prior.rate + second_moment / 2)
+"""
+    names = {}
+    exec(source, names)
+    assert check("q-collapsed", names["conditional_precision"])
     assert grade(homework(source)).passed
+
+
+def test_the_packages_functions_take_the_gamma_of_the_exercises(rng):
+    slab, spike = (1.2, 0.03), (2.5, 4e-4)
+    for label in ("evidence", "evidence-collapsed", "prior-precision"):
+        given = [rng.uniform(0.5, 1, 3) for s in EQUATIONS[label].inputs if "Gamma" not in s.shape]
+        function = EQUATIONS[label].function
+        np.testing.assert_array_equal(
+            function(*given, PlainGamma(*slab), PlainGamma(*spike)),
+            function(*given, Gamma(*slab), Gamma(*spike)),
+        )
 
 
 def test_a_misspelt_function_is_found(homework):

@@ -50,8 +50,10 @@ def pack(value: Any) -> bytes:
 
 
 def _to_tree(value: Any, arrays: list[Any]) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        arrays.append(np.asarray(value))
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        arrays.append(value)
         return {"array": len(arrays) - 1}
     if hasattr(value, "shape") and hasattr(value, "rate"):
         return {"gamma": [float(value.shape), float(value.rate)]}
