@@ -247,6 +247,34 @@ def one_argument(prior_log_odds):
     return prior_log_odds
 
 
+BUFFERS = {}
+
+
+def one_buffer(prior_log_odds, evidence):
+    buffer = BUFFERS.setdefault(np.shape(prior_log_odds), np.empty(np.shape(prior_log_odds)))
+    return np.add(prior_log_odds, evidence, out=buffer)
+
+
+def views_of_one_buffer(prior_log_odds, evidence):
+    return one_buffer(prior_log_odds, evidence)[...]
+
+
+def a_matrix(prior_log_odds, evidence):
+    return np.asmatrix(prior_log_odds + evidence)
+
+
+def masked(prior_log_odds, evidence):
+    return np.ma.masked_invalid(prior_log_odds + evidence)
+
+
+def records(prior_log_odds, evidence):
+    return (prior_log_odds + evidence).view([("log_odds", float)])
+
+
+def texts(prior_log_odds, evidence):
+    return np.array(["0.5"])
+
+
 def keyword_only(*, prior_log_odds, evidence):
     return prior_log_odds + evidence
 
@@ -271,6 +299,12 @@ def keyword_only(*, prior_log_odds, evidence):
         (noisy, "gave another answer when it was called again"),
         (two_results, "returned 2 results; expected 1"),
         (one_argument, "is called with 2 positional arguments; it takes (prior_log_odds)"),
+        (one_buffer, "returned the memory of its last result again; return a new array"),
+        (views_of_one_buffer, "returned the memory of its last result again"),
+        (a_matrix, "returned a matrix; expected a NumPy array"),
+        (masked, "returned a MaskedArray; expected a NumPy array"),
+        (records, "returned an array of [('log_odds', '<f8')]; expected a NumPy array"),
+        (texts, "returned an array of <U3; expected a NumPy array"),
         (keyword_only, "it takes (*, prior_log_odds, evidence)"),
     ],
 )

@@ -122,6 +122,40 @@ def test_the_comparison_cannot_be_redefined(homework):
     assert grade(homework(source)).score == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("a += b; return np.add(a, 0.0)", "changed its argument a in place"),
+        ("return np.add(a, b, out=a)", "returned its argument a itself"),
+        ("return np.add(a, b, out=kept.setdefault(a.shape, b * 0))", "the memory of its last"),
+        ("return np.asmatrix(a + b)", "returned a matrix"),
+        ("return a + b + 1e-11 * random()", "gave another answer"),
+    ],
+)
+def test_what_a_function_does_besides_cannot_be_silenced_from_within(homework, body, words):
+    """All of NumPy that a comparison could use says what the file wants it to say."""
+    source = f"""
+        import gc, types
+        from random import random
+        import numpy as np
+        kept = {{}}
+        for module in gc.get_objects():
+            if isinstance(module, types.ModuleType):
+                for name in ("identical", "judged", "array_equal", "allclose"):
+                    if hasattr(module, name):
+                        setattr(module, name, lambda *a, **k: True)
+        np.all = np.any = np.array_equal
+        np.may_share_memory = np.shares_memory = lambda *a, **k: False
+        np.array = lambda entry, *a, **k: entry
+
+        def update_support(a, b):
+            {body}
+    """
+    mark = grade(homework(source)).marks[0]
+    assert not mark.passed
+    assert words in mark.message, mark
+
+
 def test_prints_and_reading_the_input_do_not_disturb_the_line(homework):
     source = """
         import os, sys

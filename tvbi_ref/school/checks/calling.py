@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import re
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+# By their names: a file may put others in their place.
+from numpy import array, may_share_memory
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
@@ -38,6 +41,31 @@ class Observation:
     faults: tuple[str, ...] = ()
 
 
+class Calls(NamedTuple):
+    """Two calls as they went, to be judged where the function cannot reach.
+
+    Parameters
+    ----------
+    error : str
+        Why there are no results.
+    names : tuple of str
+        What the function calls its arguments.
+    left : tuple of tuple of ndarray
+        The arrays of each argument as the first call left them.
+    first, second : tuple of ndarray
+        What the calls returned.
+    faults : tuple of str
+        Which memory the results share.
+    """
+
+    error: str = ""
+    names: tuple[str, ...] = ()
+    left: tuple[tuple[Array, ...], ...] = ()
+    first: tuple[Array, ...] = ()
+    second: tuple[Array, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
 def observe(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Observation:
     """Call a function twice on copies of its arguments and say what happened.
 
@@ -53,26 +81,66 @@ def observe(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Observa
     >>> observe(lambda x: x, (np.zeros(2),)).faults
     ('returned its argument x itself, or a view of it; return a new array',)
     """
-    names = _parameter_names(function, len(arguments))
-    if names is None:
-        takes = f"it takes {inspect.signature(function)}"
-        return Observation(error=f"is called with {len(arguments)} positional arguments; {takes}")
-    given = copy.deepcopy(arguments)
+    return judged(arguments, two_calls(function, arguments))
+
+
+def judged(arguments: tuple[Any, ...], calls: Calls) -> Observation:
+    """Return what two calls with these arguments show.
+
+    Examples
+    --------
+    >>> calls = Calls("", ("x",), ((np.ones(2),),), (np.zeros(2),), (np.zeros(2),))
+    >>> judged((np.zeros(2),), calls).faults
+    ('changed its argument x in place',)
+    """
+    if calls.error:
+        return Observation(error=calls.error)
+    faults = [
+        f"changed its argument {name} in place"
+        for name, old, new in zip(calls.names, arguments, calls.left, strict=True)
+        if not identical(_arrays(old), new)
+    ]
+    faults += calls.faults
+    if not identical(calls.first, calls.second):
+        faults.append("gave another answer when it was called again with the same arguments")
+    return Observation(calls.first, faults=tuple(faults))
+
+
+def two_calls(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Calls:
+    """Call a function twice on copies of its arguments.
+
+    Examples
+    --------
+    >>> two_calls(lambda x: x + 1, (np.zeros(2),)).first
+    (array([1., 1.]),)
+    """
     try:
-        first = _results(_call(function, given))
-        faults = _changed(arguments, given, names) + _returned(given, first, names)
-        again = _results(_call(function, copy.deepcopy(arguments)))
+        return _two_calls(function, arguments)
     except NotImplementedError:
-        return Observation(error="is not written yet (NotImplementedError)")
+        return Calls("is not written yet (NotImplementedError)")
     except _UnusableError as unusable:
-        return Observation(error=str(unusable))
+        return Calls(str(unusable))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return Observation(error="raised " + describe(error))
-    if not identical(first, again):
-        faults.append("gave another answer when it was called again with the same arguments")
-    return Observation(tuple(np.array(result) for result in first), faults=tuple(faults))
+        return Calls("raised " + describe(error))
+
+
+def _two_calls(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Calls:
+    names = _parameter_names(function, len(arguments))
+    given = deepcopy(arguments)
+    first = _results(_call(function, given))
+    # At once: the second call may write into what the first has returned.
+    kept, left = _copies(first), tuple(_copies(_arrays(argument)) for argument in given)
+    faults = [
+        f"returned its argument {name} itself, or a view of it; return a new array"
+        for name, argument in zip(names, given, strict=True)
+        if _share_memory(_arrays(argument), first)
+    ]
+    second = _results(_call(function, deepcopy(arguments)))
+    if _share_memory(first, second):
+        faults.append("returned the memory of its last result again; return a new array")
+    return Calls("", names, left, kept, _copies(second), tuple(faults))
 
 
 def describe(error: BaseException) -> str:
@@ -136,50 +204,43 @@ def _results(value: Any) -> tuple[Array, ...]:
 
 
 def _as_array(entry: Any) -> Array:
-    if isinstance(entry, np.ndarray) and entry.dtype != object:
+    if type(entry) is np.ndarray and entry.dtype.kind in "biufc":
         return entry
-    if isinstance(entry, bool | int | float | complex | np.generic):
+    if isinstance(entry, bool | int | float | complex | np.bool | np.number):
         return np.asarray(entry)
-    kind = "an array of objects" if isinstance(entry, np.ndarray) else f"a {type(entry).__name__}"
+    kind = f"a {type(entry).__name__}"
+    if type(entry) is np.ndarray:
+        kind = "an array of objects" if entry.dtype == object else f"an array of {entry.dtype}"
     raise _UnusableError(f"returned {kind}; expected a NumPy array, a number, or a tuple of these")
 
 
-def _parameter_names(function: Callable[..., Any], count: int) -> list[str] | None:
-    """Return what the function calls its arguments, or None if it does not take so many."""
+def _parameter_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
+    """Return what the function calls its arguments, if it takes so many."""
     try:
-        bound = inspect.signature(function).bind(*range(count))
+        signature = inspect.signature(function)
+        bound = signature.bind(*range(count))
     except TypeError:
-        return None
+        called = f"is called with {count} positional arguments"
+        raise _UnusableError(one_line(f"{called}; it takes {signature}")) from None
     except ValueError:  # a built-in without a signature
-        return [f"number {k + 1}" for k in range(count)]
+        return tuple(f"number {k + 1}" for k in range(count))
     names: dict[int, str] = {}
     for name, value in bound.arguments.items():
         names |= dict.fromkeys(value if isinstance(value, tuple) else (value,), name)
-    return [names[k] for k in range(count)]
+    return tuple(names[k] for k in range(count))
 
 
-def _arrays(argument: Any) -> list[Array]:
+def _arrays(argument: Any) -> tuple[Array, ...]:
     entries = argument if isinstance(argument, list | tuple) else [argument]
-    return [entry for entry in entries if isinstance(entry, np.ndarray)]
+    return tuple(entry for entry in entries if isinstance(entry, np.ndarray))
 
 
-def _changed(before: tuple[Any, ...], after: tuple[Any, ...], names: list[str]) -> list[str]:
-    return [
-        f"changed its argument {name} in place"
-        for name, old, new in zip(names, before, after, strict=True)
-        if not identical(tuple(_arrays(old)), tuple(_arrays(new)))
-    ]
+def _copies(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(array(entry) for entry in arrays)
 
 
-def _returned(
-    arguments: tuple[Any, ...], results: tuple[Array, ...], names: list[str]
-) -> list[str]:
-    return [
-        f"returned its argument {name} itself, or a view of it; return a new array"
-        for name, argument in zip(names, arguments, strict=True)
-        for array in _arrays(argument)
-        if any(np.may_share_memory(array, result) for result in results)
-    ]
+def _share_memory(first: tuple[Array, ...], second: tuple[Array, ...]) -> bool:
+    return any(may_share_memory(a, b) for a in first for b in second)
 
 
 def identical(first: tuple[Array, ...], second: tuple[Array, ...]) -> bool:

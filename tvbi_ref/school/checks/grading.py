@@ -21,9 +21,9 @@ from tqdm.auto import tqdm
 import tvbi_ref
 from tvbi_ref._validation import as_real
 from tvbi_ref.equations import EQUATIONS, get
-from tvbi_ref.school.checks.calling import Observation, describe, plain
+from tvbi_ref.school.checks.calling import Observation, describe, judged, plain
 from tvbi_ref.school.checks.equations import examine
-from tvbi_ref.school.checks.process import Loaded, NoAnswerError, as_observation
+from tvbi_ref.school.checks.process import Loaded, NoAnswerError, as_calls
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _mark(loaded: Loaded, label: str) -> Mark:
         deadline = time.monotonic() + loaded.limit
 
         def call(arguments: tuple[Any, ...]) -> Observation:
-            return as_observation(loaded.ask((task, arguments), deadline))
+            return judged(arguments, as_calls(loaded.ask((task, arguments), deadline)))
 
         report = examine(label, call)
         passed, message = report.passed, report.message

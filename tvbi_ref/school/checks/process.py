@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from tvbi_ref.school.checks.calling import Observation, one_line
+from tvbi_ref.school.checks.calling import Calls, one_line
 from tvbi_ref.school.checks.wire import receive, send
 
 
@@ -25,20 +25,28 @@ class NoAnswerError(Exception):
     """The process has died, runs over its time, or answers nonsense."""
 
 
-def as_observation(answer: Any) -> Observation:
+def as_calls(answer: Any) -> Calls:
     """Return what the process sent, if it has the form: the process is the file's, too.
 
     Examples
     --------
-    >>> as_observation((None, "is not here", ())).error
+    >>> as_calls(("is not here", (), (), (), (), ())).error
     'is not here'
     """
     match answer:
-        case (None | tuple() as results, str(error), tuple(faults)):
-            usable = results is None or all(isinstance(r, np.ndarray) for r in results)
-            if usable and all(isinstance(fault, str) for fault in faults):
-                return Observation(results, one_line(error), tuple(map(one_line, faults)))
+        case (str(error), names, tuple(left), first, second, faults) if all(
+            _all_of(str, texts) for texts in (names, faults)
+        ) and all(_all_of(np.ndarray, arrays) for arrays in (first, second, *left)):
+            return Calls(one_line(error), _lines(names), left, first, second, faults=_lines(faults))
     raise NoAnswerError("sent something that is no answer")
+
+
+def _all_of(kind: type, entries: Any) -> bool:
+    return isinstance(entries, tuple) and all(isinstance(entry, kind) for entry in entries)
+
+
+def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(one_line, texts))
 
 
 class Loaded:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
-from tvbi_ref.school.checks.calling import Observation, describe, observe
+from tvbi_ref.school.checks.calling import Calls, describe, two_calls
 from tvbi_ref.school.checks.source import source_of
 from tvbi_ref.school.checks.wire import receive, send
 
@@ -75,15 +75,14 @@ def main(path: str) -> None:
             token, name, arguments = receive(requests)
         except EOFError:
             return
-        seen = _observe(functions, name, arguments)
-        send(answers, (token, (seen.results, seen.error, seen.faults)))
+        send(answers, (token, _calls(functions, name, arguments)))
 
 
-def _observe(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Observation:
+def _calls(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Calls:
     if callable(functions.get(name)):
-        return observe(functions[name], arguments)
+        return two_calls(functions[name], arguments)
     near = difflib.get_close_matches(name, filter(_is_text, functions), n=1)
-    return Observation(error="; it has ".join(["is not defined in the file", *near]))
+    return Calls("; it has ".join(["is not defined in the file", *near]))
 
 
 def _is_text(name: Any) -> bool:
