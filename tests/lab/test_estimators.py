@@ -293,7 +293,7 @@ def test_worker_processes_find_the_same(kind, plane):
 def test_dask_workers_find_the_same(kind, plane):
     distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as c,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as c,
         distributed.Client(c),
         joblib.parallel_config("dask"),
     ):

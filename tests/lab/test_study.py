@@ -298,7 +298,7 @@ def test_runs_go_on_when_a_worker_of_a_dask_cluster_is_killed(tmp_path):
         alive_with.append(len(list(tmp_path.glob("*.json"))))
 
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as c,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as c,
         distributed.Client(c),
         joblib.parallel_config("dask"),
     ):

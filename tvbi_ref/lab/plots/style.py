@@ -54,6 +54,13 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
     -------
     pathlib.Path
         Where it is.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Figure(), f"{folder}/empty.svg").suffix
+    '.svg'
     """
     target = Path(path)
     with atomic_write(target) as file, mpl.rc_context(STYLE):
