@@ -1,3 +1,3 @@
 """Stands before the real Numba on the path of `make readable`, which must do without."""
 
-raise ImportError("Numba is hidden by `make readable`")
+raise ModuleNotFoundError("Numba is hidden by `make readable`")

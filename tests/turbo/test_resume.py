@@ -469,6 +469,7 @@ def test_a_file_of_another_equation_of_the_readers_is_refused(other, data, begun
 
 
 def test_a_file_of_the_other_engine_is_refused(data, begun):
+    pytest.importorskip("numba")
     here = current().engine
     other = "numpy" if here == "numba" else "numba"
     with use(other):
