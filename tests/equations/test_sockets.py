@@ -197,18 +197,6 @@ def test_without_numba_the_package_trains_predicts_and_says_what_it_cannot():
     assert error == "engine is 'numba', and Numba cannot be imported; 'numpy' needs none"
 
 
-CORE = ("module_a", "module_b/test_chain.py", "module_b/test_group.py")
-CORE += ("nets/test_layers.py", "nets/test_local_reparam.py", "turbo/test_loop.py", "test_prior.py")
-
-
-def test_without_numba_the_core_tests_pass():
-    paths = [f"tests/{path}" for path in CORE]
-    options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-o", "addopts="]
-    options += ["--import-mode=importlib"]
-    done = python(NO_NUMBA + f"import pytest; sys.exit(pytest.main({options + paths}))")
-    assert done.returncode == 0, done.stdout[-3000:]
-
-
 # A function of the reader's
 
 
