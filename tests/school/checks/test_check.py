@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -13,6 +14,7 @@ from variants import VARIANTS
 
 import tvbi_ref
 from tvbi_ref import equations
+from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.equations import examine
@@ -326,8 +328,79 @@ def test_a_report_reads_well_on_a_terminal_and_in_a_notebook():
 
 
 def test_relations_are_said_in_words_where_no_known_mistake_fits():
-    assert "3 times the right value everywhere" in str(check("q-support", lambda h, l: 3 * (h + l)))
-    assert "off by +2 everywhere" in str(check("q-support", lambda h, l: h + l + 2.0))
+    message = check("q-support", lambda h, l: 3 * (h + l)).message
+    assert message.endswith("\nlog_odds: 3 times the right value everywhere"), message
+    message = check("q-support", lambda h, l: h + l + 2.0).message
+    assert message.endswith("\nlog_odds: off by +2 everywhere"), message
+
+
+def test_a_relation_holds_in_all_cases_that_fail_or_is_not_said():
+    """A mean over the batch for a sum is 1/B of the right value, and B is another in each case."""
+
+    def mean_for_sum(f, y, prior):
+        return prior.shape + y.size / 2 / len(f), prior.rate + ((f - y) ** 2).sum() / 2 / len(f)
+
+    assert "times the right value" not in str(check("noise-precision", mean_for_sum))
+
+    def one_in_many(h, l):
+        return (h + l) * (3.0 if np.size(h) > 4 else 1.0)
+
+    message = check("q-support", one_in_many).message
+    assert message.endswith("\nlog_odds: 3 times the right value in all that fails"), message
+
+
+def test_the_order_of_more_than_two_axes_is_told_by_the_numbers():
+    """Turning all axes of a pair belief over would exchange s and s'."""
+    right = equations.get("pair-belief").function
+
+    def states_first(*arguments):
+        return np.moveaxis(right(*arguments), (-2, -1), (0, 1)).copy()
+
+    message = str(check("pair-belief", states_first))
+    assert "transposed" not in message
+    assert "(right after np.transpose(..., (2, 0, 1)))" in message
+
+
+@pytest.mark.parametrize("what", ["arguments", "results"])
+@pytest.mark.parametrize("label", CHECKS)
+def test_float32_is_noticed(label, what):
+    """Of the arguments too, where they are not what float32 holds anyway."""
+    right = equations.get(label).function
+
+    def in_float32(arguments):
+        if what == "arguments":
+            return observe(right, _rounded(arguments))
+        return Observation(tuple(map(np.asarray, _rounded(observe(right, arguments).results))))
+
+    report = examine(label, in_float32)
+    if label == "prune" or (label, what) == ("bits", "arguments"):
+        assert report  # of masks, or of what they cost
+        return
+    assert not report
+    assert "is something float32?" in report.message or label in ILL_CONDITIONED, report
+
+
+ILL_CONDITIONED = {"q-factors"}  # a weight that is 1e-4 from its mean of 1
+
+
+def _rounded(value):
+    """Return a value with every number of more digits than float32 has rounded to it."""
+    if isinstance(value, tuple | list) and not hasattr(value, "_fields"):
+        return type(value)(map(_rounded, value))
+    if isinstance(value, Gamma):
+        return Gamma(*map(_rounded, value))
+    if isinstance(value, float) or (isinstance(value, np.ndarray) and value.dtype == float):
+        with np.errstate(over="ignore"):
+            return np.asarray(value, np.float32).astype(float)[()]
+    return value
+
+
+def test_digits_are_printed_until_the_two_numbers_differ():
+    report = check("q-support", lambda h, l: (h + l) * (1 + 3e-8))
+    told = re.findall(r"is (\S+); expected (\S+)", str(report))
+    assert told
+    assert all(got != expected for got, expected in told)
+    assert "log_odds: relative error 3e-08: is something float32?" in report.message
 
 
 def test_padding_is_no_second_answer():

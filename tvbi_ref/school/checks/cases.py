@@ -64,6 +64,10 @@ def asked(
     ]
 
 
+BY_DIFFERENCES = 5e-9
+"""The `rtol` of a check whose oracle differentiates or solves numerically, to 5e-10."""
+
+
 @dataclass(frozen=True)
 class Check:
     r"""All that is asked of one equation's function.
@@ -77,7 +81,8 @@ class Check:
     cases : callable () -> list of Case
         Seeded: the same list every time.
     rtol, atol : float
-        A number x passes for y if \|x - y\| <= atol + rtol \|y\|.
+        A number x passes for y if \|x - y\| <= atol + rtol \|y\|: what rounding in float64
+        needs, and far less than float32 does.
 
     Examples
     --------
@@ -89,5 +94,5 @@ class Check:
     label: str
     returns: tuple[str, ...]
     cases: Callable[[], list[Case]]
-    rtol: float = 1e-6
-    atol: float = 1e-8
+    rtol: float = 1e-9
+    atol: float = 1e-11

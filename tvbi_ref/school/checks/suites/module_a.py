@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check, asked, pair
+from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check, asked, pair
 from tvbi_ref.school.checks.oracles import module_a as oracle
 from tvbi_ref.school.checks.suites.model import BIG_GAMMA, Array
 
@@ -359,8 +359,13 @@ ELBO_TERMS = (
 CHECKS = (
     Check("q-factors", ("log_density",), _log_q_cases),
     Check("elbo", ELBO_TERMS, _elbo_cases),
-    Check("q-precision", ("shape", "rate"), _update_precision_cases),
-    Check("q-precision-complex", ("shape", "rate"), _update_precision_complex_cases),
+    Check("q-precision", ("shape", "rate"), _update_precision_cases, rtol=BY_DIFFERENCES),
+    Check(
+        "q-precision-complex",
+        ("shape", "rate"),
+        _update_precision_complex_cases,
+        rtol=BY_DIFFERENCES,
+    ),
     Check("evidence", ("evidence",), _evidence_cases),
     Check("q-support", ("log_odds",), _support_cases),
     Check("mean-field-trap", ("margin",), _trap_cases),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check
 from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.school.checks.oracles import turbo as oracle
 
@@ -112,5 +112,6 @@ CHECKS = (
         "turbo-loop",
         ("evidence", "prior_log_odds", "support_log_odds", "expected_precision"),
         _round_cases,
+        rtol=BY_DIFFERENCES,
     ),
 )
