@@ -4,7 +4,7 @@
     python notebooks/make_setup.py --check    # writes nothing, exit status 1 if one is stale
 
 Where the project is to be fetched from stands in one place for all: pyproject.toml, under
-[project.urls], as Repository. The lessons must then be executed anew (make lessons).
+[project.urls], as Repository; as long as it does not, the cell asks on Colab.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import sys
 
 REPOSITORY = "{address}"  # of all lessons: pyproject.toml, [project.urls]
 if "google.colab" in sys.modules:
-    assert REPOSITORY, "where is the project? Put its address between the quotes above"
+    REPOSITORY = REPOSITORY or input("Address of the project's repository: ")
     !git clone --quiet --depth 1 {{REPOSITORY}} project && pip install --quiet ./project
     %cd -q project/notebooks"""
 

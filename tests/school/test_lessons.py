@@ -10,11 +10,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import nbformat
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from tvbi_ref.equations import EQUATIONS
 
@@ -35,6 +37,15 @@ def read(path: Path) -> Any:
 
 def code_cells(path: Path) -> list[Any]:
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def said_by(path: Path) -> str:
+    """Return everything of a lesson that is read: prose, code and printed output."""
+    if path.suffix != ".ipynb":
+        return path.read_text()
+    cells = read(path).cells
+    printed = [o.get("text", "") for cell in cells for o in cell.get("outputs", [])]
+    return "\n".join([cell.source for cell in cells] + printed)
 
 
 def prose(path: Path) -> str:
@@ -60,6 +71,19 @@ def test_every_lesson_begins_with_the_setup_cell_for_colab():
     check = [sys.executable, "notebooks/make_setup.py", "--check"]
     done = subprocess.run(check, cwd=FOLDER.parent, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "every lesson has the cell\n")
+
+
+def test_on_colab_the_setup_cell_asks_for_an_address_that_is_not_set(monkeypatch):
+    (cell,) = (c for c in code_cells(LESSONS[0]) if c.id == "setup")
+    source = re.sub('(?<=REPOSITORY = ")[^"]*', "", cell.source)
+    ran = []
+    shell = SimpleNamespace(system=ran.append, run_line_magic=lambda *words: ran.append(words))
+    names = {"get_ipython": lambda: shell, "input": lambda prompt: "https://example.org/it"}
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    exec(TransformerManager().transform_cell(source), names)
+    assert names["REPOSITORY"] == "https://example.org/it"
+    assert "git clone" in ran[0]
+    assert "{REPOSITORY}" in ran[0]
 
 
 @every_lesson
@@ -126,3 +150,48 @@ def test_a_lesson_ends_with_three_questions_and_what_to_read_next(path):
     assert text.count("<details><summary>") >= 3
     assert text.count("<details>") == text.count("</details>")
     assert "**Next" in text
+
+
+START, SUPPORTS, README = "00_start_here.ipynb", "06_support_priors.ipynb", "../README.md"
+MODULE_A, DIGITS = "05_module_a.ipynb", "09_mlp_on_digits.ipynb"
+QUOTED = [
+    (SUPPORTS, r"a grid with field (\S+), which", START, r"field=([-\d.]+),"),
+    (SUPPORTS, r"printed a density of about ([\d.]+\d)", START, r"before any data: ([\d.]+)"),
+    (SUPPORTS, r"Why is J_col = ([\d.]+) with", START, r"coupling_col=([\d.]+)"),
+    (SUPPORTS, r"with J_row = ([\d.]+) allowed", START, r"coupling_row=([\d.]+)"),
+    (SUPPORTS, r"(\d+) sweeps are not enough", SUPPORTS, r"def densities.*, sweeps=(\d+)\)"),
+    (START, r"README's numbers come from (\d+)", README, r"epochs=(\d+)"),
+    (MODULE_A, r"\$6\.9\$ against \$([-\d.]+)\$", MODULE_A, r"1e-3: between ([-\d.]+) and"),
+    (DIGITS, r"than this page's \(\$v = ([\d.]+)\$\)", README, r"variance=([\d.]+)"),
+    (DIGITS, r"It is small here, ([\d.]+), for", DIGITS, r"coupling_row=([\d.]+)"),
+    (
+        "../docs/EQUATIONS.md",
+        r"with four neighbours that is \D*([\d.]+)",
+        SUPPORTS,
+        r"sum-product ([\d.]+),",
+    ),
+]
+"""Who quotes a number, how, whose it is, and how it stands there; the number is the group."""
+
+
+@pytest.mark.parametrize(("quoting", "quote", "source", "origin"), QUOTED, ids=str)
+def test_a_number_that_is_quoted_is_the_one_that_stands_there(quoting, quote, source, origin):
+    (said,) = re.findall(quote, said_by(FOLDER / quoting))
+    decimals = len(said.partition(".")[2])
+    assert float(said) == round(float(re.findall(origin, said_by(FOLDER / source))[0]), decimals)
+
+
+def test_the_first_lesson_says_how_many_digits_fine_tuning_has_lost():
+    text = said_by(FOLDER / START)
+    (lost, of) = re.findall(r"lowered\* this one, by (\d+) digit of (\d+)", text)[0]
+    right = {
+        name: int(n)
+        for name, n in re.findall(rf"^(pruned|fine-tuned) .*?, (\d+) of {of} right", text, re.M)
+    }
+    assert right["pruned"] - right["fine-tuned"] == int(lost)
+
+
+@every_lesson
+def test_a_section_of_another_lesson_that_is_named_is_there(path):
+    for page, number in re.findall(r"\]\((\d\d_\w+\.ipynb)\), section (\d+)", prose(path)):
+        assert re.search(rf"^## {number}\. ", prose(FOLDER / page), re.M)

@@ -47,10 +47,10 @@ def evidence(
 
 @equation("mean-field-trap")
 def trap_margin(prior_log_odds: ArrayLike, active: Gamma, inactive: Gamma) -> FloatArray:
-    """Return a ln(b/b_bar) + logit pi - (a + 1/2)(1 - b_bar/b): above 0 mean field is trapped.
+    """Return a ln(b/b_bar) + logit pi - (a + 1/2)(1 - b_bar/b): mean field traps only above 0.
 
-    It is logit pi_tilde after one mean-field step from pi_tilde = 1 and m = 0: if it is still
-    positive, a weight that the data have let go of is never switched off.
+    It is logit pi_tilde after one mean-field step from pi_tilde = 1 and m = 0. Later steps lead
+    no higher, so a weight that the data have let go of can stay switched on only if it is positive.
 
     Parameters
     ----------

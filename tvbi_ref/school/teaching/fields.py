@@ -316,7 +316,7 @@ def explore() -> Any:
 
 
 def as_png(figure: Figure) -> bytes:
-    """Return a figure as the bytes of a small PNG file: 100 dots an inch, 64 colours.
+    """Return a figure as the bytes of a small PNG file: 100 dots an inch, 256 colours.
 
     Examples
     --------
@@ -325,5 +325,5 @@ def as_png(figure: Figure) -> bytes:
     """
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=100)
-    Image.open(full).convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+    Image.open(full).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
     return small.getvalue()

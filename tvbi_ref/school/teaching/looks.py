@@ -59,4 +59,4 @@ def show_coinciding(axes: Axes) -> None:
     True
     """
     for k, line in enumerate(reversed(axes.lines)):
-        line.set_linewidth(1.4 + 1.3 * k)
+        line.set_linewidth(1.4 + 0.8 * k)

@@ -233,7 +233,8 @@ def chain_passes(
         draw_lines(middle, rows, {**passes, r"sum: logit $\pi$": forward + backward})
         middle.set(title="messages", ylabel="log-odds")
         beliefs = {"with the chain": evidence + forward + backward, "alone": evidence}
-        for look, (name, log_odds) in zip(LOOKS[3:], beliefs.items(), strict=False):
+        looks = (LOOKS[5] | {"ls": "-"}, LOOKS[4])
+        for look, (name, log_odds) in zip(looks, beliefs.items(), strict=True):
             bottom.plot(rows, expit(log_odds), label=name, ms=4, **look)
         bottom.plot(rows, truth, "k_", ms=7, mew=2, label="truth")
         bottom.set(title="belief that the weight is alive", xlabel="input i", ylabel="P(s = 1)")
