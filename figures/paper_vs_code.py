@@ -52,7 +52,7 @@ from tvbi_ref.datasets import Dataset
 from tvbi_ref.errors import DivergenceError
 from tvbi_ref.lab.experiment import Budget
 from tvbi_ref.module_a import FORMS, evidence_collapsed, second_moment
-from tvbi_ref.module_a.elbo import gaussian_entropy
+from tvbi_ref.module_a.objective import gaussian_entropy
 from tvbi_ref.module_a.steps import Form
 from tvbi_ref.module_b import ChainSupport, IndependentSupport
 from tvbi_ref.module_b.bethe import chain_log_partition
@@ -98,7 +98,7 @@ class Watch:
         """Look at one epoch."""
         if self.runaway is None and max(np.abs(l).max() for l in result.evidence) > RUNAWAY:
             self.runaway = epoch
-        if result.posteriors[0].shape is not None:
+        if result.posteriors[0].gamma_shape is not None:
             own = FORMS.get(result.settings["module_a"], FORMS["mean_field"])  # plugs answer in it
             self.lowered.append(gain(result, row["contrast"], own) < -LEAST)
 

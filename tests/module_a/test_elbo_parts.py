@@ -6,7 +6,7 @@ from scipy import integrate, stats
 from scipy.special import expit
 
 from tvbi_ref import module_a
-from tvbi_ref.module_a.elbo import (
+from tvbi_ref.module_a.objective import (
     bernoulli_entropy,
     expected_log_bernoulli,
     gamma_entropy,

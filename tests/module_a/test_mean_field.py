@@ -222,7 +222,9 @@ def lowered_by(update, random_layer):
         with plugged({"q-precision": update}):
             new = module_a.mean_field_step(*given_q, old)
         before, after = (
-            total(layer, shape=q.shape, rate=q.rate, support_log_odds=q.support_log_odds)
+            total(
+                layer, shape=q.gamma_shape, rate=q.gamma_rate, support_log_odds=q.support_log_odds
+            )
             for q in (old, new)
         )
         count += after < before - 1e-9 * (1 + abs(before))
@@ -282,7 +284,7 @@ def test_the_evidence_is_the_posterior_minus_the_prior_log_odds(random_layer, se
     )
     l = module_a.evidence(
         q.expected_precision,
-        module_a.expected_log_precision(q.shape, q.rate),
+        module_a.expected_log_precision(q.gamma_shape, q.gamma_rate),
         layer.active,
         layer.inactive,
     )

@@ -8,7 +8,7 @@ import pytest
 
 from tvbi_ref import module_a
 from tvbi_ref.module_a import LayerPosterior
-from tvbi_ref.module_a.elbo import (
+from tvbi_ref.module_a.objective import (
     bernoulli_entropy,
     expected_log_bernoulli,
     gamma_entropy,
@@ -139,7 +139,9 @@ FUNCTIONS = {
 def step_arrays(step, x):
     q = step(x, x, ACTIVE, INACTIVE)
     return tuple(
-        a for a in (q.support_log_odds, q.expected_precision, q.shape, q.rate) if a is not None
+        a
+        for a in (q.support_log_odds, q.expected_precision, q.gamma_shape, q.gamma_rate)
+        if a is not None
     )
 
 
@@ -188,4 +190,4 @@ def test_a_step_has_the_layers_shape(name):
     m = np.full((2, 3), 0.1)
     q = module_a.FORMS[name].step(m, np.zeros((2, 3)), ACTIVE, INACTIVE)
     assert q.support_log_odds.shape == q.expected_precision.shape == q.q_support.shape == (2, 3)
-    assert q.shape is None or q.shape.shape == q.rate.shape == (2, 3)
+    assert q.gamma_shape is None or q.gamma_shape.shape == q.gamma_rate.shape == (2, 3)

@@ -66,7 +66,7 @@ def test_a_trapped_weight_has_the_lower_bound_of_the_two():
         for _ in range(100):
             q = module_a.mean_field_step(variance, h, active, inactive, q)
         bound[start] = module_a.elbo(
-            mean, variance, q.shape, q.rate, q.support_log_odds, h, active, inactive
+            mean, variance, q.gamma_shape, q.gamma_rate, q.support_log_odds, h, active, inactive
         ).total
     assert bound[-20.0] > bound[20.0] + 1
 

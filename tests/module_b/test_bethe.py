@@ -10,8 +10,8 @@ from tvbi_ref.module_b.bethe import (
     agreement,
     chain_log_partition,
     chain_pair_beliefs,
-    log_partition,
-    pair_beliefs,
+    grid_log_partition,
+    grid_pair_beliefs,
 )
 
 TIGHT = {"sweeps": 3000, "tol": 1e-12}
@@ -37,7 +37,7 @@ def test_pair_beliefs_sum_to_the_node_beliefs_of_both_ends(shape, J, seed):
     l = 2 * np.random.default_rng(seed).normal(size=shape)
     grid = GridSupport(-0.5, *J)
     message = grid.extrinsic(l, **TIGHT)
-    vertical, horizontal = pair_beliefs(grid, l, message)
+    vertical, horizontal = grid_pair_beliefs(grid, l, message)
     b = message.belief
     np.testing.assert_allclose(vertical.sum(axis=-1)[..., 1], b[:-1], atol=1e-8)
     np.testing.assert_allclose(vertical.sum(axis=-2)[..., 1], b[1:], atol=1e-8)
@@ -56,11 +56,11 @@ def test_on_a_tree_pairs_and_ln_z_are_exact(rng, shape, J):
     def log_weights(states):
         return exact.ising_log_weights(states, l - 0.5, *J)
 
-    pairs = pair_beliefs(grid, l, message)
+    pairs = grid_pair_beliefs(grid, l, message)
     for ours, truth in zip(pairs, enumerate_pairs(shape, log_weights), strict=True):
         np.testing.assert_allclose(ours, truth, atol=1e-9)
     truth = exact.enumerate_log_partition(l - 0.5, *J)
-    assert log_partition(grid, l, message) == pytest.approx(truth, abs=1e-8)
+    assert grid_log_partition(grid, l, message) == pytest.approx(truth, abs=1e-8)
 
 
 def test_on_loops_the_gap_of_ln_z_falls_with_the_fourth_power_of_the_coupling(rng):
@@ -68,7 +68,7 @@ def test_on_loops_the_gap_of_ln_z_falls_with_the_fourth_power_of_the_coupling(rn
     gaps = []
     for J in (0.2, 0.1, 0.05):
         grid = GridSupport(0.0, J, J)
-        bethe = log_partition(grid, h, grid.extrinsic(h, **TIGHT))
+        bethe = grid_log_partition(grid, h, grid.extrinsic(h, **TIGHT))
         gaps.append(abs(bethe - exact.enumerate_log_partition(h, J, J)))
     assert gaps[0] < 0.05
     slopes = -np.diff(np.log2(gaps))
@@ -79,8 +79,8 @@ def test_on_loops_the_gap_of_ln_z_falls_with_the_fourth_power_of_the_coupling(rn
 def test_transposing_the_layer_exchanges_the_two_kinds_of_pairs(rng):
     l = rng.normal(size=(4, 3))
     grid, turned = GridSupport(-0.5, 0.1, 0.25), GridSupport(-0.5, 0.25, 0.1)
-    pairs = pair_beliefs(grid, l, grid.extrinsic(l, **TIGHT))
-    other = pair_beliefs(turned, l.T, turned.extrinsic(l.T, **TIGHT))
+    pairs = grid_pair_beliefs(grid, l, grid.extrinsic(l, **TIGHT))
+    other = grid_pair_beliefs(turned, l.T, turned.extrinsic(l.T, **TIGHT))
     np.testing.assert_allclose(pairs.vertical, other.horizontal.swapaxes(0, 1), atol=1e-9)
     np.testing.assert_allclose(pairs.horizontal, other.vertical.swapaxes(0, 1), atol=1e-9)
 
@@ -126,6 +126,6 @@ def test_extremes_stay_finite():
     l = np.array([[1e3, -1e3], [-1e3, 1e3]])
     grid = GridSupport(0.0, 0.3, 0.3)
     message = grid.extrinsic(l)
-    assert np.isfinite(log_partition(grid, l, message))
+    assert np.isfinite(grid_log_partition(grid, l, message))
     assert np.isfinite(chain_log_partition(ChainSupport(1e-6, 1e-6), l))
-    assert all(np.isfinite(part).all() for part in pair_beliefs(grid, l, message))
+    assert all(np.isfinite(part).all() for part in grid_pair_beliefs(grid, l, message))

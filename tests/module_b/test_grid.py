@@ -269,7 +269,7 @@ def test_each_sweep_is_the_message_equations_node_by_node(shape, n_sweeps):
         messages = naive_sweep(messages, h, evidence, 0.2, -0.3)
     answer = GridSupport(h, 0.2, -0.3).extrinsic(evidence, sweeps=n_sweeps, tol=0.0)
     for n in np.ndindex(*shape):
-        expected = float(module_b.extrinsic(h[n], heard_by(n, messages)))
+        expected = float(module_b.extrinsic_b(h[n], heard_by(n, messages)))
         assert answer.log_odds[n] == pytest.approx(expected, abs=1e-12)
 
 
@@ -291,7 +291,7 @@ def test_the_fixed_point_satisfies_the_message_equations_node_by_node(border):
         assert again[edge] == pytest.approx(m, abs=1e-11)
     for n in np.ndindex(*shape):
         heard = heard_by(n, messages)
-        extrinsic = module_b.extrinsic(full_field[n], heard)
+        extrinsic = module_b.extrinsic_b(full_field[n], heard)
         assert answer.log_odds[n] == pytest.approx(float(extrinsic), abs=1e-12)
         expected = float(module_b.belief(full_field[n], evidence[n], heard))
         assert answer.belief[n] == pytest.approx(expected, abs=1e-12)

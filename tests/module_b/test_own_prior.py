@@ -10,8 +10,8 @@ from tvbi_ref.module_b import (
     GraphSupport,
     GridSupport,
     GroupSupport,
+    Incoming,
     IndependentSupport,
-    Messages,
     NeuronSupport,
     SupportPrior,
     Tiles,
@@ -26,7 +26,7 @@ class Own(SupportPrior):
     def __init__(self, answer):
         self.answer = answer
 
-    def _messages(self, evidence, state, schedule):
+    def _incoming(self, evidence, state, schedule):
         return self.answer(evidence)
 
     def sample(self, shape, rng):
@@ -38,19 +38,19 @@ class Own(SupportPrior):
 
 def writes(evidence):
     evidence -= 1
-    return Messages(evidence)
+    return Incoming(evidence)
 
 
 WRONG = {
-    "nothing": (lambda l: None, TypeError, "Own._messages must return Messages; got NoneType"),
-    "bare array": (lambda l: l, TypeError, "must return Messages; got ndarray"),
-    "scalar": (lambda l: Messages(0.0), ValueError, r"shape \(3, 2\)"),
-    "column": (lambda l: Messages(l[:, :1]), ValueError, r"shape \(3, 2\)"),
-    "transposed": (lambda l: Messages(l.T), ValueError, r"shape \(3, 2\)"),
-    "short message": (lambda l: Messages(l, [l, l[:1]]), ValueError, r"heard from Own.*\(1, 2\)"),
-    "nan": (lambda l: Messages(l * np.nan), NonFiniteError, "message of Own"),
-    "infinite": (lambda l: Messages(l, [l + np.inf]), NonFiniteError, "message of Own"),
-    "no residuals": (lambda l: Messages(l, (), None), ValueError, "residuals from Own"),
+    "nothing": (lambda l: None, TypeError, "Own._incoming must return Incoming; got NoneType"),
+    "bare array": (lambda l: l, TypeError, "must return Incoming; got ndarray"),
+    "scalar": (lambda l: Incoming(0.0), ValueError, r"shape \(3, 2\)"),
+    "column": (lambda l: Incoming(l[:, :1]), ValueError, r"shape \(3, 2\)"),
+    "transposed": (lambda l: Incoming(l.T), ValueError, r"shape \(3, 2\)"),
+    "short message": (lambda l: Incoming(l, [l, l[:1]]), ValueError, r"heard from Own.*\(1, 2\)"),
+    "nan": (lambda l: Incoming(l * np.nan), NonFiniteError, "message of Own"),
+    "infinite": (lambda l: Incoming(l, [l + np.inf]), NonFiniteError, "message of Own"),
+    "no residuals": (lambda l: Incoming(l, (), None), ValueError, "residuals from Own"),
     "writes into the evidence": (writes, ValueError, "read-only"),
 }
 
@@ -65,7 +65,7 @@ def test_a_wrong_answer_is_named(case):
 
 
 def test_a_right_answer_passes_and_becomes_an_array():
-    answer = Own(lambda l: Messages([[1, 2]])).extrinsic([[0.0, 0.0]])
+    answer = Own(lambda l: Incoming([[1, 2]])).extrinsic([[0.0, 0.0]])
     np.testing.assert_array_equal(answer.log_odds, [[1.0, 2.0]])
 
 

@@ -25,7 +25,7 @@ def test_the_extrinsic_message_of_collapsed_module_a_is_its_evidence(rng):
 def test_the_extrinsic_message_of_mean_field_module_a_is_its_evidence(rng):
     m, pi = moments(rng), rng.normal(size=(6, 5))
     q = FORMS["mean_field"].step(m, pi, ACTIVE, INACTIVE)
-    log_rho = expected_log_precision(q.shape, q.rate)
+    log_rho = expected_log_precision(q.gamma_shape, q.gamma_rate)
     sent = extrinsic_a(q.support_log_odds, pi)
     np.testing.assert_allclose(
         sent, evidence(q.expected_precision, log_rho, ACTIVE, INACTIVE), atol=1e-9

@@ -22,9 +22,9 @@ from tvbi_ref.module_b import (
     GraphSupport,
     GridSupport,
     GroupSupport,
+    Incoming,
     IndependentSupport,
     Labels,
-    Messages,
     NeuronSupport,
     Rows,
     SupportPrior,
@@ -71,10 +71,10 @@ class Remembering(SupportPrior):
 
     pull: float
 
-    def _messages(self, evidence, state, schedule):
+    def _incoming(self, evidence, state, schedule):
         calls, (last, _) = state or (0, (np.zeros_like(evidence), None))
         log_odds = self.pull * np.tanh(last) - 1
-        return Messages(log_odds, state=(calls + 1, (evidence.copy(), {"old": last})))
+        return Incoming(log_odds, state=(calls + 1, (evidence.copy(), {"old": last})))
 
     def sample(self, shape, rng):
         return np.zeros(shape)
@@ -715,13 +715,13 @@ class NoDataclass(Remembering):
 @dataclass
 class Mutable(SupportPrior):
     pull: float = 0.5
-    _messages, sample, log_prob = Remembering._messages, Remembering.sample, Remembering.log_prob
+    _incoming, sample, log_prob = Remembering._incoming, Remembering.sample, Remembering.log_prob
 
 
 @dataclass(frozen=True)
 class OddMessages(Remembering):
-    def _messages(self, evidence, state, schedule):
-        return Messages(np.zeros_like(evidence), state=object())
+    def _incoming(self, evidence, state, schedule):
+        return Incoming(np.zeros_like(evidence), state=object())
 
 
 class Counting(nets.SoftmaxCrossEntropy):
@@ -752,7 +752,7 @@ def test_what_cannot_be_stored_is_said_before_the_first_epoch(case, tmp_path, mo
     settings, says = CANNOT[case]
     monkeypatch.setattr(loop, "one_epoch", None)
     if case == "odd field":
-        monkeypatch.setattr(Remembering, "_messages", OddMessages._messages)
+        monkeypatch.setattr(Remembering, "_incoming", OddMessages._incoming)
     with pytest.raises(TypeError, match=says):
         tiny(tmp_path / "run.npz", **settings)
     assert list(tmp_path.iterdir()) == []

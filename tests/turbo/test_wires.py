@@ -188,7 +188,7 @@ def own_evidence(form, weights, q):
         return evidence_collapsed(
             second_moment(weights.mean.value, weights.variance), active, inactive
         )
-    log_rho = expected_log_precision(q.shape, q.rate)
+    log_rho = expected_log_precision(q.gamma_shape, q.gamma_rate)
     return evidence(q.expected_precision, log_rho, active, inactive)
 
 

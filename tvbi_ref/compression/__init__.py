@@ -6,13 +6,13 @@ Read `pruning` (which weights stay), `sizes` (how regular the mask is, in bits),
 `shrinking` (which units a pruned network can do without), `formats` and `coding` (the same matrix
 in fewer bytes), `forward` (the forward pass from the clusters of kept weights), `layers` and
 `network` (the small network), `build` (which makes it), `predictive` (what it does not know),
-`sharing` (few values), `precision` (few bits), `files` and `export`, `measure`, `report_text` and
+`sharing` (few values), `rounding` (few bits), `files` and `export`, `measure`, `report_text` and
 `latency` (what it costs, on the machine at hand).
 """
 
 from __future__ import annotations
 
-from tvbi_ref.compression import coding, export, files, formats, precision, sharing
+from tvbi_ref.compression import coding, export, files, formats, rounding, sharing
 from tvbi_ref.compression.build import compress
 from tvbi_ref.compression.export import to_numpy, to_onnx, to_scipy
 from tvbi_ref.compression.files import load_compressed, save_compressed
@@ -42,9 +42,9 @@ __all__ = [
     "keep_mask",
     "load_compressed",
     "mean_run",
-    "precision",
     "prune",
     "report",
+    "rounding",
     "save_compressed",
     "share_values",
     "sharing",

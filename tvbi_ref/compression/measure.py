@@ -1,4 +1,4 @@
-"""What compression has brought: size, regularity, precision, and whether it is faster here.
+"""What compression has brought: size, regularity, rounding, and whether it is faster here.
 
 Positions are measured against two controls: the same number of weights in random places of each
 layer, and a run of the same method without couplings, which the caller brings.
@@ -25,8 +25,8 @@ from tvbi_ref.compression.formats import FORMATS, Format
 from tvbi_ref.compression.latency import machine, race
 from tvbi_ref.compression.layers import positions
 from tvbi_ref.compression.network import CompressedNetwork, as_compressed
-from tvbi_ref.compression.precision import Precision, accuracy_by_bits, choose_bits, quantise
 from tvbi_ref.compression.report_text import CompressionReport
+from tvbi_ref.compression.rounding import Rounding, accuracy_by_bits, choose_bits, quantise
 from tvbi_ref.compression.sharing import MAX_NAME_BITS, Shared, share_values
 from tvbi_ref.compression.sizes import entropy_bound, find_runs, index_bits, mean_run
 from tvbi_ref.nets import Network
@@ -189,7 +189,7 @@ def _regularity(matrices: Sequence[FloatArray]) -> Regularity:
 
 
 def _layer_sizes(
-    network: CompressedNetwork, places: Sequence[int], grids: Sequence[Precision] | None
+    network: CompressedNetwork, places: Sequence[int], grids: Sequence[Rounding] | None
 ) -> list[LayerSize]:
     bits = [None] * len(places) if grids is None else [grid.bits for grid in grids]
     return [
@@ -279,8 +279,8 @@ def _work(network: CompressedNetwork, whole: Network | None, places: Sequence[in
 # Precision and scores
 
 
-def _choose(network: CompressedNetwork) -> list[Precision] | None:
-    """Return the precision that each layer's posterior asks for, None if it is not known."""
+def _choose(network: CompressedNetwork) -> list[Rounding] | None:
+    """Return the rounding that each layer's posterior asks for, None if it is not known."""
     if any(layer.variances is None for layer in network.weight_layers):
         return None
     return [
@@ -295,7 +295,7 @@ def _scores(
     y: ArrayLike,
     whole: Network | None,
     control: CompressedNetwork | None,
-    grids: Sequence[Precision] | None,
+    grids: Sequence[Rounding] | None,
     shared: Shared | None,
 ) -> Scores:
     dense, matrices = network.with_format("dense"), _matrices(network)
@@ -316,7 +316,7 @@ def _scores(
     )
 
 
-def _rounded(matrices: Sequence[FloatArray], grids: Sequence[Precision]) -> list[FloatArray]:
+def _rounded(matrices: Sequence[FloatArray], grids: Sequence[Rounding]) -> list[FloatArray]:
     pairs = zip(matrices, grids, strict=True)
     return [quantise(matrix, grid).to_float(matrix.dtype) for matrix, grid in pairs]
 

@@ -21,7 +21,7 @@ from tvbi_ref.equations import equation
 IntArray = NDArray[np.int64]
 
 
-class Runs(NamedTuple):
+class MaskRuns(NamedTuple):
     """The runs of a mask in reading order."""
 
     gaps: NDArray[np.int64]
@@ -45,7 +45,7 @@ def as_mask(mask: ArrayLike) -> NDArray[np.bool_]:
     return array
 
 
-def find_runs(mask: ArrayLike) -> Runs:
+def find_runs(mask: ArrayLike) -> MaskRuns:
     """Return every run's gap and length.
 
     Parameters
@@ -56,11 +56,11 @@ def find_runs(mask: ArrayLike) -> Runs:
     Examples
     --------
     >>> find_runs(np.array([[True, False], [True, True], [False, True]]))
-    Runs(gaps=array([0, 2]), lengths=array([2, 2]))
+    MaskRuns(gaps=array([0, 2]), lengths=array([2, 2]))
     """
     kept = as_mask(mask).T
     columns, starts, lengths = column_runs(kept)
-    return Runs(gaps_before(columns * kept.shape[1] + starts, lengths), lengths)
+    return MaskRuns(gaps_before(columns * kept.shape[1] + starts, lengths), lengths)
 
 
 def column_runs(kept: NDArray[np.bool_]) -> tuple[IntArray, IntArray, IntArray]:

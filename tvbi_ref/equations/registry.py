@@ -74,8 +74,6 @@ class Equation:
         In the order of the function's results.
     implementation : str
         Where the package computes it, "module:attribute".
-    task : str
-        What the function is called in the exercises.
     exercise : str
         The exercise file that asks for it, without ".py".
     lesson : str
@@ -94,11 +92,15 @@ class Equation:
     inputs: tuple[Symbol, ...]
     outputs: tuple[Symbol, ...]
     implementation: str
-    task: str
     exercise: str
     lesson: str
     notes: str = ""
     analytic: bool = False
+
+    @property
+    def task(self) -> str:
+        """What the function is called, also in the exercises."""
+        return self.implementation.split(":")[1]
 
     @property
     def function(self) -> Callable[..., Any]:
@@ -325,7 +327,6 @@ def _symbol(entry: Any) -> Symbol:
 def _equation(group: str, entry: dict[str, Any]) -> Equation:
     """Return the equation of an entry, with what follows from the rest filled in."""
     parts = {
-        "task": entry["implementation"].split(":")[1],
         "group": group,
         **entry,
         "statement": entry["statement"].strip(),

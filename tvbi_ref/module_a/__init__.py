@@ -9,7 +9,7 @@ from tvbi_ref.module_a.collapsed import (
     evidence_collapsed,
     precision_collapsed,
 )
-from tvbi_ref.module_a.elbo import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
+from tvbi_ref.module_a.objective import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
 from tvbi_ref.module_a.q_factors import log_q
 from tvbi_ref.module_a.q_precision import (
     expected_log_precision,

@@ -17,7 +17,7 @@ from scipy.special import expit
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a.collapsed import evidence_collapsed, precision_collapsed
-from tvbi_ref.module_a.elbo import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
+from tvbi_ref.module_a.objective import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
 from tvbi_ref.module_a.q_precision import (
     expected_log_precision,
     expected_precision,
@@ -36,15 +36,15 @@ class LayerPosterior:
         logit pi_tilde.
     expected_precision : ndarray
         <rho>, what the w-step needs.
-    shape, rate : ndarray or None
+    gamma_shape, gamma_rate : ndarray or None
         a_tilde, b_tilde in the mean-field forms; None in the collapsed one, where
         q(rho|s) follows from q(w).
     """
 
     support_log_odds: FloatArray
     expected_precision: FloatArray
-    shape: FloatArray | None = None
-    rate: FloatArray | None = None
+    gamma_shape: FloatArray | None = None
+    gamma_rate: FloatArray | None = None
 
     @property
     def q_support(self) -> FloatArray:
@@ -135,9 +135,9 @@ def mean_field_terms(
     mean: FloatArray, variance: FloatArray, q: LayerPosterior, logit_pi: FloatArray, *gammas: Gamma
 ) -> MeanFieldElbo:
     """Return the layer's terms of [elbo]."""
-    if q.shape is None or q.rate is None:
+    if q.gamma_shape is None or q.gamma_rate is None:
         raise ValueError("posterior must come from a mean-field step; it has no shape and rate")
-    return elbo(mean, variance, q.shape, q.rate, q.support_log_odds, logit_pi, *gammas)
+    return elbo(mean, variance, q.gamma_shape, q.gamma_rate, q.support_log_odds, logit_pi, *gammas)
 
 
 class Form(NamedTuple):

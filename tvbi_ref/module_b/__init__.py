@@ -6,7 +6,7 @@ learning from it), and `exact` (brute force, what all of them are tested against
 """
 
 from tvbi_ref.module_b import exact
-from tvbi_ref.module_b.base import Messages, Schedule, SupportMessage, SupportPrior
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportMessage, SupportPrior
 from tvbi_ref.module_b.bethe import bethe_log_partition, pair_belief
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages, markov_log_prob
 from tvbi_ref.module_b.em import baum_welch, learn, likelihood_gradient
@@ -17,7 +17,7 @@ from tvbi_ref.module_b.independent import IndependentSupport
 from tvbi_ref.module_b.messages import (
     belief,
     cavity,
-    extrinsic,
+    extrinsic_b,
     ising_message,
     markov_to_ising,
     stationary,
@@ -33,9 +33,9 @@ __all__ = [
     "GraphSupport",
     "GridSupport",
     "GroupSupport",
+    "Incoming",
     "IndependentSupport",
     "Labels",
-    "Messages",
     "NeuronSupport",
     "Partition",
     "Rows",
@@ -49,7 +49,7 @@ __all__ = [
     "cavity",
     "chain_messages",
     "exact",
-    "extrinsic",
+    "extrinsic_b",
     "grid_sweep",
     "ising_log_weight",
     "ising_message",

@@ -1,6 +1,6 @@
 """What every support prior is: something that turns evidence into an extrinsic message.
 
-To write one, subclass `SupportPrior` and give it `_messages`, `sample` and `log_prob`.
+To write one, subclass `SupportPrior` and give it `_incoming`, `sample` and `log_prob`.
 The base class checks what comes in, keeps infinities out and assembles the answer.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
 from tvbi_ref.errors import UniquenessWarning
-from tvbi_ref.module_b.messages import Heard, belief, extrinsic
+from tvbi_ref.module_b.messages import MessageStack, belief, extrinsic_b
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Schedule(NamedTuple):
     damping: float
 
 
-class Messages(NamedTuple):
+class Incoming(NamedTuple):
     """What a support prior computes: each node's field, and what the node has heard.
 
     Parameters
@@ -80,7 +80,7 @@ class Messages(NamedTuple):
     """
 
     field: FloatArray
-    heard: Heard = ()
+    heard: MessageStack = ()
     residuals: FloatArray = np.empty(0)
     state: Any = None
 
@@ -144,16 +144,16 @@ class SupportPrior(ABC):
         )
         shown = l.view()
         shown.flags.writeable = False  # a prior that writes into the evidence is told so
-        h, heard, residuals, state = self._checked(self._messages(shown, state, schedule), l.shape)
-        log_odds = as_float_array(extrinsic(h, heard), f"message of {type(self).__name__}")
+        h, heard, residuals, state = self._checked(self._incoming(shown, state, schedule), l.shape)
+        log_odds = as_float_array(extrinsic_b(h, heard), f"message of {type(self).__name__}")
         nothing_more = np.empty((0, *l.shape))  # the neighbours have their say in log_odds
         return SupportMessage(log_odds, belief(log_odds, l, nothing_more), residuals, state)
 
-    def _checked(self, answer: Any, shape: tuple[int, ...]) -> Messages:
-        """Return what `_messages` returned, or say what is wrong with it."""
-        name = f"{type(self).__name__}._messages"
-        if not isinstance(answer, Messages):
-            raise TypeError(f"{name} must return Messages; got {type(answer).__name__}")
+    def _checked(self, answer: Any, shape: tuple[int, ...]) -> Incoming:
+        """Return what `_incoming` returned, or say what is wrong with it."""
+        name = f"{type(self).__name__}._incoming"
+        if not isinstance(answer, Incoming):
+            raise TypeError(f"{name} must return Incoming; got {type(answer).__name__}")
         for part, arrays in (("field", [answer.field]), ("heard", answer.heard)):
             wrong = [str(np.shape(array)) for array in arrays if np.shape(array) != shape]
             if wrong:
@@ -163,7 +163,7 @@ class SupportPrior(ABC):
         return answer if len(answer.heard) else answer._replace(heard=np.empty((0, *shape)))
 
     @abstractmethod
-    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+    def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
         """Return field and messages for finite evidence (I, J)."""
 
     @abstractmethod

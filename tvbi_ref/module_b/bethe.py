@@ -78,7 +78,9 @@ def pair_belief(
     return b / b.sum(axis=(-2, -1), keepdims=True)
 
 
-def pair_beliefs(grid: GridSupport, evidence: ArrayLike, message: SupportMessage) -> PairBeliefs:
+def grid_pair_beliefs(
+    grid: GridSupport, evidence: ArrayLike, message: SupportMessage
+) -> PairBeliefs:
     """Return the joint beliefs of all neighbours of a grid.
 
     Parameters
@@ -96,7 +98,7 @@ def pair_beliefs(grid: GridSupport, evidence: ArrayLike, message: SupportMessage
     Examples
     --------
     >>> grid, l = GridSupport(-1.0, 0.1, 0.3), np.array([[2.0, 0.0], [0.0, 0.0]])
-    >>> pairs = pair_beliefs(grid, l, grid.extrinsic(l))
+    >>> pairs = grid_pair_beliefs(grid, l, grid.extrinsic(l))
     >>> pairs.vertical.shape, pairs.horizontal.shape
     ((1, 2, 2, 2), (2, 1, 2, 2))
     """
@@ -124,7 +126,7 @@ def agreement(pairs: FloatArray) -> float:
     return float(np.sum(pairs * np.outer(X, X)))
 
 
-def log_partition(grid: GridSupport, evidence: ArrayLike, message: SupportMessage) -> float:
+def grid_log_partition(grid: GridSupport, evidence: ArrayLike, message: SupportMessage) -> float:
     """Return ln Z_Bethe of the field with its evidence.
 
     Parameters
@@ -142,11 +144,11 @@ def log_partition(grid: GridSupport, evidence: ArrayLike, message: SupportMessag
     --------
     >>> from tvbi_ref.module_b import exact
     >>> line, l = GridSupport(-1.0, 0.0, 0.7), np.array([[1.0], [-2.0], [0.5]])
-    >>> bethe = log_partition(line, l, line.extrinsic(l, tol=1e-12))
+    >>> bethe = grid_log_partition(line, l, line.extrinsic(l, tol=1e-12))
     >>> bool(np.isclose(bethe, exact.enumerate_log_partition(l - 1.0, 0.0, 0.7)))
     True
     """
-    pairs, b = pair_beliefs(grid, evidence, message), message.belief
+    pairs, b = grid_pair_beliefs(grid, evidence, message), message.belief
     own = grid.node_field(b.shape) + np.asarray(evidence, np.float64)
     return bethe_log_partition(
         own, b, pairs.horizontal, pairs.vertical, grid.coupling_row, grid.coupling_col

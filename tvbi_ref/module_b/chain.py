@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.messages import cavity, stationary, sum_product, transition_matrix
 
 
@@ -123,9 +123,9 @@ class ChainSupport(SupportPrior):
         """Return `array` with the chains down its columns, contiguous; its own inverse."""
         return np.ascontiguousarray(array if self.axis == 0 else array.T)
 
-    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+    def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
         heard = chain_messages(self.down_columns(evidence), self.p01, self.p10)
-        return Messages(np.broadcast_to(0.0, evidence.shape), [self.down_columns(m) for m in heard])
+        return Incoming(np.broadcast_to(0.0, evidence.shape), [self.down_columns(m) for m in heard])
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`, exactly: the first node, then step by step.

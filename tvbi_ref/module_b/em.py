@@ -26,7 +26,12 @@ from scipy.special import expit, logit
 from tvbi_ref._validation import FloatArray, as_real
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportPrior
-from tvbi_ref.module_b.bethe import agreement, chain_pair_beliefs, log_partition, pair_beliefs
+from tvbi_ref.module_b.bethe import (
+    agreement,
+    chain_pair_beliefs,
+    grid_log_partition,
+    grid_pair_beliefs,
+)
 from tvbi_ref.module_b.chain import ChainSupport
 from tvbi_ref.module_b.grid import GridSupport
 from tvbi_ref.module_b.independent import IndependentSupport
@@ -273,9 +278,9 @@ class _Run(NamedTuple):
 
 def _run(grid: GridSupport, l: FloatArray, state: FloatArray | None) -> _Run:
     message = grid.extrinsic(l, state, sweeps=200, tol=1e-9)
-    pairs = pair_beliefs(grid, l, message)
+    pairs = grid_pair_beliefs(grid, l, message)
     beliefs = message.belief, pairs.horizontal, pairs.vertical
-    return _Run(log_partition(grid, l, message), beliefs, message.state)
+    return _Run(grid_log_partition(grid, l, message), beliefs, message.state)
 
 
 class _Likelihood:

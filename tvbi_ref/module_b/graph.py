@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations import socket
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_odds, as_support
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_odds, as_support
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message
 from tvbi_ref.module_b.slots import IntArray, Slots, as_edges, colours_of
@@ -255,7 +255,7 @@ class GraphSupport(SupportPrior):
             )
         return np.broadcast_to(field.ravel(), n_nodes).reshape(shape)
 
-    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+    def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
         h, slots = self.node_field(evidence.shape), self._slots
         own = (h + evidence).ravel()[slots.nodes]
         t = np.exp(2 * np.abs(self._slot_couplings))
@@ -264,7 +264,7 @@ class GraphSupport(SupportPrior):
         odds, residuals = graph_messages(own, odds, self._slot_couplings, slots, *schedule)
         heard = np.zeros(h.size)
         heard[slots.nodes] = slots.sum_by_node(np.log(odds))
-        return Messages(h, [heard.reshape(h.shape)], residuals, odds)
+        return Incoming(h, [heard.reshape(h.shape)], residuals, odds)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape` by `gibbs` sampling from an independent start.

@@ -30,7 +30,7 @@ from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.equations import equation, socket
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_odds, as_support
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_odds, as_support
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message, markov_to_ising, stationary
 from tvbi_ref.module_b.uniqueness import uniqueness_of
@@ -356,11 +356,11 @@ class GridSupport(SupportPrior):
         h[:, -1] += self.border.right
         return h
 
-    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+    def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
         h, odds = self.node_field(evidence.shape), as_odds(state, (4, *evidence.shape))
         own, J_row, J_col = h + evidence, self.coupling_row, self.coupling_col
         odds, residuals = grid_messages(own, odds, J_row, J_col, *schedule)
-        return Messages(h, [np.log(odds.prod(axis=0))], residuals, odds)
+        return Incoming(h, [np.log(odds.prod(axis=0))], residuals, odds)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape` by `gibbs` sampling from an independent start.

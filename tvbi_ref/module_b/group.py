@@ -30,13 +30,13 @@ from scipy.special import logit, xlog1py, xlogy
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.equations import equation, socket
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages
 from tvbi_ref.module_b.messages import (
     MARGIN,
     belief,
     cavity,
-    extrinsic,
+    extrinsic_b,
     sum_product,
     transition_matrix,
 )
@@ -124,15 +124,15 @@ class GroupSupport(SupportPrior):
         assert self.p_end is not None
         return self.p_alive * self.p_end / (1 - self.p_alive)
 
-    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
+    def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
         l, labels = np.clip(evidence, -CERTAIN, CERTAIN), self.partition.labels(evidence.shape)
         if self.p_end is None:
-            return Messages(group_extrinsic(l, labels, self.p_alive, self.p_in, self.p_out))
+            return Incoming(group_extrinsic(l, labels, self.p_alive, self.p_in, self.p_out))
         ln_g, G = self._up(l, labels)
         others = G.take(labels)
         others -= ln_g
         zeta = cavity(self._across(G).take(labels), others, np.empty((0, *l.shape)))
-        return Messages(sum_product(zeta, factor(self.p_in, self.p_out)))
+        return Incoming(sum_product(zeta, factor(self.p_in, self.p_out)))
 
     def _up(self, l: FloatArray, labels: IntArray) -> tuple[FloatArray, FloatArray]:
         """Return what each weight tells its indicator, (I, J), and what a group says, (G,)."""
@@ -144,7 +144,7 @@ class GroupSupport(SupportPrior):
         if self.p_end is None:
             return np.full_like(G, logit(self.p_alive))
         above, below = chain_messages(G[:, None], self._p_start, self.p_end)
-        return extrinsic(np.zeros_like(G), [above[:, 0], below[:, 0]])
+        return extrinsic_b(np.zeros_like(G), [above[:, 0], below[:, 0]])
 
     def group_belief(self, evidence: ArrayLike) -> FloatArray:
         """Return P(z = 1 | all evidence) of every group.

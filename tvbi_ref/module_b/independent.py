@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_real
-from tvbi_ref.module_b.base import Messages, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_support
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class IndependentSupport(SupportPrior):
     def __post_init__(self) -> None:
         object.__setattr__(self, "log_odds", as_real(self.log_odds, "log_odds"))
 
-    def _messages(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Messages:
-        return Messages(np.full_like(evidence, self.log_odds))
+    def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
+        return Incoming(np.full_like(evidence, self.log_odds))
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape`.

@@ -22,7 +22,7 @@ MARGIN = 1e-12
 """Transition probabilities lie in [MARGIN, 1 - MARGIN]: a certain step has no finite coupling."""
 
 
-Heard = FloatArray | Sequence[ArrayLike]
+MessageStack = FloatArray | Sequence[ArrayLike]
 """Messages to a node, k of them: an array (k, ...), or a list of arrays."""
 
 
@@ -35,7 +35,7 @@ class IsingFactor(NamedTuple):
 
 
 @equation("cavity")
-def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: Heard) -> FloatArray:
+def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: MessageStack) -> FloatArray:
     r"""Return c = h + l + the sum of the messages from all OTHER factors at this node.
 
     Parameters
@@ -119,7 +119,7 @@ def ising_message(cavity: ArrayLike, coupling: float) -> FloatArray:
 
 
 @equation("belief")
-def belief(field: ArrayLike, evidence: ArrayLike, messages: Heard) -> FloatArray:
+def belief(field: ArrayLike, evidence: ArrayLike, messages: MessageStack) -> FloatArray:
     r"""Return the belief b = P(s = 1), with logit b = h + l + the sum of ALL messages.
 
     Parameters
@@ -140,7 +140,7 @@ def belief(field: ArrayLike, evidence: ArrayLike, messages: Heard) -> FloatArray
 
 
 @equation("extrinsic-b")
-def extrinsic(field: ArrayLike, messages: Heard) -> FloatArray:
+def extrinsic_b(field: ArrayLike, messages: MessageStack) -> FloatArray:
     r"""Return logit pi = h + the sum of all messages: the belief WITHOUT the node's own evidence.
 
     Parameters
@@ -154,7 +154,7 @@ def extrinsic(field: ArrayLike, messages: Heard) -> FloatArray:
 
     Examples
     --------
-    >>> float(extrinsic(-1.0, [0.25, 0.25]))
+    >>> float(extrinsic_b(-1.0, [0.25, 0.25]))
     -0.5
     """
     log_odds = np.array(field, np.float64)

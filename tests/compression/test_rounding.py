@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tvbi_ref import nets
-from tvbi_ref.compression.precision import (
-    Precision,
+from tvbi_ref.compression.rounding import (
     Quantised,
+    Rounding,
     accuracy_by_bits,
     choose_bits,
-    even_grid,
+    even_rounding,
     quantise,
     typical_variance,
 )
@@ -39,7 +39,7 @@ def layer(rng):
 @few
 @given(weights, bit_widths)
 def test_rounding_moves_no_weight_by_more_than_half_a_step(w, bits):
-    rounded = quantise(w, even_grid(w, bits))
+    rounded = quantise(w, even_rounding(w, bits))
     error = np.abs(rounded.to_float(np.float64) - w)
     assert (error <= rounded.precision.step * (0.5 + 1e-9)).all()
 
@@ -47,7 +47,7 @@ def test_rounding_moves_no_weight_by_more_than_half_a_step(w, bits):
 @few
 @given(weights, bit_widths)
 def test_rounding_twice_is_rounding_once_even_in_single_precision(w, bits):
-    first = quantise(w, even_grid(w, bits))
+    first = quantise(w, even_rounding(w, bits))
     again = quantise(first.to_float(np.float32), first.precision)
     np.testing.assert_array_equal(again.integers, first.integers)
     assert first.to_float().dtype == np.float32
@@ -56,7 +56,7 @@ def test_rounding_twice_is_rounding_once_even_in_single_precision(w, bits):
 @few
 @given(weights, bit_widths)
 def test_the_integers_fit_and_come_back_from_their_bits(w, bits):
-    rounded = quantise(w, even_grid(w, bits))
+    rounded = quantise(w, even_rounding(w, bits))
     assert np.abs(rounded.integers.astype(np.int64)).max() <= 2 ** (bits - 1) - 1
     assert rounded.integers.dtype == np.min_scalar_type(-(2 ** (bits - 1)))
     packed = rounded.pack()
@@ -69,7 +69,7 @@ def test_the_integers_fit_and_come_back_from_their_bits(w, bits):
 @few
 @given(weights, bit_widths)
 def test_an_even_grid_reaches_the_largest_weight(w, bits):
-    precision = even_grid(w, bits)
+    precision = even_rounding(w, bits)
     if w.any():
         assert precision.largest == pytest.approx(np.abs(w).max())
         largest = np.abs(quantise(w, precision).integers.astype(np.int64)).max()
@@ -79,7 +79,7 @@ def test_an_even_grid_reaches_the_largest_weight(w, bits):
 
 def test_the_error_of_rounding_is_spread_evenly_over_a_step(rng):
     w = rng.normal(0, 1, 100_000)
-    precision = Precision(bits=6, step=0.2)
+    precision = Rounding(bits=6, step=0.2)
     error = quantise(w, precision).to_float(np.float64) - w
     assert np.mean(error**2) == pytest.approx(precision.error_variance, rel=0.02)
     assert np.mean(error) == pytest.approx(0, abs=1e-3)
@@ -141,7 +141,7 @@ def test_one_weight_of_which_nothing_is_known_does_not_coarsen_the_others(layer)
 
 def test_faint_weights_are_not_wiped_out():
     precision = choose_bits([0.01, -0.02], [1.0, 1.0])
-    assert precision == Precision(bits=2, step=0.02)
+    assert precision == Rounding(bits=2, step=0.02)
     assert quantise([0.01, -0.02], precision).integers.tolist() == [0, -1]
 
 
@@ -201,11 +201,11 @@ def test_a_posterior_too_sharp_for_any_grid_is_refused():
 @pytest.mark.parametrize("bits", [1, 33])
 def test_an_impossible_number_of_bits_is_refused(bits):
     with pytest.raises(ValueError, match="bits must be a whole number"):
-        even_grid([1.0], bits)
+        even_rounding([1.0], bits)
 
 
 def test_weights_beyond_the_grid_are_refused():
-    precision = Precision(bits=3, step=0.5)
+    precision = Rounding(bits=3, step=0.5)
     with pytest.raises(ValueError, match=r"values must lie within 1.5, where .* ends; got 2"):
         quantise([0.0, -2.0], precision)
     with pytest.raises(ValueError, match="values has 1 entry that is not finite"):
@@ -213,6 +213,6 @@ def test_weights_beyond_the_grid_are_refused():
 
 
 def test_packed_weights_that_are_cut_off_are_refused():
-    packed = quantise([0.5, 1.0, 1.5], Precision(bits=3, step=0.5)).pack()
+    packed = quantise([0.5, 1.0, 1.5], Rounding(bits=3, step=0.5)).pack()
     with pytest.raises(ValueError, match="packed must have 2 bytes; got 1"):
-        Quantised.unpack(packed[:-1], 3, Precision(bits=3, step=0.5))
+        Quantised.unpack(packed[:-1], 3, Rounding(bits=3, step=0.5))

@@ -29,7 +29,7 @@ MAX_BITS = 32
 
 
 @dataclass(frozen=True)
-class Precision:
+class Rounding:
     """A symmetric grid for the weights of a layer: k step, k a whole number with a sign.
 
     Parameters
@@ -41,7 +41,7 @@ class Precision:
 
     Examples
     --------
-    >>> Precision(bits=3, step=0.5).largest
+    >>> Rounding(bits=3, step=0.5).largest
     1.5
     """
 
@@ -67,11 +67,11 @@ class Quantised:
     ----------
     integers : ndarray of int8, int16 or int32
         In the smallest type that holds `precision.bits`.
-    precision : Precision
+    precision : Rounding
     """
 
     integers: NDArray[np.signedinteger[Any]]
-    precision: Precision
+    precision: Rounding
 
     def to_float(self, dtype: DTypeLike = np.float32) -> FloatArray:
         """Return the rounded weights; quantising them again gives the same integers."""
@@ -83,7 +83,7 @@ class Quantised:
         return pack(self.integers.ravel().astype(np.int64) - lowest, self.precision.bits)
 
     @classmethod
-    def unpack(cls, packed: NDArray[np.uint8], count: int, precision: Precision) -> Self:
+    def unpack(cls, packed: NDArray[np.uint8], count: int, precision: Rounding) -> Self:
         """Return the weights of which `pack` wrote the integers, in a row.
 
         Raises
@@ -122,7 +122,7 @@ def typical_variance(variance: ArrayLike) -> float:
     return float(np.exp(np.log(variance).mean()))
 
 
-def choose_bits(values: ArrayLike, variance: ArrayLike, fraction: float = 1.0) -> Precision:
+def choose_bits(values: ArrayLike, variance: ArrayLike, fraction: float = 1.0) -> Rounding:
     """Return the precision that the posterior of a layer asks for.
 
     The step is `fraction` posterior standard deviations, the range goes to the largest weight:
@@ -140,7 +140,7 @@ def choose_bits(values: ArrayLike, variance: ArrayLike, fraction: float = 1.0) -
 
     Returns
     -------
-    Precision
+    Rounding
         The step is never above max|w|, so that a layer of faint weights is not wiped out. For a
         layer without a weight it is one bit, and of no consequence.
 
@@ -161,16 +161,16 @@ def choose_bits(values: ArrayLike, variance: ArrayLike, fraction: float = 1.0) -
     fraction = as_real(fraction, "fraction", above=0, at_most=math.sqrt(12))
     kept = values != 0
     if not kept.any():
-        return Precision(bits=1, step=1.0)
+        return Rounding(bits=1, step=1.0)
     largest = float(np.abs(values).max())
     step = min(fraction * math.sqrt(typical_variance(variance[kept])), largest)
     bits = 1 + round(largest / step).bit_length()
     if bits > MAX_BITS:
         raise ValueError(f"values up to {largest:g} in steps of {step:g} need {bits} > 32 bits")
-    return Precision(bits, step)
+    return Rounding(bits, step)
 
 
-def even_grid(values: ArrayLike, bits: int) -> Precision:
+def even_rounding(values: ArrayLike, bits: int) -> Rounding:
     """Return the finest grid of a number of bits that reaches the largest weight.
 
     Parameters
@@ -185,25 +185,25 @@ def even_grid(values: ArrayLike, bits: int) -> Precision:
 
     Examples
     --------
-    >>> even_grid([0.2, -1.5], bits=3)
-    Precision(bits=3, step=0.5)
+    >>> even_rounding([0.2, -1.5], bits=3)
+    Rounding(bits=3, step=0.5)
     """
     values = _finite(values, "values")
     bits = as_count(bits, "bits", at_least=2)
     if bits > MAX_BITS:
         raise ValueError(f"bits must be a whole number from 2 to {MAX_BITS}; got {bits}")
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
-    return Precision(bits, largest / (2 ** (bits - 1) - 1))
+    return Rounding(bits, largest / (2 ** (bits - 1) - 1))
 
 
-def quantise(values: ArrayLike, precision: Precision) -> Quantised:
+def quantise(values: ArrayLike, precision: Rounding) -> Quantised:
     """Return weights rounded to the nearest point of a grid, as whole numbers of steps.
 
     Parameters
     ----------
     values : array_like
         Zeros stay zeros; a weight below half a step becomes one.
-    precision : Precision
+    precision : Rounding
 
     Raises
     ------
@@ -212,7 +212,7 @@ def quantise(values: ArrayLike, precision: Precision) -> Quantised:
 
     Examples
     --------
-    >>> rounded = quantise([0.2, -1.4, 0.3], Precision(bits=3, step=0.5))
+    >>> rounded = quantise([0.2, -1.4, 0.3], Rounding(bits=3, step=0.5))
     >>> rounded.integers, rounded.to_float()
     (array([ 0, -3,  1], dtype=int8), array([ 0. , -1.5,  0.5], dtype=float32))
     >>> np.unpackbits(rounded.pack(), count=9).reshape(3, 3)
@@ -259,7 +259,7 @@ def accuracy_by_bits(
     """
     return {
         width: score(
-            [quantise(w, even_grid(w, width)).to_float(np.asarray(w).dtype) for w in weights]
+            [quantise(w, even_rounding(w, width)).to_float(np.asarray(w).dtype) for w in weights]
         )
         for width in bits
     }
