@@ -1,6 +1,6 @@
 r"""Learning a support prior from the evidence: couplings and fields that the layer asks for.
 
-The evidence l is what Module A has seen of the support, a log-likelihood ratio for each
+The evidence l is what Module A says of the support, read as a log-likelihood ratio for each
 weight, so that ln p(l) = ln sum_S p(S) e^(sum l s) up to a constant: a difference of two
 log partition functions, with evidence and without. Its derivative by a parameter is a
 difference of two expectations of what the parameter multiplies. Chains have exact EM
