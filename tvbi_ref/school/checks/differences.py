@@ -1,45 +1,49 @@
-r"""Two tests of a gradient, in float64: central differences and the Taylor remainder.
+r"""Is a gradient right? Every entry by differences of the loss in float64, and all by Taylor.
 
-*Central differences*, entry by entry: (L(t + h) - L(t - h)) / 2h must equal the gradient.
+*Central differences*, entry by entry: (L(t + h) - L(t - h)) / 2h must equal the gradient, up to a
+tolerance relative to the largest gradient of the same array, so that a small array beside a
+large one does not hide. Two steps, h and h/2, give the difference, extrapolated, and its doubt:
+what the two differ by, and rounding. The first h is the smallest one that rounding, which is
+measured, leaves good enough; smaller and larger ones follow until the doubt is below the
+tolerance. An entry is left out and counted, and says nothing, where
 
-*Taylor remainder*, along one random direction d: if g is the gradient, then
-|L(t + h d) - L(t) - h g.d| falls as h^2, a slope of 2 in a log-log plot; with a wrong
-gradient it falls as h, a slope of 1. That needs no tolerance, so it also finds what the
-entries let through: a tolerance that is absolute for gradients below 1 says nothing about a
-loss of 1e-8. A slope clearly below 2 fails the check, with two exceptions that the report names:
+- the loss has a kink: the slopes on the two sides differ, and do so at h/2 as at h (those of a
+  curve come closer). The gradient must lie between them; and entries that are tied, as maxima
+  are, may be smooth if they move together, and then their sum is held against that slope;
+- no step is good enough, as rounding in the loss is larger than what the entry does to it.
 
-- a straight line (a linear function) leaves no remainder but rounding, which has no slope;
-- a kink on the line bends it at every scale, whatever the gradient. The second difference
-  |L(t + h d) - 2 L(t) + L(t - h d)|, which does not contain the gradient, tells the two
-  apart: it falls as h^2 where the loss is smooth, as h at a kink.
+*Taylor remainder*, along a random direction d: if g is the gradient, then
+|L(t + h d) - L(t) - h g.d| falls as h^2, a slope of 2 in a log-log plot; with a wrong gradient
+it falls as h, a slope of 1. That needs no tolerance, and is what a reader can draw himself. It is
+reported and decides nothing: along all arrays, or along the one with the worst entry. There is
+none to measure
 
-A ReLU has no derivative at 0. An entry that disagrees is looked at again with a step a
-hundred times smaller, which leaves most kinks outside; where the one-sided differences
-still contradict each other the point sits on a kink, and the entry is left out, counted, and
-not moved along the line.
+- on a straight line (a linear function), which leaves no remainder but rounding;
+- across a kink, which bends the line at every scale, whatever the gradient. The second
+  difference |L(t + h d) - 2 L(t) + L(t - h d)|, which does not contain the gradient, shows it:
+  it falls as h^2 where the loss is smooth, as h at a kink.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from tvbi_ref._validation import FloatArray
 
-STEPS = (1e-5, 1e-4, 1e-3, 1e-7)
-"""Of the central differences. The first balances truncation and rounding error in float64,
-the wider ones help where the loss itself is large, the last is for kinks."""
+CLEAR = 1e-3
+"""Rounding at the first step, in parts of the tolerance."""
 
-KINK = 1e-5
-"""One-sided differences at the smallest step that disagree by more than this may be a kink."""
+KNOWN = 1e-2
+"""An entry whose difference is in doubt by more than this part of it is not judged."""
 
-TAYLOR_STEPS = np.logspace(-3, -4.5, 7)
-"""Of the Taylor line; where it is not smooth they are repeated a hundred times smaller."""
+BENT = 0.7
+"""At half the step a curve's gap between its two slopes is half as wide, a kink's as wide."""
 
 LEAST_SLOPE = 1.7
 """2 is right and 1 is wrong; a third derivative or rounding moves either a little."""
@@ -47,20 +51,23 @@ LEAST_SLOPE = 1.7
 
 @dataclass(frozen=True)
 class GradientReport:
-    """What `check_gradients` found. True in a condition if it has passed.
+    """What `check_gradients` found. True in a condition if the gradient has passed.
 
     Parameters
     ----------
-    passed : bool
+    verdict : str
+        "passed", "FAILED" or "cannot tell": no entry could be judged.
     message : str
         In words, the worst entry named.
     worst : float
-        The largest |numeric - analytic| / max(1, |numeric|, |analytic|) over the entries.
+        The largest |numeric - analytic| over the entries, relative to the largest gradient of
+        the same array.
     slope : float
         Of the Taylor remainder, about 2 for a right gradient; NaN where there is none to
         measure (a straight line, a kink, a gradient that could not be computed).
-    entries, kinks : int
-        How many entries were compared, how many were left out at kinks.
+    entries, kinks, blurred : int
+        How many entries were compared, how many left out at kinks, how many left out because
+        no difference was good enough.
 
     Examples
     --------
@@ -70,21 +77,28 @@ class GradientReport:
     2 entries, tolerance 1e-06, no kinks); Taylor slope 1.00
     """
 
-    passed: bool
+    verdict: str
     message: str
     worst: float
     slope: float
-    entries: int
-    kinks: int
+    entries: int = 0
+    kinks: int = 0
+    blurred: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gradient is right, as far as it could be judged."""
+        return self.verdict == "passed"
 
     def __bool__(self) -> bool:
         return self.passed
 
     def __str__(self) -> str:
-        return f"{'passed' if self.passed else 'FAILED'}: {self.message}"
+        return f"{self.verdict}: {self.message}"
 
     def _repr_markdown_(self) -> str:
-        return f"{'✅' if self.passed else '❌'} `{self.message}`"
+        sign = {"passed": "✅", "FAILED": "❌"}.get(self.verdict, "❔ cannot tell:")
+        return f"{sign} `{self.message}`"
 
 
 @dataclass(frozen=True)
@@ -92,35 +106,58 @@ class _Problem:
     """A loss, the arrays that it reads, and the gradients by them that are checked."""
 
     loss: Callable[[], float]
+    start: float
     values: list[FloatArray]
     gradients: list[FloatArray]
     names: list[str]
     tolerance: float
 
-    def along(self, directions: list[FloatArray], h: float) -> float:
-        """Return the loss at t + h d; the values are put back."""
+    def along(
+        self,
+        directions: Sequence[FloatArray],
+        h: float,
+        what: Callable[[], float] | None = None,
+    ) -> float:
+        """Return the loss, or what is asked for, at t + h d; the values are put back."""
         kept = [value.copy() for value in self.values]
         for value, d in zip(self.values, directions, strict=True):
             value += h * d
-        moved = self.loss()
+        moved = (what or self.loss)()
         for value, old in zip(self.values, kept, strict=True):
             value[...] = old
         return moved
 
-    def directions(self, compared: Sequence[_Entry] = ()) -> list[FloatArray]:
-        """Return random directions, 0 where an entry is on a kink."""
+    @cached_property
+    def scales(self) -> list[float]:
+        """The largest gradient of every array."""
+        sizes = [np.abs(gradient[np.isfinite(gradient)]) for gradient in self.gradients]
+        return [float(size.max(initial=0)) for size in sizes]
+
+    @cached_property
+    def directions(self) -> list[FloatArray]:
+        """Random ones, every entry by its own size."""
         rng = np.random.default_rng(0)
-        directions: list[FloatArray] = [rng.standard_normal(v.shape) for v in self.values]
-        for entry in compared:
-            if entry.on_kink:
-                directions[entry.which][entry.index] = 0
-        return directions
+        return [
+            rng.standard_normal(v.shape) * np.where(v == 0, 1.0, np.abs(v)) for v in self.values
+        ]
 
     @cached_property
     def noise(self) -> float:
-        """Rounding in the loss: how it scatters over a way too short to bend."""
-        close = [self.along(self.directions(), 1e-9 * k) for k in range(8)]
-        return float(np.abs(np.diff(close, 2)).max() + np.finfo(float).eps * np.abs(close).max())
+        """Rounding in the loss: how it scatters over a way too short to bend.
+
+        That is the shortest one on which every step changes it; on a shorter one a loss
+        computed in float32 stands still.
+        """
+        scatter = 0.0
+        for step in np.logspace(-13, 0, 14):
+            close = np.array([self.along(self.directions, step * k) for k in range(1, 10)])
+            if np.isfinite(close).all() and np.diff(close).all():
+                scatter = float(np.abs(np.diff(close, 4)).max()) / 4
+                break
+        finite = np.append(close[np.isfinite(close)], self.start)
+        single = np.ptp(finite) > 0 and np.array_equal(finite, finite.astype(np.float32))
+        epsilon = np.finfo(np.float32 if single else np.float64).eps
+        return scatter + float(epsilon * np.abs(finite).max())
 
 
 def compare_gradients(
@@ -135,7 +172,7 @@ def compare_gradients(
     Parameters
     ----------
     loss : callable () -> float
-        Deterministic.
+        Deterministic; NaN where it has no value.
     values : list of ndarray, float64
         Moved a little, one entry at a time, and put back.
     gradients : list of ndarray
@@ -150,42 +187,73 @@ def compare_gradients(
     >>> compare_gradients(lambda: float(t @ t), [t], [2 * t], ["t"]).passed
     True
     """
-    problem = _Problem(loss, values, gradients, names, tolerance)
-    compared = [
-        _compare_entry(problem, which, index)
-        for which, value in enumerate(values)
-        for index in np.ndindex(value.shape)
-    ]
-    smooth = [entry for entry in compared if not entry.on_kink]
-    kinks = len(compared) - len(smooth)
-    if not smooth:
-        message = f"every one of the {kinks} entries sits on a kink: nothing can be compared"
-        return GradientReport(False, message, math.inf, math.nan, 0, kinks)
-    return _report(smooth, kinks, _taylor(problem, compared), tolerance)
+    problem = _Problem(loss, loss(), values, gradients, names, tolerance)
+    with np.errstate(all="ignore"):  # a step may leave the loss's domain
+        entries = [
+            _compare_entry(problem, which, index)
+            for which, value in enumerate(values)
+            for index in np.ndindex(value.shape)
+        ]
+        if any(entry.kink for entry in entries):
+            entries = [
+                replace(entry, verdict="kink") if _excused(problem, entry) else entry
+                for entry in entries
+            ]
+        return _report(problem, entries, _wrong_ties(problem, entries))
 
 
-def _report(smooth: list[_Entry], kinks: int, line: _Line, tolerance: float) -> GradientReport:
-    worst = max(smooth, key=lambda entry: entry.error)
-    wrong = sum(entry.error > tolerance for entry in smooth)
-    left_out = {0: "no kinks", 1: "1 entry left out at a kink"}.get(
-        kinks, f"{kinks} entries left out at kinks"
-    )
-    agreement = (
-        f"all {len(smooth)} entries agree within the tolerance {tolerance:g} "
-        f"(the worst, {worst.where}, to {worst.error:.1e}), {left_out}"
-    )
-    if wrong:
+def _report(problem: _Problem, entries: list[_Entry], ties: list[str]) -> GradientReport:
+    count = Counter(entry.verdict for entry in entries)
+    judged = [entry for entry in entries if entry.verdict in ("agrees", "wrong")]
+    numbers = len(judged), count["kink"], count["blurred"]
+    left_out = _left_out(problem, entries, count)
+    worst = max(judged, key=lambda entry: (entry.verdict == "wrong", entry.error), default=None)
+    if worst is None and not ties:
+        message = f"nothing can be compared: {left_out}"
+        return GradientReport("cannot tell", message, math.nan, math.nan, *numbers)
+    among = f"{len(judged)} entries"
+    if worst is not None and worst.verdict == "wrong":
         message = (
-            f"{worst.where}: the gradient is {worst.analytic:.6g}, the central difference "
-            f"{worst.numeric:.6g} (the worst of {wrong} wrong among {len(smooth)} entries, "
-            f"tolerance {tolerance:g}, {left_out}); {line.words}"
+            f"{worst.words} (the worst of {count['wrong']} wrong among {among}, "
+            f"tolerance {problem.tolerance:g}, {left_out})"
         )
-    elif line.passed:
-        message = f"{agreement}; {line.words}"
+    elif worst is None or ties:
+        message = f"{ties[0]} ({left_out})"
     else:
-        message = f"{line.why_not}, although {agreement}"
-    passed = not wrong and line.passed
-    return GradientReport(passed, message, worst.error, line.slope, len(smooth), kinks)
+        message = (
+            f"all {among} agree within the tolerance {problem.tolerance:g} "
+            f"(the worst, {worst.where}, to {worst.error:.1e}), {left_out}"
+        )
+    slope, words = _taylor(problem, entries, worst.which if worst and count["wrong"] else None)
+    return GradientReport(
+        "FAILED" if count["wrong"] or ties else "passed",
+        f"{message}; {words}",
+        worst.error if worst else math.nan,
+        slope,
+        *numbers,
+    )
+
+
+def _left_out(problem: _Problem, entries: list[_Entry], count: Counter[str]) -> str:
+    """Say what was not judged, and why."""
+    words = [] if any(entry.kink for entry in entries) else ["no kinks"]
+    rounding = f"{problem.noise:.0e}" + (
+        ", as if in float32" if problem.noise > 1e-9 * abs(problem.start) else ""
+    )
+    for n, why in (
+        (count["kink"], "at a kink" if count["kink"] == 1 else "at kinks"),
+        (
+            count["blurred"],
+            f"where no difference is good enough (rounding in the loss: {rounding})",
+        ),
+    ):
+        if n:
+            words.append(f"{n} {'entry' if n == 1 else 'entries'} left out {why}")
+    judged = {entry.which for entry in entries if entry.verdict in ("agrees", "wrong")}
+    unseen = [n for k, n in enumerate(problem.names) if k not in judged and problem.values[k].size]
+    if judged and unseen:
+        words.append(f"nothing of {', '.join(unseen)} judged")
+    return ", ".join(words or ["none left out"])
 
 
 # Entry by entry
@@ -193,155 +261,246 @@ def _report(smooth: list[_Entry], kinks: int, line: _Line, tolerance: float) -> 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One entry's gradient and its two one-sided difference quotients."""
+    """One entry's gradient, and what differences say about it.
 
-    name: str
+    Parameters
+    ----------
+    scale : float
+        The largest gradient of its array.
+    step, above, below : float
+        The loss's slopes to the two sides, extrapolated from the step and half of it.
+    numeric, doubt : float
+        The central difference, and how far it may be off.
+    kink : bool
+    verdict : str
+        "agrees", "wrong", or why it is left out: "kink" or "blurred".
+    """
+
+    where: str
     which: int
     index: tuple[int, ...]
     analytic: float
+    scale: float
+    step: float
     above: float
     below: float
-    on_kink: bool = False
-
-    @property
-    def where(self) -> str:
-        return f"{self.name}[{', '.join(map(str, self.index))}]" if self.index else self.name
-
-    @property
-    def numeric(self) -> float:
-        return (self.above + self.below) / 2
-
-    @property
-    def gap(self) -> float:
-        return abs(self.above - self.below)
+    numeric: float
+    doubt: float
+    kink: bool
+    verdict: str = "agrees"
 
     @property
     def error(self) -> float:
-        error = abs(self.numeric - self.analytic) / max(1.0, abs(self.numeric), abs(self.analytic))
+        error = abs(self.numeric - self.analytic) / (self.scale or math.ulp(0))
         return error if math.isfinite(error) else math.inf  # NaN would lose every comparison
+
+    @property
+    def blur(self) -> float:
+        """The doubt as a part of the scale."""
+        return self.doubt / (self.scale or math.ulp(0))
+
+    @property
+    def words(self) -> str:
+        if self.kink:
+            low, high = sorted((self.below + 0.0, self.above + 0.0))  # no -0
+            return (
+                f"{self.where}: the gradient is {self.analytic:.6g}, not between the slopes "
+                f"{low:.6g} and {high:.6g} on the two sides of a kink"
+            )
+        analytic, numeric = _apart(self.analytic, self.numeric)
+        return f"{self.where}: the gradient is {analytic}, the central difference {numeric}"
+
+
+def _apart(a: float, b: float) -> tuple[str, str]:
+    """Write two numbers with as many digits as it takes to tell them apart, six or more."""
+    pairs = [(f"{a:.{digits}g}", f"{b:.{digits}g}") for digits in range(6, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[0])
 
 
 def _compare_entry(problem: _Problem, which: int, index: tuple[int, ...]) -> _Entry:
-    name, analytic = problem.names[which], float(problem.gradients[which][index])
-    tried = []
-    for step in STEPS:
-        quotients = _differences(problem.loss, problem.values[which], index, step)
-        tried.append(_Entry(name, which, index, analytic, *quotients))
-        if tried[-1].error <= problem.tolerance:
-            return tried[-1]
-    first, last = tried[0], tried[-1]
-    kink = KINK * max(1.0, abs(last.above), abs(last.below)) + 10 * problem.noise / STEPS[-1]
-    # A curve's gap falls with the step, a kink's does not.
-    on_kink = last.gap > kink and last.gap > 0.1 * first.gap
-    return replace(min(tried, key=lambda entry: entry.error), on_kink=on_kink)
+    """Look with the step that rounding asks for, then with smaller, then with larger ones."""
+    first, least, most = _first_step(problem, which, index)
+    best = _look(problem, which, index, first)
+    for factor in (0.1, 10.0):
+        step = first * factor
+        while least <= step <= most and best.blur > problem.tolerance:
+            entry = _look(problem, which, index, step)
+            best = min(best, entry, key=lambda entry: entry.blur)
+            if entry.blur > 100 * best.blur:  # and wider steps would see yet another function
+                break
+            step *= factor
+    return replace(best, verdict=_verdict(problem, best))
 
 
-def _differences(
-    loss: Callable[[], float], value: FloatArray, index: Any, step: float
+def _first_step(
+    problem: _Problem, which: int, index: tuple[int, ...]
+) -> tuple[float, float, float]:
+    """Return the smallest step that rounding leaves good, and the bounds of all steps."""
+    size = abs(float(problem.values[which][index]))
+    least, most = 64 * float(np.spacing(size)), max(1.0, size)
+    resolution = CLEAR * problem.tolerance * problem.scales[which]
+    first = min(max(problem.noise / resolution, least), most) if resolution else most
+    return first, max(least, 1e-9 * first), most
+
+
+def _look(problem: _Problem, which: int, index: tuple[int, ...], step: float) -> _Entry:
+    """Take the differences at a step and at half of it."""
+    above, below = _slopes(problem, which, index, step / 2)
+    far_above, far_below = _slopes(problem, which, index, step)
+    near, far = (above + below) / 2, (far_above + far_below) / 2
+    numeric = near + (near - far) / 3  # the terms of h^2 cancel
+    rounding = 4 * problem.noise / step
+    analytic, doubt = float(problem.gradients[which][index]), abs(near - far) + rounding
+    if numeric == analytic and doubt <= 1e-9 * max(1.0, abs(problem.start)):
+        doubt = 0.0  # the loss does not move, mostly, and rounding has nothing to be held against
+    scale = max(problem.scales[which], abs(numeric) if math.isfinite(numeric) else 0.0)
+    gap = abs(above - below)
+    return _Entry(
+        problem.names[which] + (f"[{', '.join(map(str, index))}]" if index else ""),
+        which,
+        index,
+        analytic,
+        scale,
+        step,
+        2 * above - far_above,  # the terms of h cancel
+        2 * below - far_below,
+        numeric,
+        doubt if math.isfinite(doubt) else math.inf,
+        gap > BENT * abs(far_above - far_below)
+        and gap > 10 * max(rounding, problem.tolerance * scale),
+    )
+
+
+def _slopes(
+    problem: _Problem, which: int, index: tuple[int, ...], step: float
 ) -> tuple[float, float]:
     """Return the difference quotients of one entry towards larger and smaller values."""
-    kept, middle = value[index], loss()
-    quotients = []
+    value = problem.values[which]
+    kept, quotients = value[index], []
     for moved in (kept + step, kept - step):
         value[index] = moved
-        quotients.append((loss() - middle) / (moved - kept))  # rounding makes it not quite `step`
+        # Rounding makes the way not quite `step`.
+        quotients.append(float((problem.loss() - problem.start) / (moved - kept)))
     value[index] = kept
     return quotients[0], quotients[1]
+
+
+def _verdict(problem: _Problem, entry: _Entry) -> str:
+    if not math.isfinite(entry.analytic):
+        return "wrong"
+    if max(entry.error, entry.blur - KNOWN) <= problem.tolerance:
+        return "agrees"
+    allowed = problem.tolerance * entry.scale + 3 * entry.doubt
+    return "wrong" if entry.kink or entry.error * entry.scale > allowed else "blurred"
+
+
+# Kinks
+
+
+def _excused(problem: _Problem, entry: _Entry) -> bool:
+    """Whether a kink explains why an entry disagrees: its gradient may be one of a kink.
+
+    It lies between the slopes to the two sides. If several kinks meet at the point, as where a
+    whole layer's inputs are 0, there are other slopes near by, a choice at each kink;
+    backpropagation may give a combination that no neighbour has, and only what is far outside
+    is wrong.
+    """
+    if entry.verdict != "wrong" or not math.isfinite(entry.analytic):
+        return False
+    sides = np.array([entry.above, entry.below])
+    slopes = np.append(sides, _slopes_nearby(problem, entry))
+    apart = 1e-3 * max(abs(entry.above - entry.below), abs(entry.numeric - entry.analytic))
+    several = np.sum(np.abs(slopes[:, None] - sides).min(axis=1) > apart) > 1
+    width = 10 * np.ptp(slopes) if several else 0
+    allowed = width + problem.tolerance * entry.scale + 3 * entry.doubt
+    among = slopes if several else sides
+    return bool(among.min() - allowed <= entry.analytic <= among.max() + allowed)
+
+
+def _slopes_nearby(problem: _Problem, entry: _Entry) -> list[float]:
+    """Return an entry's slopes at random points near by."""
+
+    def slope() -> float:
+        moved = replace(problem, start=problem.loss())
+        return sum(_slopes(moved, entry.which, entry.index, entry.step / 2)) / 2
+
+    rng = np.random.default_rng(0)
+    found = [
+        problem.along(
+            [rng.standard_normal(v.shape) for v in problem.values], 100 * entry.step, slope
+        )
+        for _ in range(16)
+    ]
+    return [slope for slope in found if math.isfinite(slope)]
+
+
+def _wrong_ties(problem: _Problem, entries: list[_Entry]) -> list[str]:
+    """Say which entries of one value at kinks have gradients that do not go together."""
+    groups = defaultdict(list)
+    for entry in entries:
+        if entry.kink:
+            groups[entry.which, f"{problem.values[entry.which][entry.index]:.9g}"].append(entry)
+    found = [_wrong_tie(problem, tied) for tied in groups.values() if len(tied) > 1]
+    return [words for words in found if words]
+
+
+def _wrong_tie(problem: _Problem, tied: list[_Entry]) -> str:
+    """Move tied entries together: where that is smooth, their gradients add up to the slope."""
+    directions = [np.zeros_like(value) for value in problem.values]
+    for entry in tied:
+        directions[entry.which][entry.index] = 1
+    h = max(entry.step for entry in tied)
+    above, below = ((problem.along(directions, k) - problem.start) / k for k in (h, -h))
+    total = sum(entry.analytic for entry in tied)
+    slack = 0.01 * sum(abs(entry.above - entry.below) for entry in tied)
+    # Kinks that have nothing to do with each other, as in |s| - |t|: their slopes add up.
+    strangers = (
+        abs(above - sum(entry.above for entry in tied)) <= slack
+        and abs(below - sum(entry.below for entry in tied)) <= slack
+    )
+    if strangers or not abs(above - below) <= slack or abs(total - above) <= slack:
+        return ""
+    return (
+        f"{tied[0].where} and {len(tied) - 1} more tied with it: the gradients add up to "
+        f"{total:.6g}, but moved together they change the loss by {above:.6g}"
+    )
 
 
 # Along a line
 
 
-@dataclass(frozen=True)
-class _Line:
-    """What the Taylor remainder says."""
-
-    slope: float
-    passed: bool
-    words: str
-    why_not: str = ""
-
-
-def _taylor(problem: _Problem, compared: Sequence[_Entry]) -> _Line:
-    directions = problem.directions(compared)
-    parts = [g * d for g, d in zip(problem.gradients, directions, strict=True)]
-    along = sum(float(np.sum(part)) for part in parts)
-    allowed = problem.tolerance * sum(float(np.abs(part).sum()) for part in parts)
-    if not math.isfinite(problem.loss() + along):
-        return _no_slope("loss or gradient is not finite")
-    far = _look(problem, directions, along, TAYLOR_STEPS)
-    if math.isnan(far.slope):
-        return _no_slope("the remainder is rounding alone, a straight line")
-    if far.smooth and (far.slope >= LEAST_SLOPE or far.gap <= allowed + far.rounding):
-        return _Line(far.slope, True, f"Taylor slope {far.slope:.2f}")
-    near = _look(problem, directions, along, TAYLOR_STEPS / 100)
-    if near.bend < LEAST_SLOPE:
-        return _no_slope("a kink lies on its line")
-    # The gap of a wrong gradient stays, that of a kink further out goes away.
-    closed = near.gap <= max(allowed + near.rounding, 0.1 * far.gap)
-    if math.isnan(near.slope) and closed:
-        return _no_slope("the remainder is rounding alone between kinks")
-    if near.slope >= LEAST_SLOPE or closed:
-        return _Line(near.slope, True, f"Taylor slope {near.slope:.2f}")
-    words = f"Taylor slope {far.slope if far.smooth else near.slope:.2f}"
-    why = (
-        f"{words} where 2 is right: along a random line the derivative is "
-        f"{near.derivative:.6g}, by the gradient {along:.6g}"
+def _taylor(
+    problem: _Problem, entries: Sequence[_Entry], only: int | None = None
+) -> tuple[float, str]:
+    """Return the slope of the Taylor remainder, or NaN, and words for it."""
+    directions = [d * (only is None or which == only) for which, d in enumerate(problem.directions)]
+    for entry in entries:
+        if entry.verdict == "kink":
+            directions[entry.which][entry.index] = 0
+    along = sum(
+        float(np.sum(g[d != 0] * d[d != 0]))
+        for g, d in zip(problem.gradients, directions, strict=True)
     )
-    return _Line(far.slope if far.smooth else near.slope, False, words, why)
-
-
-def _no_slope(why: str) -> _Line:
-    return _Line(math.nan, True, f"no Taylor slope: {why}")
-
-
-@dataclass(frozen=True)
-class _Look:
-    """The line at steps of one size.
-
-    Parameters
-    ----------
-    slope, bend : float
-        Of the remainder and of the second difference.
-    derivative : float
-        The central difference of the smallest step.
-    gap : float
-        From there to the gradient's.
-    rounding : float
-        How far rounding moves the derivative.
-    """
-
-    slope: float
-    bend: float
-    derivative: float
-    gap: float
-    rounding: float
-
-    @property
-    def smooth(self) -> bool:
-        """Whether the second difference falls as h^2, or is rounding."""
-        return math.isnan(self.bend) or abs(self.bend - 2) < 2 - LEAST_SLOPE
-
-
-def _look(
-    problem: _Problem, directions: list[FloatArray], along: float, steps: FloatArray
-) -> _Look:
-    start = problem.loss()
+    if not math.isfinite(along):
+        return math.nan, "no Taylor slope: the gradient is not finite"
+    steps = np.logspace(-1, -12, 23)
     above = np.array([problem.along(directions, h) for h in steps])
     below = np.array([problem.along(directions, -h) for h in steps])
-    derivative = float((above[-1] - below[-1]) / (2 * steps[-1]))
-    return _Look(
-        _log_log_slope(steps, np.abs(above - start - steps * along), problem.noise),
-        _log_log_slope(steps, np.abs(above - 2 * start + below), problem.noise),
-        derivative,
-        abs(derivative - along),
-        problem.noise / float(steps[-1]),
-    )
+    remainder = np.abs(above - problem.start - steps * along)
+    second = np.abs(above - 2 * problem.start + below)
+    clear = np.isfinite(remainder + second) & (remainder > 100 * problem.noise)
+    seen = np.flatnonzero(clear)[-7:]  # the smallest steps at which there is anything to see
+    slope = _log_log_slope(steps[seen], remainder[seen])
+    bent = seen[second[seen] > 10 * problem.noise]
+    if math.isnan(slope):
+        return slope, "no Taylor slope: the remainder is rounding alone, a straight line"
+    if _log_log_slope(steps[bent], second[bent]) < LEAST_SLOPE:
+        return math.nan, "no Taylor slope: a kink lies on its line"
+    return slope, f"Taylor slope {slope:.2f}"
 
 
-def _log_log_slope(steps: FloatArray, remainders: FloatArray, noise: float) -> float:
-    """Return the slope of ln(remainder) by ln(step), NaN where rounding leaves no three points."""
-    clear = remainders > 10 * noise
-    if clear.sum() < 3:
+def _log_log_slope(steps: FloatArray, values: FloatArray) -> float:
+    """Return the slope of ln(value) by ln(step), NaN for less than three."""
+    if len(steps) < 3:
         return math.nan
-    return float(np.polyfit(np.log(steps[clear]), np.log(remainders[clear]), 1)[0])
+    return float(np.polyfit(np.log(steps), np.log(values), 1)[0])
