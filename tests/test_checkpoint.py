@@ -65,6 +65,7 @@ def content(net):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow
 def test_a_round_trip_is_exact(name, tmp_path):
     net = NETWORKS[name]()
     save_network(tmp_path / "net.npz", net)

@@ -218,6 +218,7 @@ def test_running_it_prints_what_a_pruned_network_can_do(printed):
     assert compression == pytest.approx(total / kept, abs=0.06)
 
 
+@pytest.mark.slow
 def test_running_it_draws_every_kept_weight(printed):
     *picture, last = printed.strip().splitlines()
     drawn = "".join(picture)

@@ -43,6 +43,7 @@ def test_the_demo_prints_one_table_and_writes_everything_it_names(demo):
     assert (folder / "table.txt").read_text().strip() in text
 
 
+@pytest.mark.slow
 def test_the_models_that_the_demo_writes_can_be_used(demo, digits):
     network = checkpoint.load_network(demo[0] / "model_grid.npz")
     assert all(layer.mask is not None for layer in network.weight_layers)

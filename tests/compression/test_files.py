@@ -86,6 +86,7 @@ def inputs_of(small):
 
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.slow
 def test_a_round_trip_is_exact(name, format, tmp_path):
     small = compress(pruned(NETWORKS[name]()), format)
     save_compressed(tmp_path / "net.npz", small)

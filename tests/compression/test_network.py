@@ -294,6 +294,7 @@ def regression(n, rng):
     return x, np.sin(2 * x[:, 0]) + 0.5 * x[:, 1] ** 2 + 0.3 * rng.normal(size=n)
 
 
+@pytest.mark.slow
 def test_intervals_hold_about_as_many_targets_as_they_say():
     """After a whole run: Turbo-VBI, pruning, compression; targets that it has not seen."""
     settings = {"activation": "tanh", "likelihood": "gaussian", "noise": Gamma(1.0, 0.1)}

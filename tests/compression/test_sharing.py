@@ -26,6 +26,7 @@ few = settings(max_examples=40)
 
 @pytest.mark.parametrize("bits", [1, 3, 5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.slow
 def test_the_codebook_is_stationary(rng, bits, dtype):
     """Every weight has the nearest centre, and every centre is the mean of its weights."""
     w = (rng.standard_normal(500) ** 3).astype(dtype)
@@ -120,6 +121,7 @@ def test_more_shared_values_cost_more(layer):
     assert len({size.index for size in sizes}) == 1
 
 
+@pytest.mark.slow
 def test_naming_runs_takes_fewer_bits_than_naming_weights(layer):
     sizes = {
         name: deep_compression_size([form.from_dense(layer)], [np.zeros(60)], 4)

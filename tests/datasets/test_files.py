@@ -356,6 +356,7 @@ def test_damaged_boston_is_refused_and_named(places, small_boston, damage, messa
 
 
 @pytest.mark.data("mnist")
+@pytest.mark.slow
 def test_mnist_is_the_known_one():
     data = load_mnist(download=False)
     assert repr(data).startswith("Dataset('mnist': 60000 train, 10000 test; 784 features (28, 28)")

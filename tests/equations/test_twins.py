@@ -190,6 +190,7 @@ def test_the_fast_forms_are_right_without_the_jit_too():
 
 
 @needs_numba
+@pytest.mark.slow
 def test_importing_the_fast_forms_compiles_nothing():
     program = "\n".join(
         [

@@ -66,6 +66,7 @@ def test_scikit_learn_finds_nothing_wrong(estimator, check):
 
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_every_method_prunes_and_predicts(kind, method, plane):
     X, y = plane[0], target(kind, plane)
     model = tiny(kind, method).fit(X, y)

@@ -109,6 +109,7 @@ def test_numbers_have_no_exponent():
 
 
 @pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+@pytest.mark.slow
 def test_the_ending_chooses_the_format_and_the_same_picture_is_the_same_bytes(kind, tmp_path):
     magic = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[kind]
     files = [plots.save(plots.weights([np.eye(2)]), tmp_path / f"{k}.{kind}") for k in range(2)]

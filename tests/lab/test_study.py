@@ -59,6 +59,7 @@ def no_fit(monkeypatch):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.slow
 def test_every_method_leaves_a_row_and_a_network_that_agree(method, tmp_path):
     job = Job("toy", method, OPTIONS.get(method, {}))
     row = run_job(job, tmp_path)
@@ -214,6 +215,7 @@ def test_the_log_likelihood_of_a_regression_is_the_gaussian_density():
     assert compress(network).log_likelihood(x, y) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_averaging_over_the_posterior_is_averaging_densities():
     """One weight N(m, v), noise variance 1/g: the exact p(y | x = 1) is N(m, v + 1/g)."""
     network = nets.mlp([1, 1], seed=0, likelihood="gaussian", noise=2.0)
@@ -224,6 +226,7 @@ def test_averaging_over_the_posterior_is_averaging_densities():
     assert drawn == pytest.approx(exact, abs=0.03)
 
 
+@pytest.mark.slow
 def test_nine_of_ten_new_targets_lie_in_the_interval():
     network = nets.mlp([2, 1], seed=0, likelihood="gaussian", noise=4.0)
     layer = network.weight_layers[0]

@@ -91,6 +91,7 @@ def test_the_collapsed_precision_is_its_mean_under_the_joint_posterior(active, i
 
 @pytest.mark.parametrize("m", SECOND_MOMENTS)
 @pytest.mark.parametrize("gamma", [gamma for pair in PAIRS for gamma in pair])
+@pytest.mark.slow
 def test_the_conditional_precision_is_the_conjugate_posterior(gamma, m):
     shape, rate = module_a.conditional_precision(m, gamma)
     z0, z1, z2 = (integral_over_precision(gamma, m, k) for k in range(3))
@@ -156,6 +157,7 @@ def test_with_equal_shapes_the_collapsed_evidence_has_the_documented_limits(a, d
     log_odds,
     log_odds,
 )
+@pytest.mark.slow
 def test_for_any_q_the_collapsed_bound_is_at_least_the_mean_field_one(
     prior, mean, variance, shape, rate, s, h
 ):

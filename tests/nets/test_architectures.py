@@ -281,6 +281,7 @@ def test_a_copy_and_another_dtype_are_independent():
     np.testing.assert_allclose(wide.predict(images()), net.predict(images()), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_small_convolutional_network_learns_the_digits(digits):
     net = nets.cnn((1, 8, 8), [(8, 3, 1, 1, 2), (16, 3)], [10], seed=0)
     nets.train(net, digits.x_train, digits.y_train, epochs=20, seed=0, learning_rate=1e-2)

@@ -158,6 +158,7 @@ IMAGES = np.random.default_rng(8).normal(size=(3, 2, 6, 5))
 @pytest.mark.parametrize("noise_seed", [None, 5])
 @pytest.mark.parametrize("keep", [None, KEEP], ids=["whole", "pruned"])
 @pytest.mark.parametrize(("stride", "padding"), GEOMETRIES)
+@pytest.mark.slow
 def test_the_gradients_of_a_convolution_are_finite_differences(stride, padding, keep, noise_seed):
     layer = random_conv(stride=stride, padding=padding)
     if keep is not None:

@@ -57,6 +57,7 @@ def sampled_weights(mean, variance, rng):
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_dense_outputs_are_distributed_as_with_sampled_weights(seed):
     x, mean, variance, bias, noise = dense_arguments(seed)
     rng = np.random.default_rng(seed)
@@ -68,6 +69,7 @@ def test_dense_outputs_are_distributed_as_with_sampled_weights(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("stride", "padding"), [(1, 0), (2, 1)])
+@pytest.mark.slow
 def test_conv_outputs_are_distributed_as_with_sampled_weights(stride, padding, seed):
     x, mean, variance, bias, noise = conv_arguments(seed, stride, padding)
     rng = np.random.default_rng(seed)

@@ -81,6 +81,7 @@ def test_a_stale_or_orphaned_file_is_found(monkeypatch, tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_the_transcript_shows_two_mistakes_named_and_mended(transcript):
     first, second, third = re.findall(r"```text\n(.*?)```", transcript, flags=re.DOTALL)
     assert first.count("known mistake") == first.count("FAIL") == 2
@@ -154,6 +155,7 @@ def test_the_exercise_as_handed_out_gets_nothing_and_says_why(name):
     assert all("not written yet" in mark.message for mark in result.marks), result
 
 
+@pytest.mark.slow
 def test_a_notebook_is_graded_like_a_file():
     solved, handed_out = (grade(f / "05_messages.ipynb") for f in (SOLUTIONS, EXERCISES))
     assert solved.passed, solved

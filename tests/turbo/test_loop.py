@@ -106,6 +106,7 @@ def test_regression_learns_the_noise_precision(rng):
     np.testing.assert_array_equal(result.q_support[0].ravel() > 0.5, [True] + [False] * 4)
 
 
+@pytest.mark.slow
 def test_mean_field_keeps_what_collapsed_switches_off(digits):
     """[mean-field-trap]: with pi = 1/2 and a narrow spike, mean field never lets go."""
     trapping = HierarchicalPrior.spike_and_slab(IndependentSupport(0.0), contrast=1e-3)

@@ -34,6 +34,7 @@ def outcome(request, digits):
     return method, small, least
 
 
+@pytest.mark.slow
 def test_a_method_prunes_and_predicts(outcome, digits):
     method, small, least = outcome
     assert small.n_kept < 0.9 * small.n_weights

@@ -67,6 +67,7 @@ def test_every_equation_has_variants_and_the_central_ones_three():
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.label}-{m.mistake[:30]}")
+@pytest.mark.slow
 def test_every_mutant_fails_and_its_mistake_is_named(mutant):
     report = check(mutant.label, mutant.function)
     assert not report

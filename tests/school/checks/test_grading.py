@@ -132,6 +132,7 @@ def test_the_comparison_cannot_be_redefined(homework):
         ("return a + b + 1e-11 * random()", "gave another answer"),
     ],
 )
+@pytest.mark.slow
 def test_what_a_function_does_besides_cannot_be_silenced_from_within(homework, body, words):
     """All of NumPy that a comparison could use says what the file wants it to say."""
     source = f"""
@@ -416,6 +417,7 @@ GAMMAS = {
 
 
 @pytest.mark.parametrize("way", GAMMAS)
+@pytest.mark.slow
 def test_a_gamma_is_the_same_in_a_check_and_in_a_file(homework, way):
     source = f"""
 import math
@@ -460,6 +462,7 @@ def test_a_misspelt_function_is_found(homework):
 
 
 @pytest.mark.parametrize("source", ["", "x = 1\n", "globals()[3] = 4\n", RIGHT])
+@pytest.mark.slow
 def test_a_function_that_is_missing_is_said_to_be(homework, source):
     marks = grade(homework(source, "05_messages.py")).marks
     assert {mark.message for mark in marks} == {
@@ -565,6 +568,7 @@ def cavity(h, l, m):
 }
 
 
+@pytest.mark.slow
 def test_whatever_a_file_does_the_next_one_is_graded(homework, tmp_path, capsys):
     files = []
     for name, source in SPOILERS.items():
