@@ -76,6 +76,7 @@ def test_a_report_of_the_whole_model_knows_what_was_pruned(demo, capsys):
 
 
 @pytest.mark.parametrize("name", ["trace_grid.csv", "model_none.npz"])
+@pytest.mark.slow
 def test_a_report_of_something_else_is_one_line(demo, name, capsys):
     assert cli.main(["report", str(demo[0] / name)]) == 2
     error = capsys.readouterr().err
