@@ -256,8 +256,8 @@ def test_the_mean_field_step_is_update_precision_then_update_support(random_laye
         layer.second_moment, layer.prior_log_odds, layer.active, layer.inactive, previous
     )
     shape, rate = optimal_precision(layer)
-    np.testing.assert_allclose(new.shape, shape, rtol=1e-14)
-    np.testing.assert_allclose(new.rate, rate, rtol=1e-14)
+    np.testing.assert_allclose(new.gamma_shape, shape, rtol=1e-14)
+    np.testing.assert_allclose(new.gamma_rate, rate, rtol=1e-14)
     np.testing.assert_allclose(new.expected_precision, shape / rate, rtol=1e-14)
     best = total(layer, shape=shape, rate=rate, support_log_odds=new.support_log_odds)
     for more in (-0.1, 0.1):
