@@ -946,6 +946,8 @@ CLIPPED = np.maximum(np.random.default_rng(0).normal(-0.5, 1, size=(2, 2, 4, 4))
 def test_equal_maxima_may_share_the_gradient(pool):
     assert check_gradients(pool(2), CLIPPED).passed
     assert check_gradients(pool(2), np.ones((1, 1, 4, 4))).verdict == "cannot tell"
+    signed_zeros = 0 * np.random.default_rng(0).normal(size=(2, 2, 6, 6))
+    assert check_gradients(pool(2), signed_zeros).verdict == "cannot tell"
 
 
 @pytest.mark.parametrize("x", [CLIPPED, np.ones((1, 1, 4, 4))])

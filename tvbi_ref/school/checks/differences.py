@@ -439,7 +439,8 @@ def _wrong_ties(problem: _Problem, entries: list[_Entry]) -> list[str]:
     groups = defaultdict(list)
     for entry in entries:
         if entry.kink:
-            groups[entry.which, f"{problem.values[entry.which][entry.index]:.9g}"].append(entry)
+            value = problem.values[entry.which][entry.index] + 0.0  # -0 is tied with 0
+            groups[entry.which, f"{value:.9g}"].append(entry)
     found = [_wrong_tie(problem, tied) for tied in groups.values() if len(tied) > 1]
     return [words for words in found if words]
 
@@ -452,7 +453,7 @@ def _wrong_tie(problem: _Problem, tied: list[_Entry]) -> str:
     h = max(entry.step for entry in tied)
     above, below = ((problem.along(directions, k) - problem.start) / k for k in (h, -h))
     total = sum(entry.analytic for entry in tied)
-    slack = 0.01 * sum(abs(entry.above - entry.below) for entry in tied)
+    slack = sum(1e-5 * abs(entry.above - entry.below) + 10 * entry.doubt for entry in tied)
     # Kinks that have nothing to do with each other, as in |s| - |t|: their slopes add up.
     strangers = (
         abs(above - sum(entry.above for entry in tied)) <= slack
