@@ -1,4 +1,4 @@
-"""README.md: short, its links lead somewhere, its code runs and its numbers are the files'."""
+"""README.md is short, its code runs, its numbers are the files'; links and places are there."""
 
 from __future__ import annotations
 
@@ -83,3 +83,17 @@ def test_the_table_of_results_is_cut_out_of_the_whole_one():
     table = [line for line in TEXT.splitlines() if line.startswith("|")]
     assert len(table) == 6
     assert set(table) <= set((ROOT / "results.md").read_text(encoding="utf-8").splitlines())
+
+
+def test_every_place_on_the_page_about_changes_is_there():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    spans = [word for span in re.findall(r"`([^`\n]+)`", text) for word in span.split()]
+    places = [s for s in spans if re.fullmatch(r"[\w./]+(/|\.py|\.md|\.toml|\.yml)", s)]
+    known = [place for place in places if not re.search(r"NAME|GROUP|NN_name", place)]
+    folders = (ROOT, ROOT / "tvbi_ref")
+    assert [p for p in known if not any((f / p).exists() for f in folders)] == []
+    assert len(known) > 40
+    for folder, rest in re.findall(r"^\| `(\w+)/` \| (.*) \|$", text, flags=re.MULTILINE):
+        if (ROOT / "tvbi_ref" / folder).is_dir():
+            here = {path.stem for path in (ROOT / "tvbi_ref" / folder).iterdir()}
+            assert set(re.findall(r"`(\w+)`", rest)) <= here, folder
