@@ -77,7 +77,8 @@ lessons: $(DEV)/.done  ## execute the lessons anew, in place
 		--ExecutePreprocessor.store_widget_state=False \
 		--ExecutePreprocessor.record_timing=False $$lesson; done
 
-book: $(BOOK)/.done  ## the lessons as web pages in book/_build/html, to be read without a network
+book: export PYTHONPATH := .:book
+book: $(BOOK)/.done  ## lessons, guides and names as web pages in book/_build/html, to be read without a network
 	$(BOOK)/bin/jupyter-book build . --config book/_config.yml --toc book/_toc.yml \
 		--path-output book --warningiserror --keep-going
 	$(BOOK)/bin/python book/check.py
@@ -92,7 +93,7 @@ LOCK = uv pip compile pyproject.toml requirements-build.in --universal --python-
 lock:
 	$(LOCK) -o requirements.lock
 	$(LOCK) --extra test --extra bench --extra lint --extra notebooks -o requirements-dev.lock
-	uv pip compile book/requirements.in --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml book/requirements.in --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --upgrade -o book/requirements.lock
 
 clean:  ## remove the environments and what the commands wrote

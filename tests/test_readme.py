@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import tvbi_ref
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 CODE = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
@@ -97,3 +99,9 @@ def test_every_place_on_the_page_about_changes_is_there():
         if (ROOT / "tvbi_ref" / folder).is_dir():
             here = {path.stem for path in (ROOT / "tvbi_ref" / folder).iterdir()}
             assert set(re.findall(r"`(\w+)`", rest)) <= here, folder
+
+
+def test_the_books_page_of_names_has_every_public_name():
+    text = (ROOT / "book" / "api" / "index.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^   (\w+)$", text, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(set(tvbi_ref.__all__) - {"__version__"})
