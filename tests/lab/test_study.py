@@ -19,7 +19,7 @@ from scipy.stats import norm
 
 from tvbi_ref import DivergenceError, nets, use
 from tvbi_ref.compression import compress, load_compressed
-from tvbi_ref.lab.baselines import Budget, PlainTraining, Run
+from tvbi_ref.lab.baselines import Budget, PlainTraining, Problem
 from tvbi_ref.lab.recipes import make_method
 from tvbi_ref.lab.study import (
     METHODS,
@@ -245,14 +245,14 @@ def test_nine_of_ten_new_targets_lie_in_the_interval():
 def test_epochs_without_a_prior_come_first_and_off_the_budget():
     data, budget = TASKS["toy"].data("valid", seed=0), Budget(8, 1, 64, 1e-2)
     late = make_method("turbo_independent", {"field": -1.0, "dense_epochs": 0.25})
-    run = Run(data.x_train, data.y_train, budget, seed=0)
+    run = Problem(data.x_train, data.y_train, budget, seed=0)
     small = late.train(TASKS["toy"].build(0), run)
     assert len(run.result.trace) == 6
 
     first = PlainTraining().fit(
         TASKS["toy"].build(0), data.x_train, data.y_train, replace(budget, epochs=2), seed=0
     )
-    rest = Run(data.x_train, data.y_train, replace(budget, epochs=6), seed=0)
+    rest = Problem(data.x_train, data.y_train, replace(budget, epochs=6), seed=0)
     by_hand = make_method("turbo_independent", {"field": -1.0}).train(first, rest)
     for a, b in zip(small.state(), by_hand.state(), strict=True):
         np.testing.assert_array_equal(a, b)

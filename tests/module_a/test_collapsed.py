@@ -226,8 +226,8 @@ def test_the_collapsed_step_remembers_nothing(random_layer, seed):
     again = module_a.collapsed_step(*inputs, converged(layer, passes=3))
     np.testing.assert_array_equal(first.support_log_odds, again.support_log_odds)
     np.testing.assert_array_equal(first.expected_precision, again.expected_precision)
-    assert first.shape is None
-    assert first.rate is None
+    assert first.gamma_shape is None
+    assert first.gamma_rate is None
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -81,10 +81,10 @@ class _Estimator(BaseEstimator):
         budget = replace(budget, options=pick(DEMO.options_for(budget.epochs), SCHEDULE))
         widths = [X.shape[1], *_as_hidden(self.hidden_layer_sizes), n_outputs]
         network = nets.mlp(widths, seed=seed, likelihood=likelihood, noise=noise())
-        run = baselines.Run(X, y, budget, seed, progress=False)
-        trained = self._method().train(network, run)
-        self.result_ = run.result and replace(
-            run.result, network=_without_rows(run.result.network, network)
+        problem = baselines.Problem(X, y, budget, seed, progress=False)
+        trained = self._method().train(network, problem)
+        self.result_ = problem.result and replace(
+            problem.result, network=_without_rows(problem.result.network, network)
         )
         self._keep(_without_rows(trained, network))
         return self

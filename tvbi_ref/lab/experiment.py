@@ -26,7 +26,7 @@ from tvbi_ref.compression import (
 )
 from tvbi_ref.datasets import Dataset
 from tvbi_ref.lab import plots
-from tvbi_ref.lab.baselines import Budget, PlainTraining, Run, Turbo
+from tvbi_ref.lab.baselines import Budget, PlainTraining, Problem, Turbo
 from tvbi_ref.nets import Network
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboResult
@@ -139,15 +139,15 @@ def run(
     """
     validation = None if data.x_valid is None else (data.x_valid, data.y_valid)
     loop = {"validation": validation, "callbacks": callbacks, "checkpoint": checkpoint}
-    run = Run(data.x_train, data.y_train, budget, seed, progress, loop)
-    small = Turbo(prior).pruned(network, run)
+    problem = Problem(data.x_train, data.y_train, budget, seed, progress, loop)
+    small = Turbo(prior).pruned(network, problem)
     # The trace counts the epochs before a kill, too.
-    started = time.perf_counter() - run.result.trace["seconds"][-1]
+    started = time.perf_counter() - problem.result.trace["seconds"][-1]
     pruned = small.score(data.x_test, data.y_test)
-    run.fine_tune(small)
+    problem.fine_tune(small)
     tuned = small.score(data.x_test, data.y_test)
-    size = sparsity(support_masks(run.result))
-    return Outcome(name, pruned, tuned, size, run.result, small, time.perf_counter() - started)
+    size = sparsity(support_masks(problem.result))
+    return Outcome(name, pruned, tuned, size, problem.result, small, time.perf_counter() - started)
 
 
 LEGEND = """\

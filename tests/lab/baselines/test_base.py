@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from tvbi_ref import nets
 from tvbi_ref.errors import DivergenceError
-from tvbi_ref.lab.baselines import METHODS, Hooks, Run, base, descend
+from tvbi_ref.lab.baselines import METHODS, Hooks, Problem, base, descend
 from tvbi_ref.lab.experiment import Budget
 
 X = np.random.default_rng(0).normal(size=(50, 3))
@@ -17,7 +17,7 @@ Y = (X[:, 0] > 0).astype(int)
 
 def test_descent_without_hooks_is_plain_training_bit_for_bit():
     one, two = nets.mlp([3, 5, 2], seed=0), nets.mlp([3, 5, 2], seed=0)
-    descend(one, Run(X, Y, Budget(epochs=3, batch_size=8), seed=1), Hooks())
+    descend(one, Problem(X, Y, Budget(epochs=3, batch_size=8), seed=1), Hooks())
     nets.train(two, X, Y, epochs=3, batch_size=8, learning_rate=2e-3, seed=1)
     for a, b in zip(one.state(), two.state(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -30,7 +30,9 @@ def test_the_hooks_see_every_step_and_its_share():
         def after(self, step):
             seen.append(step)
 
-    descend(nets.mlp([3, 2], seed=0), Run(X, Y, Budget(epochs=3, batch_size=8), seed=1), Watch())
+    descend(
+        nets.mlp([3, 2], seed=0), Problem(X, Y, Budget(epochs=3, batch_size=8), seed=1), Watch()
+    )
     assert [step.number for step in seen] == list(range(21))
     assert [step.share for step in seen] == [k / 21 for k in range(21)]
     assert {step.n_rows for step in seen} == {50}

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import optimize
 
 from tvbi_ref import nets
-from tvbi_ref.lab.baselines import GroupLasso, Hooks, Run, descend, group_lasso
+from tvbi_ref.lab.baselines import GroupLasso, Hooks, Problem, descend, group_lasso
 from tvbi_ref.lab.experiment import Budget
 
 
@@ -49,10 +49,10 @@ def test_the_penalty_is_the_sum_of_the_norms():
 
 
 def test_training_without_a_penalty_is_plain_training(digits, small_net, budget):
-    run = Run(digits.x_train, digits.y_train, budget, seed=0)
+    problem = Problem(digits.x_train, digits.y_train, budget, seed=0)
     plain = small_net.copy()
-    descend(plain, run, Hooks())
-    lasso = GroupLasso(strength=0.0).prune(small_net, run)
+    descend(plain, problem, Hooks())
+    lasso = GroupLasso(strength=0.0).prune(small_net, problem)
     for a, b in zip(plain.weight_layers, lasso.weight_layers, strict=True):
         np.testing.assert_array_equal(a.mean.value, b.mean.value)
 
@@ -64,8 +64,8 @@ def test_training_ends_at_the_minimum_of_the_objective():
     y = x[:, 0] - 2 * x[:, 1] + 0.1 * rng.normal(size=60)
     net = nets.mlp([5, 1], seed=0, likelihood="gaussian", dtype=np.float64)
     lam = 0.3
-    run = Run(x, y, Budget(epochs=1000, batch_size=60, learning_rate=0.02), seed=0)
-    descend(net, run, group_lasso._ProximalStep(net.weight_layers, lam))
+    problem = Problem(x, y, Budget(epochs=1000, batch_size=60, learning_rate=0.02), seed=0)
+    descend(net, problem, group_lasso._ProximalStep(net.weight_layers, lam))
     net.loss_and_gradient(x, y[:, None])
     w, g = (a[:, 0] for a in (net.weight_layers[0].mean.value, net.weight_layers[0].mean.grad))
     assert (w != 0).tolist() == [True, True, False, False, False]

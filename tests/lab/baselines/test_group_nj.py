@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from tvbi_ref import nets
-from tvbi_ref.lab.baselines import GroupNormalJeffreys, Run, group_nj, sparse_vd
+from tvbi_ref.lab.baselines import GroupNormalJeffreys, Problem, group_nj, sparse_vd
 from tvbi_ref.school.checks import check_gradients
 
 
@@ -86,9 +86,9 @@ def test_folding_changes_no_output(float64_net):
 
 def test_a_dropped_group_goes_as_a_whole(digits, budget):
     net = nets.cnn((1, 8, 8), [(4, 3)], [10], seed=0)
-    run = Run(digits.x_train[:200], digits.y_train[:200], budget, seed=0)
+    problem = Problem(digits.x_train[:200], digits.y_train[:200], budget, seed=0)
     # A threshold in the midst of what so few epochs can do.
-    small = GroupNormalJeffreys(threshold=-8.02).prune(net, run)
+    small = GroupNormalJeffreys(threshold=-8.02).prune(net, problem)
     for layer in small.weight_layers:
         flat = layer.mask.reshape(len(layer.mask), -1)
         np.testing.assert_array_equal(flat.all(axis=1), flat.any(axis=1))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize
 
 from tvbi_ref import nets
-from tvbi_ref.lab.baselines import HardConcreteL0, Run, l0
+from tvbi_ref.lab.baselines import HardConcreteL0, Problem, l0
 
 LOG_A = [-4.0, -1.0, 0.0, 1.5, 4.0]
 
@@ -109,8 +109,8 @@ def test_the_noise_never_makes_an_infinity():
 
 
 def test_units_go_as_a_whole(digits, small_net, budget):
-    run = Run(digits.x_train, digits.y_train, budget, seed=0)
-    small = HardConcreteL0(strength=0.05, drop=0.9).prune(small_net, run)
+    problem = Problem(digits.x_train, digits.y_train, budget, seed=0)
+    small = HardConcreteL0(strength=0.05, drop=0.9).prune(small_net, problem)
     for layer in small.weight_layers:
         np.testing.assert_array_equal(layer.mask.all(axis=1), layer.mask.any(axis=1))
     assert 0 < small.n_kept < small.n_weights

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tvbi_ref import nets
-from tvbi_ref.lab.baselines import GradualMagnitude, OneShotMagnitude, Run, descend, magnitude
+from tvbi_ref.lab.baselines import GradualMagnitude, OneShotMagnitude, Problem, descend, magnitude
 
 
 @given(st.floats(0, 0.99), st.floats(0, 0.45), st.floats(0.5, 1))
@@ -40,10 +40,10 @@ def test_the_decay_is_the_gradient_of_the_l2_penalty(float64_net, objective_grad
 
 def test_one_shot_keeps_the_largest_of_the_trained_weights(digits, budget, small_net):
     method = OneShotMagnitude(sparsity=0.8)
-    run = Run(digits.x_train, digits.y_train, budget, seed=3)
+    problem = Problem(digits.x_train, digits.y_train, budget, seed=3)
     dense = small_net.copy()
-    descend(dense, run, magnitude.Decay(dense, method.decay))
-    small = method.prune(small_net.copy(), run)
+    descend(dense, problem, magnitude.Decay(dense, method.decay))
+    small = method.prune(small_net.copy(), problem)
     everything = np.sort(np.concatenate([s.ravel() for s in magnitude.magnitudes(dense)]))
     bound = everything[-small.n_kept]
     for trained, layer in zip(dense.weight_layers, small.weight_layers, strict=True):
@@ -60,7 +60,7 @@ def test_the_gradual_mask_only_shrinks_and_follows_the_schedule(digits, budget):
             super().after(step)
             kept.append((step, [w.mask.copy() for w in net.weight_layers if w.mask is not None]))
 
-    descend(net, Run(digits.x_train, digits.y_train, budget, seed=0), Watch(net, method))
+    descend(net, Problem(digits.x_train, digits.y_train, budget, seed=0), Watch(net, method))
     masks = [mask for _, mask in kept if mask]
     assert kept[0][1] == []  # nothing is pruned before t_0
     for earlier, later in itertools.pairwise(masks):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from tvbi_ref import nets
-from tvbi_ref.lab.baselines import Run, SparseVD, sparse_vd
+from tvbi_ref.lab.baselines import Problem, SparseVD, sparse_vd
 from tvbi_ref.lab.experiment import Budget
 from tvbi_ref.school.checks import check_gradients
 
@@ -103,9 +103,9 @@ def test_the_gradient_of_the_objective_with_fixed_noise(float64_net, objective_g
 
 
 def test_the_mask_is_log_alpha_below_the_threshold(digits, small_net, budget):
-    run = Run(digits.x_train, digits.y_train, budget, seed=0)
-    everything = SparseVD(threshold=1e9).prune(small_net.copy(), run)
-    small = SparseVD(threshold=-4.0).prune(small_net.copy(), run)
+    problem = Problem(digits.x_train, digits.y_train, budget, seed=0)
+    everything = SparseVD(threshold=1e9).prune(small_net.copy(), problem)
+    small = SparseVD(threshold=-4.0).prune(small_net.copy(), problem)
     for full, layer in zip(everything.weight_layers, small.weight_layers, strict=True):
         assert full.mask.all()
         l = sparse_vd.log_alpha(full.mean.value, full.log_variance.value)

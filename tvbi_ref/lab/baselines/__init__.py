@@ -11,7 +11,7 @@ Polarization (Zhuang et al., NeurIPS 2020) is left out: it acts
 on the scales of batch normalisation, which these networks do not have.
 """
 
-from tvbi_ref.lab.baselines.base import Budget, Method, Run, descend, largest
+from tvbi_ref.lab.baselines.base import Budget, Method, Problem, descend, largest
 from tvbi_ref.lab.baselines.group_lasso import GroupLasso
 from tvbi_ref.lab.baselines.group_nj import GroupNormalJeffreys
 from tvbi_ref.lab.baselines.l0 import HardConcreteL0
@@ -44,7 +44,7 @@ __all__ = [
     "Method",
     "OneShotMagnitude",
     "PlainTraining",
-    "Run",
+    "Problem",
     "SparseVD",
     "Step",
     "Turbo",

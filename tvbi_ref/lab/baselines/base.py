@@ -76,8 +76,8 @@ class Budget:
 
 
 @dataclass
-class Run:
-    """One run of a method: data, budget and seed, checked; and what Turbo-VBI leaves.
+class Problem:
+    """What a method is given: data, budget and seed, checked; and what Turbo-VBI leaves.
 
     Parameters
     ----------
@@ -152,22 +152,22 @@ class Method:
 
     fine_tunes: ClassVar[bool] = True
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train `network`, in place or not, and return it with the masks that the method finds."""
         raise NotImplementedError
 
-    def pruned(self, network: Network, run: Run) -> Network:
+    def pruned(self, network: Network, problem: Problem) -> Network:
         """Return a pruned copy of `network`, not fine-tuned yet."""
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, as nets.mlp builds; got {network!r}")
         with np.errstate(all="ignore"):  # overflow on the way to what DivergenceError reports
-            return self.prune(network.copy(), run)
+            return self.prune(network.copy(), problem)
 
-    def train(self, network: Network, run: Run) -> Network:
+    def train(self, network: Network, problem: Problem) -> Network:
         """Return a pruned and fine-tuned copy of `network`."""
-        small = self.pruned(network, run)
+        small = self.pruned(network, problem)
         if self.fine_tunes:
-            run.fine_tune(small)
+            problem.fine_tune(small)
         return small
 
     def fit(
@@ -209,13 +209,13 @@ class Method:
         DivergenceError
             If the loss is no longer finite.
         """
-        return self.train(network, Run(x, y, budget, seed, progress))
+        return self.train(network, Problem(x, y, budget, seed, progress))
 
 
 # Gradient descent
 
 
-def descend(network: Network, run: Run, hooks: Hooks) -> None:
+def descend(network: Network, problem: Problem, hooks: Hooks) -> None:
     """Minimise the mean negative log-likelihood plus what the hooks add, in place.
 
     Adam, the learning rate falling linearly to zero, minibatches in random order: with plain
@@ -225,7 +225,7 @@ def descend(network: Network, run: Run, hooks: Hooks) -> None:
     ----------
     network : Network
         Changed in place.
-    run : Run
+    problem : Problem
     hooks : Hooks
 
     Raises
@@ -239,12 +239,12 @@ def descend(network: Network, run: Run, hooks: Hooks) -> None:
     >>> from tvbi_ref.lab.experiment import Budget
     >>> x = np.random.default_rng(0).normal(size=(200, 2))
     >>> net, y = nets.mlp([2, 16, 2], seed=0), (x[:, 0] > 0).astype(int)
-    >>> descend(net, Run(x, y, Budget(epochs=20, learning_rate=0.01), seed=0), Hooks())
+    >>> descend(net, Problem(x, y, Budget(epochs=20, learning_rate=0.01), seed=0), Hooks())
     >>> net.score(x, y) > 0.95
     True
     """
-    budget = run.budget
-    run.minimise(network, budget.epochs, budget.learning_rate, "prune", hooks)
+    budget = problem.budget
+    problem.minimise(network, budget.epochs, budget.learning_rate, "prune", hooks)
 
 
 def warm_up(share: float, length: float) -> float:

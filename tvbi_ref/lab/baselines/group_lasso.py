@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tvbi_ref._validation import FloatArray, as_real
-from tvbi_ref.lab.baselines.base import Method, Run, by_group, descend, prune_groups
+from tvbi_ref.lab.baselines.base import Method, Problem, by_group, descend, prune_groups
 from tvbi_ref.nets import Adam, Network, Parameter, WeightLayer
 from tvbi_ref.nets.training import Hooks, Step
 
@@ -161,9 +161,9 @@ class GroupLasso(Method):
     def __post_init__(self) -> None:
         as_real(self.strength, "strength", at_least=0)
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train, then prune the groups whose norm is zero."""
-        descend(network, run, _ProximalStep(network.weight_layers, self.strength))
+        descend(network, problem, _ProximalStep(network.weight_layers, self.strength))
         for layer in network.weight_layers:
             prune_groups(layer, group_norms(layer.mean.value) > 0)
         return network

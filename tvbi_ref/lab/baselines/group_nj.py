@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tvbi_ref._validation import FloatArray, as_count
-from tvbi_ref.lab.baselines.base import Mask, Run, by_group, descend, prune_groups
+from tvbi_ref.lab.baselines.base import Mask, Problem, by_group, descend, prune_groups
 from tvbi_ref.lab.baselines.sparse_vd import LogUniformKL, LogUniformMethod, log_alpha
 from tvbi_ref.nets import Conv2D, Layer, Network, Parameter, WeightLayer
 from tvbi_ref.nets.layers import LOG_VARIANCE_BOUNDS
@@ -218,10 +218,10 @@ class GroupNormalJeffreys(LogUniformMethod):
     True
     """
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train with noise on the groups, then drop those where ln alpha_g >= threshold."""
         scaled = ScaledNetwork(network)
-        descend(scaled, run, NormalJeffreysKL(scaled, self.strength, self.warmup))
+        descend(scaled, problem, NormalJeffreysKL(scaled, self.strength, self.warmup))
         for k, (layer, scale) in enumerate(zip(scaled.weight_layers, scaled.scales, strict=True)):
             keep = log_alpha(scale.mean.value, scale.log_variance.value) < self.threshold
             scaled.fold(k, keep)

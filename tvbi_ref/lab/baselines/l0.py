@@ -24,7 +24,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_choice, as_real
-from tvbi_ref.lab.baselines.base import Method, Run, descend
+from tvbi_ref.lab.baselines.base import Method, Problem, descend
 from tvbi_ref.nets import Network, Parameter, WeightLayer
 from tvbi_ref.nets.training import Hooks, Step
 
@@ -207,10 +207,10 @@ class HardConcreteL0(Method):
         as_choice(self.gates, "gates", GATES)
         as_real(self.drop, "drop", above=0, below=1)
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train theta and ln a, then close the gates for good."""
         gated = [GatedLayer(layer, self.gates, self.drop) for layer in network.weight_layers]
-        descend(network, run, _Gates(gated, self.strength))
+        descend(network, problem, _Gates(gated, self.strength))
         for g in gated:
             g.close()
         return network

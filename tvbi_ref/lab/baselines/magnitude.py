@@ -25,7 +25,7 @@ import numpy as np
 from tvbi_ref._validation import FloatArray, as_count, as_real
 from tvbi_ref.lab.baselines.base import (
     Method,
-    Run,
+    Problem,
     as_sparsity,
     descend,
     prune_largest,
@@ -113,9 +113,9 @@ class OneShotMagnitude(Method):
         as_sparsity(self.sparsity)
         as_real(self.decay, "decay", at_least=0)
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train, then prune once."""
-        descend(network, run, Decay(network, self.decay))
+        descend(network, problem, Decay(network, self.decay))
         prune_largest(network, magnitudes(network), self.sparsity)
         return network
 
@@ -160,9 +160,9 @@ class GradualMagnitude(Method):
         as_count(self.every, "every", at_least=1)
         as_real(self.decay, "decay", at_least=0)
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train while pruning; the last step brings the network to the sparsity asked for."""
-        descend(network, run, _GrowingSparsity(network, self))
+        descend(network, problem, _GrowingSparsity(network, self))
         prune_largest(network, magnitudes(network), self.sparsity)
         return network
 

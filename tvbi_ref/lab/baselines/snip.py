@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_count
-from tvbi_ref.lab.baselines.base import Method, Run, as_sparsity, prune_largest
+from tvbi_ref.lab.baselines.base import Method, Problem, as_sparsity, prune_largest
 from tvbi_ref.nets import Network
 from tvbi_ref.nets.network import PREDICT_IMAGES
 
@@ -89,15 +89,15 @@ class SNIP(Method):
         if self.rows is not None:
             as_count(self.rows, "rows", at_least=1)
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Prune once, then train."""
-        x = network.as_inputs(run.x)
-        y = network.as_targets(run.y, len(x))
+        x = network.as_inputs(problem.x)
+        y = network.as_targets(problem.y, len(x))
         if self.rows is not None:
             if self.rows > len(x):
                 raise ValueError(f"rows must be at most {len(x)}, those of x; got {self.rows}")
-            drawn = np.random.default_rng(run.seed).permutation(len(x))[: self.rows]
+            drawn = np.random.default_rng(problem.seed).permutation(len(x))[: self.rows]
             x, y = x[drawn], y[drawn]
         prune_largest(network, saliency(network, x, y), self.sparsity)
-        run.train(network)
+        problem.train(network)
         return network

@@ -26,7 +26,7 @@ import numpy as np
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_real
-from tvbi_ref.lab.baselines.base import Method, Run, descend, warm_up
+from tvbi_ref.lab.baselines.base import Method, Problem, descend, warm_up
 from tvbi_ref.nets import Network
 from tvbi_ref.nets.training import Hooks, Step
 
@@ -181,9 +181,9 @@ class SparseVD(LogUniformMethod):
     True
     """
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train q(w), then prune where ln alpha >= threshold."""
-        descend(network, run, LogUniformKL(network.weight_layers, self.strength, self.warmup))
+        descend(network, problem, LogUniformKL(network.weight_layers, self.strength, self.warmup))
         for layer in network.weight_layers:
             layer.prune(log_alpha(layer.mean.value, layer.log_variance.value) < self.threshold)
         return network

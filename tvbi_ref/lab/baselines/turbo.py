@@ -1,8 +1,8 @@
 """Turbo-VBI, and training without any pruning, in the shape of the methods they are compared with.
 
-run = Run(x, y, budget, seed=0)
-small = Turbo(prior).train(net, run)    # trained, pruned, fine-tuned
-run.result                              # the posterior that was pruned
+problem = Problem(x, y, budget, seed=0)
+small = Turbo(prior).train(net, problem)    # trained, pruned, fine-tuned
+problem.result                              # the posterior that was pruned
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from tvbi_ref._validation import as_real
 from tvbi_ref.compression import prune
-from tvbi_ref.lab.baselines.base import Method, Run
+from tvbi_ref.lab.baselines.base import Method, Problem
 from tvbi_ref.nets import Network
 from tvbi_ref.prior import HierarchicalPrior
 
@@ -36,9 +36,9 @@ class Turbo(Method):
     >>> from tvbi_ref.lab.baselines import Budget
     >>> prior = HierarchicalPrior.spike_and_slab(GridSupport(-0.5, 0.04, 1.1))
     >>> data, budget = datasets.load_digits(), Budget(epochs=2, fine_tune_epochs=1)
-    >>> run = Run(data.x_train, data.y_train, budget, seed=0)
-    >>> small = Turbo(prior).train(nets.mlp([64, 16, 10], seed=0), run)
-    >>> len(run.result.trace), run.result.network.n_weights
+    >>> problem = Problem(data.x_train, data.y_train, budget, seed=0)
+    >>> small = Turbo(prior).train(nets.mlp([64, 16, 10], seed=0), problem)
+    >>> len(problem.result.trace), problem.result.network.n_weights
     (2, 1184)
     """
 
@@ -49,16 +49,18 @@ class Turbo(Method):
     def __post_init__(self) -> None:
         as_real(self.dense_epochs, "dense_epochs", at_least=0, below=1)
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train without a prior for a while, if asked to; run the loop; prune."""
-        first = round(self.dense_epochs * run.budget.epochs)
+        first = round(self.dense_epochs * problem.budget.epochs)
         if first:
-            run.minimise(network, first, run.budget.learning_rate, "dense")
-        options = {**run.budget.options, **self.options}
-        budget = replace(run.budget, epochs=run.budget.epochs - first, options=options)
-        turbo = budget.turbo(self.prior, run.seed)
-        run.result = turbo.fit(network, run.x, run.y, progress=run.progress, **run.loop)
-        return prune(run.result)
+            problem.minimise(network, first, problem.budget.learning_rate, "dense")
+        options = {**problem.budget.options, **self.options}
+        budget = replace(problem.budget, epochs=problem.budget.epochs - first, options=options)
+        turbo = budget.turbo(self.prior, problem.seed)
+        problem.result = turbo.fit(
+            network, problem.x, problem.y, progress=problem.progress, **problem.loop
+        )
+        return prune(problem.result)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class PlainTraining(Method):
 
     fine_tunes: ClassVar[bool] = False
 
-    def prune(self, network: Network, run: Run) -> Network:
+    def prune(self, network: Network, problem: Problem) -> Network:
         """Train and keep everything."""
-        run.train(network)
+        problem.train(network)
         return network

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tvbi_ref.datasets import Dataset
-from tvbi_ref.lab.baselines import Budget, Run
+from tvbi_ref.lab.baselines import Budget, Problem
 from tvbi_ref.lab.recipes import make_method, method_names
 from tvbi_ref.nets import Network
 
@@ -57,5 +57,5 @@ def fit(
     """
     rest = dict(options)
     budget = replace(budget, learning_rate=rest.pop("learning_rate", budget.learning_rate))
-    run = Run(data.x_train, data.y_train, budget, seed, False, {"checkpoint": checkpoint})
-    return make_method(method, rest).train(network, run)
+    problem = Problem(data.x_train, data.y_train, budget, seed, False, {"checkpoint": checkpoint})
+    return make_method(method, rest).train(network, problem)
