@@ -117,7 +117,7 @@ def test_a_wrong_function_is_refused_by_name_with_its_diagnosis(run, tmp_path):
     status, out, err = run(PRODUCT + ISING)
     assert status == 2
     assert "1 of 2 functions" in err
-    assert "[extrinsic-a] failed 6 of 7 cases\n  known mistake: this is the product" in err
+    assert "[extrinsic-a] failed 7 of 8 cases\n  known mistake: this is the product" in err
     assert "sum-product-ising" not in err
     assert out == ""
     assert not (tmp_path / "out").exists()

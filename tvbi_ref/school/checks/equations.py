@@ -63,7 +63,7 @@ def check(label: str, function: Callable[..., Any]) -> Report:
     Examples
     --------
     >>> print(check("extrinsic-a", lambda posterior, incoming: posterior - incoming).message)
-    [extrinsic-a] passed all 7 cases
+    [extrinsic-a] passed all 8 cases
     >>> print(check("extrinsic-a", lambda posterior, incoming: posterior + incoming).passed)
     False
     """

@@ -205,7 +205,7 @@ def noise_posterior(output: Array, y: Array, prior: Pair) -> Pair:
     >>> round(shape, 9), round(rate, 9)
     (3.0, 3.0)
     """
-    u = np.linspace(-40, 20, 20_001)
+    u = np.linspace(-40, 40, 26_667)
     a, b = prior
     log_density = a * u - b * np.exp(u)  # a and not a - 1, because d gamma = gamma du
     for residual in (y - output).ravel():

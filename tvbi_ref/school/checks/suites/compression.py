@@ -23,6 +23,7 @@ def _keep_cases() -> list[Case]:
         "weights that hesitate": rng.uniform(-0.4, 0.4, (3, 5)),
         "random 1": 3 * rng.normal(size=(4, 3)),
         "random 2": rng.normal(size=(2, 6)) - 1.0,
+        "random, square": rng.normal(size=(7, 7)),
         "no weight is kept": -rng.uniform(1, 5, (3, 2)),
         "every weight is kept": rng.uniform(1, 5, (2, 3)),
         "log-odds of +-800": np.array([[800.0, -800.0, 300.0]]),
@@ -42,6 +43,7 @@ def _bits_cases() -> list[Case]:
         "one weight of twelve": ([np.arange(12).reshape(3, 4) == 5],),
         "a dense layer": (drawn((5, 8, 0.85)),),
         "random": (drawn((7, 4, 0.3)),),
+        "random, square": (drawn((7, 7, 0.4)),),
         "layers of unlike density": (drawn((9, 4, 0.1), (4, 5, 0.6)),),
         "layers of unlike size": (drawn((20, 10, 0.2), (3, 4, 0.5), (6, 5, 0.3)),),
     }
@@ -55,10 +57,10 @@ def _bits_cases() -> list[Case]:
     ]
 
 
-def _sparse(name: str, weight: Array, batch: int, seed: int) -> Case:
+def _sparse(name: str, weight: Array, batch: int, seed: int, size: float = 1.0) -> Case:
     """Return the case of a layer whose clusters are its runs."""
     rng = np.random.default_rng(seed)
-    x, bias = rng.normal(size=(batch, len(weight))), rng.normal(size=(weight.shape[1],))
+    x, bias = (size * rng.normal(size=n) for n in ((batch, len(weight)), weight.shape[1]))
     values = weight.T[weight.T != 0]
     arguments = (x, bias, *oracle.clusters_of(weight), values)
     return Case(name, arguments, oracle.dense_forward(x, bias, weight))
@@ -92,6 +94,8 @@ def _sparse_cases() -> list[Case]:
         _sparse("no weight at all", np.zeros((4, 3)), batch=2, seed=6),
         _sparse("a dense layer: one cluster a neuron", _layer(4, 3, 1.0, seed=7), batch=2, seed=7),
         _sparse("one input, one row", _layer(1, 3, 1.0, seed=8), batch=1, seed=8),
+        _sparse("random, square", _layer(7, 7, 0.5, seed=10), batch=7, seed=10),
+        _sparse("numbers of a hundred", 100 * _layer(3, 5, 0.6, seed=11), 4, seed=11, size=100.0),
         _split_run(),
     ]
 

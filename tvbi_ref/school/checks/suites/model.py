@@ -38,6 +38,8 @@ def _weight_cases() -> list[Case]:
         "random layer 1": layer((2, 3), 1.0),
         "random layer 2": layer((4, 2), 50.0),
         "random layer 3": layer((3, 5), 1e-3),
+        "random square layer": layer((7, 7), 2.0),
+        "precisions of 1e-9": (np.array([[2e4, -1e4]]), np.array([[1e-9, 3e-9]])),
     }
     far = {
         "weights that are 60 and 1000 standard deviations out": (
@@ -67,6 +69,13 @@ def _precision_cases() -> list[Case]:
         "random layer 1": layer((2, 3), slab, spike),
         "random layer 2": layer((4, 3), Gamma(0.4, 3.0), Gamma(3.5, 0.1)),
         "random layer 3": layer((3, 5), Gamma(6.0, 2.0), Gamma(0.8, 1e-3)),
+        "random square layer": layer((7, 7), slab, spike),
+        "precisions of 1e-12": (
+            np.array([[1e-12, 3e-12]]),
+            np.array([[1.0, 0.0]]),
+            Gamma(1.3, 1e12),
+            Gamma(2.5, 2e12),
+        ),
     }
     rho, support = np.array([[40.0, 3600.0]]), np.array([[1.0, 0.0]])
     big = {"shapes of 200 and 180": (rho, support, Gamma(200.0, 5.0), Gamma(180.0, 0.05))}
@@ -88,6 +97,7 @@ def _marginal_cases() -> list[Case]:
         "random layer 1": (layer((2, 3), 0.2), Gamma(1.0, 0.2)),
         "random layer 2": (layer((4, 2), 2.0), Gamma(3.7, 5.0)),
         "random layer 3": (layer((3, 5), 0.01), Gamma(0.6, 0.004)),
+        "random square layer": (layer((7, 7), 0.5), Gamma(1.2, 0.3)),
     }
     big = {"a shape of 200": (np.array([[0.0, 0.1, -0.5]]), Gamma(200.0, 5.0))}
     log_p = oracle.log_marginal_weight
@@ -124,6 +134,8 @@ def _ising_cases() -> list[Case]:
             -0.35,
             -0.8,
         ),
+        "random square layer": (_bits(rng, (7, 7)), -0.8, 0.3, 0.2),
+        "a field of 40, couplings of 25 and -30": (np.tile(checkered, 2), 40.0, 25.0, -30.0),
     }
     return asked(oracle.ising_log_weight, settings)
 
@@ -141,6 +153,8 @@ def _markov_cases() -> list[Case]:
         "random layer 1": (_bits(rng, (3, 5)), 0.1, 0.3),
         "random layer 2": (_bits(rng, (5, 2)), 0.35, 0.05),
         "random layer 3": (_bits(rng, (4, 6)), 0.25, 0.6),
+        "random square layer": (_bits(rng, (7, 7)), 0.15, 0.35),
+        "changes that almost never happen": (striped, 1e-12, 3e-12),
     }
     return asked(oracle.markov_log_prob, settings)
 
@@ -155,6 +169,9 @@ def _markov_to_ising_cases() -> list[Case]:
         "random 1": (0.31, 0.07),
         "random 2": (0.62, 0.23),
         "clusters that hardly ever start": (1e-9, 0.4),
+        "transitions that almost never happen": (1e-12, 3e-12),
+        "clusters that hardly ever end": (0.3, 1e-12),
+        "always off again": (1e-12, 1 - 1e-9),
     }
     return asked(oracle.markov_to_ising, settings)
 

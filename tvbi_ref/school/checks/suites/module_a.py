@@ -73,6 +73,7 @@ def _random_layers() -> dict[str, _Layer]:
         "random layer 1": _random_layer(20),
         "random layer 2": _random_layer(21, (3, 2)),
         "random layer 3": _random_layer(22, (1, 4)),
+        "random square layer": _random_layer(24, (7, 7)),
     }
 
 
@@ -97,6 +98,11 @@ def _log_q_cases() -> list[Case]:
         "random draw 1": draw(30, (2, 3)),
         "random draw 2": draw(31, (4, 2)),
         "random draw 3": draw(32, (3, 5)),
+        "random draw, square": draw(33, (7, 7)),
+        "a weight of 30": at(30.0, 2.0, 1.0, 28.0, 0.09, 1.5, 0.5, 0.3),
+        "a shape of 1e-8, a rate and a precision of 1e-9": at(
+            0.1, 1e-9, 1.0, 0.0, 0.04, 1e-8, 1e-9, 0.9
+        ),
     }
     certain = {
         "a support that q is certain of": at(0.0, 1.0, 1.0, 0.1, 0.5, 1.5, 1.0, 1.0),
@@ -134,6 +140,9 @@ def _elbo_cases() -> list[Case]:
         ),
         "rates of 1e-6 and less": _one(*SMALL_RATES, mean=1e-3, variance=1e-6, rate=1e-6),
         "two equal Gammas": _one(*SAME),
+        "a variance of 1e-12, a rate of 1e-9": _one(
+            *SMALL_RATES, mean=1e-6, variance=1e-12, rate=1e-9
+        ),
         "shapes of 200 and 150": _one(*BIG, shape=180.0, rate=1.3),
         **_random_layers(),
         "random layer 4": _random_layer(23, (4, 5)),
@@ -190,6 +199,13 @@ def _evidence_cases() -> list[Case]:
     return [
         case("one weight", [[1.7]], [[0.08]], SLAB, SPIKE),
         case("precisions from 1e-6 to 1e6", [[2.0, 2.0, 2.0]], [[2e6, 2.0, 2e-6]], SLAB, SPIKE),
+        case(
+            "a precision of 1e-9",
+            [[2.0, 3.0]],
+            [[2e9, 1e10]],
+            Gamma(1.2, 3e7),
+            Gamma(2.5, 4e5),
+        ),
         case("two equal Gammas: no evidence", [[0.8, 3.0]], [[0.5, 2.0]], *SAME),
         case("shapes of 1", [[0.8, 3.0]], [[0.5, 2.0]], Gamma(1.0, 0.5), Gamma(1.0, 0.02)),
         case("shapes of 200 and 150", [[180.0, 160.0]], [[4.0, 0.06]], *BIG),
@@ -208,6 +224,7 @@ def _support_cases() -> list[Case]:
         "random layer 1": (h, l),
         "random layer 2": tuple(rng.normal(0, 4, (2, 4, 2))),
         "random layer 3": tuple(rng.normal(0, 8, (2, 3, 5))),
+        "random square layer": tuple(rng.normal(0, 2, (2, 7, 7))),
         "evidence of +-45": (np.array([[3.0, -2.0]]), np.array([[45.0, -45.0]])),
         "evidence of +-700": (np.array([[30.0, -30.0, 5.0]]), np.array([[700.0, -700.0, -700.0]])),
         "evidence against the prior, +-700 each": (
@@ -235,6 +252,11 @@ def _trap_cases() -> list[Case]:
         "random setting 1": (h.T.copy(), Gamma(0.4, 3.0), Gamma(0.4, 0.2)),
         "random setting 2": (h - 1.0, Gamma(3.1, 0.07), Gamma(3.1, 0.004)),
         "random setting 3": (2 * h, Gamma(1.7, 1e-5), Gamma(1.7, 1e-6)),
+        "a square layer": (
+            np.linspace(-6.0, 6.0, 49).reshape(7, 7),
+            Gamma(1.2, 0.05),
+            Gamma(1.2, 1e-4),
+        ),
     }
     return asked(oracle.trap_margin, settings)
 
@@ -268,6 +290,12 @@ def _penalty_settings() -> dict[str, tuple[Array, Array, Array]]:
         "random layer 1": layer(34, (2, 3)),
         "random layer 2": layer(35, (4, 2)),
         "random layer 3": layer(36, (3, 5)),
+        "random square layer": layer(38, (7, 7)),
+        "precisions of 1e-9": (
+            np.array([[3e4, -1e4]]),
+            np.array([[1e8, 1e9]]),
+            np.array([[1e-9, 3e-9]]),
+        ),
     }
 
 
@@ -290,6 +318,7 @@ def _conditional_cases() -> list[Case]:
         "from m = 0 to m = 1e12": (MOMENTS, SLAB),
         "one dead weight, m = 0": (np.zeros((1, 1)), SPIKE),
         "a rate of 1e-6": (np.array([[0.0], [1e-6]]), SMALL_RATES[0]),
+        "a rate of 1e-9": (np.array([[0.0, 1e-8]]), Gamma(1.4, 1e-9)),
         "a shape of 200": (np.array([[0.0, 0.1, 3.0]]), BIG[0]),
         **{f"{name}, the slab": (q[name].second_moment, q[name].active) for name in q},
         **{f"{name}, the spike": (q[name].second_moment, q[name].inactive) for name in q},

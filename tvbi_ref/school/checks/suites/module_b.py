@@ -57,7 +57,21 @@ def _stars() -> list[Any]:
         _star("no neighbour at all", (3,), 0, seed=4),
         _silent("neighbours that say nothing", -1.5, 0.75, 3),
         _star("evidence of about a hundred", (2, 3), 3, seed=5, size=60.0),
+        _star("random, square", (7, 7), 2, seed=6),
+        _balance(),
     ]
+
+
+def _balance() -> Any:
+    """Return a node with a strong field and a strong message, and evidence against both."""
+    h, l, leaf, J = (
+        np.array([40.0, -40.0]),
+        np.array([-65.5, 66.2]),
+        [[60.0, -60.0]],
+        np.array([13]),
+    )
+    leaves = np.array(leaf)
+    return "a field of 40, a message of 26, against -65", h, l, _heard(leaves, J), leaves, J
 
 
 def _cavity_cases() -> list[Case]:
@@ -115,6 +129,11 @@ def _sum_product_cases() -> list[Case]:
         "random 3": (10 * rng.normal(size=5), rng.uniform(0.01, 1, (2, 2))),
         "a rare transition": (rng.normal(size=5), np.array([[1 - 1e-6, 1e-6], [0.25, 0.75]])),
         "a cavity of +-300": (np.array([-300.0, 300.0]), LOPSIDED),
+        "random, square": (2 * rng.normal(size=(7, 7)), LOPSIDED),
+        "a transition that almost never happens": (
+            np.array([-60.0, -26.0, 0.5, 27.0, 60.0]),
+            np.array([[1 - 1e-12, 1e-12], [3e-12, 1 - 3e-12]]),
+        ),
     }
     far = {"a cavity of +-800": (np.array([-800.0, 800.0]), MARKOV)}
     return [*asked(_message, ordinary), *asked(_message, far, OVERFLOW)]
@@ -131,6 +150,7 @@ def _ising_cases() -> list[Case]:
         "no coupling: the message is 0": (rng.normal(size=4), 0.0),
         "a cavity of 0: the message is 0": (np.zeros(3), 0.7),
         "a small cavity": (1e-3 * rng.normal(size=5), 0.5),
+        "random, square": (2 * rng.normal(size=(7, 7)), 0.4),
         "a cavity of +-300: the message is +-2J": (np.array([-300.0, 300.0]), 0.4),
     }
     far = {"a cavity of +-800": (np.array([-800.0, 800.0]), 0.4)}
@@ -151,6 +171,12 @@ def _pair_cases() -> list[Case]:
         "even odds at both ends": (np.log(LOPSIDED), *np.zeros((2, 2))),
         "random 1": (rng.normal(size=(2, 2)), *rng.normal(size=(2, 3, 2))),
         "random 2": (rng.normal(size=(2, 2)), *(3 * rng.normal(size=(2, 2, 4)))),
+        "random, square": (rng.normal(size=(2, 2)), *rng.normal(size=(2, 7, 7))),
+        "a factor of e^30 against cavities of 29": (
+            np.array([[30.0, 0.0], [0.5, -30.0]]),
+            np.array([29.0, 29.5]),
+            np.array([29.5, 30.0]),
+        ),
         "cavities of +-300": (
             np.log(LOPSIDED),
             np.array([-300.0, 300.0]),
@@ -183,6 +209,8 @@ def _chain_cases() -> list[Case]:
         "a chain without memory": (2 * rng.normal(size=(3, 4)), 0.2, 0.8),
         "rare transitions": (5 * rng.normal(size=(5, 2)), 1e-6, 1e-4),
         "evidence of +-300": (alternating, 0.1, 0.25),
+        "random, square": (2 * rng.normal(size=(7, 7)), 0.1, 0.3),
+        "transitions that almost never happen": (30 * rng.normal(size=(5, 3)), 1e-12, 3e-12),
     }
     return [
         *asked(oracle.chain, ordinary),
@@ -219,6 +247,10 @@ def _baum_welch_cases() -> list[Case]:
         "a posterior of long gaps": _posterior(rng.normal(size=(7, 2)) - 2, 0.02, 0.3),
         "many short chains, where the first node counts": _posterior(
             rng.normal(size=(2, 9)) + 1, 0.3, 0.1
+        ),
+        "a posterior of chains, square": _posterior(2 * rng.normal(size=(7, 7)), 0.2, 0.3),
+        "a posterior of transitions that almost never happen": _posterior(
+            25 * rng.normal(size=(5, 3)), 1e-12, 3e-12
         ),
         "chains of one node: no pair at all": _posterior(rng.normal(size=(1, 4)), 0.2, 0.3),
         "one pair alone": _blocks(random[0].reshape(1, 1, 2, 2), 0.3, 0.6),
@@ -269,15 +301,18 @@ def _sweep_cases() -> list[Case]:
         "no coupling at all: every message is 0": _halfway((2, 3), 0.0, 0.0, seed=36),
         "one node": (np.array([[0.7]]), np.zeros((4, 1, 1)), 0.4, 0.4),
         "couplings of 4 and -3": _halfway((3, 2), 4.0, -3.0, seed=37, size=3.0),
+        "random, square": _halfway((7, 7), 0.2, 0.15, seed=42),
         "evidence of +-300": _halfway((3, 4), 0.3, 0.5, seed=38, size=150.0),
     }
     own, messages, *J = _halfway((3, 4), 0.3, 0.5, seed=39)
     far = {"evidence of +-800": (800 * np.sign(own), messages, *J)}
+    strong = {"couplings of 25 and -22": _halfway((3, 2), 25.0, -22.0, seed=41, size=40.0)}
     return [
         *asked(oracle.grid_sweep, ordinary),
         _line(5, 0.8, column=False),
         _line(4, -0.7, column=True),
         *asked(oracle.grid_sweep, far, OVERFLOW),
+        *asked(oracle.grid_sweep, strong, COUPLING),
     ]
 
 
@@ -289,11 +324,14 @@ def _bethe_cases() -> list[Case]:
         "columns that are not coupled": (rng.normal(size=(4, 3)), 0.0, 0.7),
         "rows that are not coupled": (rng.normal(size=(2, 5)), 0.5, 0.0),
         "one node": (np.array([[0.7]]), 0.4, 0.4),
+        "a row with a coupling of 25": (30 * rng.normal(size=(1, 5)), 25.0, 0.3),
+        "a column with a coupling of -22": (30 * rng.normal(size=(5, 1)), 0.3, -22.0),
     }
     grids = {
         "a loop of four": (rng.normal(size=(2, 2)), 0.3, 0.5),
         "a grid": (rng.normal(size=(3, 4)), 0.3, -0.2),
         "another grid": (2 * rng.normal(size=(4, 2)), 0.25, 0.4),
+        "a square grid": (rng.normal(size=(4, 4)), 0.2, 0.3),
     }
     certain = (np.array([[800.0, -800.0]]), 0.5, 0.5)
 
@@ -337,6 +375,13 @@ def _gradient_cases() -> list[Case]:
         "random 1": (np.full((3, 2), -0.7), 2 * rng.normal(size=(3, 2)), 0.2, 0.3),
         "random 2": (np.full((2, 4), -1.2), 3 * rng.normal(size=(2, 4)), -0.4, 0.1),
         "random 3": (rng.normal(size=(5, 2)), 2 * rng.normal(size=(5, 2)), 0.1, 0.5),
+        "a square grid": (np.full((4, 4), -0.5), 2 * rng.normal(size=(4, 4)), 0.2, 0.25),
+        "a field of -25, evidence of about 40": (
+            np.full((3, 3), -25.0),
+            40 * rng.normal(size=(3, 3)),
+            0.3,
+            0.2,
+        ),
     }
     cases = []
     for name, (h, l, *J) in grids.items():
@@ -357,6 +402,13 @@ def _group_cases() -> list[Case]:
         "random 2": (3 * rng.normal(size=(5, 2)), 0.6, 0.9, 0.2),
         "random 3": (rng.normal(size=(2, 5)), 0.1, 0.5, 0.01),
         "an indicator that does not matter": (rng.normal(size=(3, 4)), 0.4, 0.35, 0.35),
+        "random, square": (2 * rng.normal(size=(7, 7)), 0.3, 0.8, 0.1),
+        "neurons that hardly ever live, groups harder still": (
+            30 * rng.normal(size=(4, 3)),
+            1e-9,
+            1e-8,
+            1e-12,
+        ),
         "groups that are nearly hard": (2 * rng.normal(size=(4, 2)), 0.5, 1 - 1e-6, 1e-6),
         "evidence of +-300": (
             np.array([[300.0, -300.0], [-300.0, -300.0], [300.0, 1.0]]),

@@ -28,7 +28,7 @@ def _categorical() -> list[Case]:
         "one row": (np.array([[0.5, -1.0, 2.0]]), np.array([1])),
         "one class, nothing to learn": (np.array([[3.0], [-2.0]]), np.array([0, 0])),
     }
-    for seed, (B, C) in enumerate([(4, 3), (2, 5), (5, 4)]):
+    for seed, (B, C) in enumerate([(4, 3), (2, 5), (5, 4), (7, 7)]):
         rng = np.random.default_rng(seed)
         problem = 2 * rng.normal(size=(B, C)), rng.integers(C, size=B)
         problems[f"{B} random rows of {C} classes"] = problem
@@ -49,6 +49,8 @@ def _gaussian() -> list[Case]:
         "one output": (*_rows(2, 4, 1), 2.5),
         "4 random rows of 3 outputs": (*_rows(3, 4, 3), 2.5),
         "2 random rows of 4 outputs": (*_rows(4, 2, 4), 0.1),
+        "7 random rows of 7 outputs": (*_rows(7, 7, 7), 0.7),
+        "targets of 1e5, a noise precision of 1e-9": (1e5 * f, 1e5 * y, 1e-9),
     }
     learned = {
         "a posterior Ga(7, 3) of the precision": (*_rows(5, 4, 3), (7.0, 3.0)),
@@ -74,6 +76,9 @@ def _noise_precision() -> list[Case]:
         "4 random rows of 3 outputs": (*_rows(3, 4, 3), Gamma(2.0, 1.5)),
         "2 random rows of 4 outputs": (*_rows(4, 2, 4), Gamma(3.0, 0.2)),
         "6 random rows of 2 outputs": (*_rows(5, 6, 2), Gamma(1e-3, 1e-3)),
+        "7 random rows of 7 outputs": (*_rows(6, 7, 7), Gamma(1.2, 0.4)),
+        "a perfect fit, a rate of 1e-9": (f, f.copy(), Gamma(2.0, 1e-9)),
+        "outputs of a hundred": (100 * f, 100 * y, Gamma(2.0, 1.5)),
     }
     return asked(oracle.noise_posterior, problems)
 
@@ -98,6 +103,8 @@ def _dense_problems() -> dict[str, Any]:
         "4 random rows, 3 inputs, 2 outputs": (4, 3, 2),
         "2 random rows, 4 inputs, 3 outputs": (2, 4, 3),
         "3 random rows, 2 inputs, 5 outputs": (3, 2, 5),
+        "7 random rows, 7 inputs, 7 outputs": (7, 7, 7),
+        HUNDRED: (3, 4, 2),
     }
     problems = {}
     for seed, (name, (B, I, J)) in enumerate(sizes.items()):
@@ -108,7 +115,17 @@ def _dense_problems() -> dict[str, Any]:
     x[1] = 0
     (_, mean, variance), *_ = problems["a neuron whose weights are all pruned"]
     mean[:, 1] = variance[:, 1] = 0
+    problems[HUNDRED] = _hundredfold(*problems[HUNDRED])
     return problems
+
+
+HUNDRED = "numbers of about a hundred, variances of 1e-8"
+
+
+def _hundredfold(layer: Any, *others: Any) -> Any:
+    (x, mean, variance), (*arrays, last) = layer, others
+    last = 100 * last if isinstance(last, np.ndarray) else last
+    return (100 * x, 100 * mean, 1e-8 * variance), *(100 * a for a in arrays), last
 
 
 def _dense() -> list[Case]:
@@ -140,6 +157,7 @@ def _conv_problems() -> dict[str, Any]:
         "3 random filters, 2 channels": ((2, 2, 3, 4), (3, 2, 2, 2), (1, 0)),
         "random kernels of 3 by 2, padding 1": ((2, 2, 3, 2), (2, 2, 3, 2), (1, 1)),
         "random filters, stride 2": ((2, 3, 5, 4), (2, 3, 2, 1), (2, 0)),
+        HUNDRED: ((2, 2, 3, 3), (2, 2, 2, 2), (1, 0)),
     }
     problems = {}
     for seed, (name, (x, weight, geometry)) in enumerate(sizes.items()):
@@ -151,6 +169,7 @@ def _conv_problems() -> dict[str, Any]:
         problems[name] = _layer(seed, x, weight), bias, noise, grad, geometry
     (images, *_), *_ = problems["an image of zeros"]
     images[1] = 0
+    problems[HUNDRED] = _hundredfold(*problems[HUNDRED])
     return problems
 
 

@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 OVERFLOW = "e^x overflows where x > 709. In log-odds the quotient of the odds is a difference"
 
+PROBABILITY = "a probability rounds to 1 where x > 37. Stay in log-odds"
+
 
 def _wire(prior: Array, on: Array, off: Array) -> tuple[Any, Array]:
     """Return ((posterior, incoming), what the data said)."""
@@ -30,6 +32,7 @@ def _extrinsic_cases() -> list[Case]:
         "random 1": _wire(*(2 * rng.normal(size=(3, 3, 4)))),
         "random 2": _wire(*(3 * rng.normal(size=(3, 5, 2)))),
         "random 3": _wire(*rng.normal(size=(3, 4))),
+        "random, square": _wire(*rng.normal(size=(3, 7, 7))),
         "a strong prior, overruled": _wire(
             np.array([-150.0, 150.0]), np.array([0.0, -300.0]), np.array([-300.0, 0.0])
         ),
@@ -54,12 +57,17 @@ def _moments(rng: np.random.Generator, *shape: int) -> Array:
 
 
 def _exact(
-    name: str, m: Array, incoming: Array, chain: Any = CHAIN, gammas: Any = (SLAB, SPIKE)
+    name: str,
+    m: Array,
+    incoming: Array,
+    chain: Any = CHAIN,
+    gammas: Any = (SLAB, SPIKE),
+    advice: str = "",
 ) -> Case:
     """Return a round in which both modules are exact."""
     (a, b), (a_bar, b_bar) = gammas
     arguments = (m, incoming, CollapsedA(a, b, a_bar, b_bar), ChainB(*chain))
-    return Case(name, arguments, oracle.chain_round(m, (a, b), (a_bar, b_bar), *chain))
+    return Case(name, arguments, oracle.chain_round(m, (a, b), (a_bar, b_bar), *chain), advice)
 
 
 def _mean_field(
@@ -102,6 +110,18 @@ def _round_cases() -> list[Case]:
             rng.normal(size=(2, 5)),
             -1.0,
             UNLIKE,
+        ),
+        _exact("random, square", _moments(rng, 7, 7), rng.normal(size=(7, 7))),
+        _exact(
+            "m from 0 to 1e9, evidence of a hundred, states that almost never change",
+            np.array([[0.0, 1e9], [1.0, 1e-3], [30.0, 0.0]]),
+            np.zeros((3, 2)),
+            (1e-12, 3e-12),
+            ((1.0, 0.02), (8.0, 1e-6)),
+            PROBABILITY,
+        ),
+        _mean_field(
+            "mean field, sure of itself", _moments(rng, 3, 2) + 0.05, np.full((3, 2), -30.0)
         ),
     ]
 
