@@ -347,6 +347,14 @@ def test_the_rows_of_predict_proba_sum_to_one_and_repeat_with_the_seed(draws):
     assert draws == 0 or (p != small.predict_proba(x, draws=draws, seed=4)).any()
 
 
+@pytest.mark.parametrize("draws", [0, 3])
+def test_a_probability_that_rounds_to_0_is_no_error_of_floating_point(draws):
+    small, x = compress(mlp()), 1e4 * inputs_of(mlp())
+    with np.errstate(all="raise"):
+        p = small.predict_proba(x, draws=draws)
+    assert (p == 0).any()
+
+
 def test_without_draws_predict_proba_is_the_networks_own():
     net = mlp()
     close(compress(net).predict_proba(inputs_of(net)), net.predict_proba(inputs_of(net)))

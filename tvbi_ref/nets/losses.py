@@ -49,7 +49,8 @@ def softmax_cross_entropy(output: FloatArray, y: NDArray[Any]) -> tuple[float, F
     """
     label = np.arange(len(y)), y
     z = output - output.max(axis=1, keepdims=True)
-    exponentials = np.exp(z)
+    with np.errstate(under="ignore"):
+        exponentials = np.exp(z)
     total = exponentials.sum(axis=1, keepdims=True)
     value = -np.mean((z - np.log(total))[label])
     gradient = exponentials / total
@@ -201,7 +202,8 @@ class SoftmaxCrossEntropy(Loss):
 
     def probabilities(self, output: FloatArray) -> FloatArray:
         """Return softmax(z), rows summing to 1."""
-        return softmax(output, axis=1)
+        with np.errstate(under="ignore"):  # what rounds to 0 is 0
+            return softmax(output, axis=1)
 
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the share of rows whose largest logit is the label's."""

@@ -17,7 +17,7 @@ from tvbi_ref import equations
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import Observation, observe
-from tvbi_ref.school.checks.equations import examine
+from tvbi_ref.school.checks.equations import _cases, examine
 from tvbi_ref.school.checks.mutants import MUTANTS, mutants_of
 from tvbi_ref.school.checks.mutants.registry import mistakes
 from tvbi_ref.school.checks.suites import CHECKS
@@ -402,6 +402,14 @@ def test_digits_are_printed_until_the_two_numbers_differ():
     assert told
     assert all(got != expected for got, expected in told)
     assert "log_odds: relative error 3e-08: is something float32?" in report.message
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_the_callers_errors_of_floating_point_are_none_of_the_checks(label):
+    _cases.cache_clear()
+    with np.errstate(all="raise"):
+        assert check(label, equations.get(label).function)
+        assert not check(label, mutants_of(label)[0].function)
 
 
 def test_padding_is_no_second_answer():

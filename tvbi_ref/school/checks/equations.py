@@ -87,6 +87,7 @@ def _order_of_arguments(label: str, function: Callable[..., Any]) -> str:
     return f"\nyour arguments are ({', '.join(own)}); they come as ({', '.join(right)})"
 
 
+@np.errstate(all="ignore")  # the caller's setting is for the caller's numbers
 def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Report:
     """Check a function that can only be reached through `call`, maybe in another process.
 
