@@ -137,7 +137,9 @@ def test_cavity_belief_and_extrinsic_differ_by_what_they_leave_out():
     np.testing.assert_allclose(
         module_b.belief(h, evidence, messages), 1 / (1 + np.exp(-logit_belief))
     )
-    np.testing.assert_allclose(module_b.extrinsic_b(h, messages) + evidence, logit_belief, atol=1e-12)
+    np.testing.assert_allclose(
+        module_b.extrinsic_b(h, messages) + evidence, logit_belief, atol=1e-12
+    )
     without_first = module_b.cavity(h, evidence, messages[1:])
     np.testing.assert_allclose(without_first + messages[0], logit_belief, atol=1e-12)
 
