@@ -52,7 +52,7 @@ def test_its_code_runs_and_the_check_says_what_is_shown(capsys):
         exec(re.sub(r"epochs=\d+", "epochs=2", block), names)  # as it stands, but short
     printed = capsys.readouterr().out
     assert SHOWN[-1] in printed
-    assert re.search(r"^\d+ of 17024, mean run [\d.]+, index bits [\d.]+\naccuracy 0\.", printed)
+    assert re.search(r"^\d+ of 17024, [\d.]+ in a run, [\d.]+ bits each\naccuracy 0\.", printed)
     assert set(names) > {"turbo", "result", "small", "mended"}
 
 
@@ -77,8 +77,8 @@ def test_the_numbers_under_the_picture_are_those_of_the_runs(seed_0):
 
 def test_the_page_of_code_is_the_demos_grid_of_seed_0(seed_0):
     grid = {name: float(value) for name, value in seed_0["grid"].items() if name != "prior"}
-    shown = f"{grid['kept']:.0f} of 17024, mean run {grid['mean_run']:.1f}, index bits "
-    assert f"{shown}{grid['index_bits']:.1f}\n" in SHOWN[0]
+    shown = f"{grid['kept']:.0f} of 17024, {grid['mean_run']:.1f} in a run, "
+    assert f"{shown}{grid['index_bits']:.1f} bits each\n" in SHOWN[0]
 
 
 def test_the_table_of_results_is_cut_out_of_the_whole_one():
