@@ -335,6 +335,14 @@ def test_relations_are_said_in_words_where_no_known_mistake_fits():
     assert message.endswith("\nlog_odds: off by +2 everywhere"), message
 
 
+def test_a_strangers_backtick_is_no_markup():
+    def loud(h, l):
+        raise ValueError("`<script>` **x**")
+
+    page = check("q-support", loud)._repr_markdown_()
+    assert "`[q-support] raised ValueError: '<script>' **x**`" in page
+
+
 def test_a_relation_holds_in_all_cases_that_fail_or_is_not_said():
     """A mean over the batch for a sum is 1/B of the right value, and B is another in each case."""
 

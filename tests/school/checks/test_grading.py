@@ -525,6 +525,76 @@ def test_what_else_is_in_a_notebook_spoils_nothing(tmp_path, cell):
     assert grade(path).passed
 
 
+CELLS = {
+    "return 3": "SyntaxError in line 1: 'return' outside function",
+    "x = 1\nbreak": "SyntaxError in line 2: 'break' outside loop",
+    "import nowhere_at_all": "ModuleNotFoundError",
+    "from nowhere_at_all import njit\n@njit\ndef f(): pass": "ModuleNotFoundError",
+    "exit()": "",
+    "y = exit()": "SystemExit",
+    "class Broken(nowhere):\n    pass": "NameError",
+    "x = " + "+".join(["1"] * 20_000): "RecursionError",
+    "x = '\0'": "null bytes",
+    "from __future__ import braces": "not a chance",
+    "from __future__ import annotations": "",
+    "%%time\nx = 1": "",
+    "%%html\n<b>": "SyntaxError in line 1",
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_cell_costs_itself_alone_and_is_named(tmp_path, cell, first):
+    texts = [cell, CAVITY] if first else [CAVITY, cell]
+    result = grade(_notebook(tmp_path, *texts))
+    assert result.passed, result
+    assert CELLS[cell] in result.note
+    assert result.note.startswith(f"cell {2 - first} is left out: ") == bool(CELLS[cell])
+
+
+HOW = "    total = field + evidence\n    return total + other_messages.sum(axis=0)\n"
+SHORT = "        return field + evidence + sum(other_messages)"
+HEAD = "def cavity(field, evidence, other_messages):\n"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%time\n" + HEAD + HOW,
+        "%%capture out\n\n" + HEAD + HOW,
+        "%matplotlib inline\nnp?\n?np\nf = !ls\nt = %timeit -o 1\n" + HEAD + HOW,
+        "if True:\n    %time 1\n    "
+        + HEAD
+        + "        return field + evidence + sum(other_messages)",
+        HEAD + "    %time 1\n" + HOW,
+        HEAD + "    total = (7\n%\n2) * (field + evidence)\n" + HOW.split("\n", 1)[1],
+        HEAD + "    assert (1\n!= 2)\n" + HOW,
+        "with open('/dev/null'):\n    "
+        + HEAD
+        + "        return field + evidence + sum(other_messages)",
+        "cavity: object = lambda h, l, m: h + l + sum(m)",
+        "a, cavity = 1, lambda h, l, m: h + l + sum(m)",
+        "from __future__ import annotations\n" + HEAD.replace("field", "field: Nothing") + HOW,
+    ],
+)
+def test_magics_cost_nothing_and_a_definition_may_stand_anywhere(tmp_path, cell):
+    result = grade(_notebook(tmp_path, "import numpy as np", cell))
+    assert result.passed, result
+    assert not result.note
+
+
+def _notebook(folder, *cells):
+    path = folder / "homework.ipynb"
+    made = [nbformat.v4.new_code_cell(text) for text in cells]
+    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
+    return path
+
+
+def test_a_script_that_was_a_notebook_may_ask_for_its_shell(homework):
+    source = "get_ipython().run_line_magic('matplotlib', 'inline')\n" + CAVITY
+    assert grade(homework(source)).passed
+
+
 def test_a_cell_that_is_left_out_is_named(tmp_path):
     cells = [nbformat.v4.new_code_cell(text) for text in (CAVITY, "def belief(:")]
     path = tmp_path / "homework.ipynb"

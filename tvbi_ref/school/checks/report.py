@@ -67,6 +67,10 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         sign = "✅" if self.passed else "❌"
-        # As code, so that nobody's <lambda> or __name__ is taken for markup.
-        lines = [f"{sign} `{line}`  " for line in self.message.splitlines()]
-        return "\n".join([*lines, "", *(f"- {f.case}: `{f.text}`" for f in self.told)])
+        lines = [f"{sign} {_as_code(line)}  " for line in self.message.splitlines()]
+        return "\n".join([*lines, "", *(f"- {f.case}: {_as_code(f.text)}" for f in self.told)])
+
+
+def _as_code(text: str) -> str:
+    """Return text as code, so that nobody's <lambda>, __name__ or backtick is taken for markup."""
+    return "`" + text.replace("`", "'") + "`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-import textwrap
+import symtable
 import tokenize
 from pathlib import Path
 from typing import NamedTuple
@@ -21,18 +21,15 @@ class Source(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        r"""What it defines at its top level, by ``def`` or ``=``.
+        r"""What it defines outside of functions, in whatever way.
 
         Examples
         --------
-        >>> Source("def f(): pass\ng = f").names
-        ('f', 'g')
+        >>> Source("def f(): pass\ng: object = f\nif f:\n    h, k = f, f").names
+        ('f', 'g', 'h', 'k')
         """
-        body = ast.parse(self.text).body
-        body += [inner for node in body if isinstance(node, ast.Try) for inner in node.body]
-        names = [node.name for node in body if isinstance(node, ast.FunctionDef)]
-        targets = (t for node in body if isinstance(node, ast.Assign) for t in node.targets)
-        return (*names, *(t.id for t in targets if isinstance(t, ast.Name)))
+        table = symtable.symtable(self.text, "homework", "exec")
+        return tuple(sorted(s.get_name() for s in table.get_symbols() if s.is_assigned()))
 
 
 def source_of(path: Path) -> Source:
@@ -67,24 +64,56 @@ def source_of(path: Path) -> Source:
         raise ValueError(f"the notebook cannot be read ({error!r})") from error
 
 
+MAGIC = re.compile(r"^\s*[%!?]|\?\s*$|=\s*[%!]")
+"""A line that only a notebook understands, if it is no Python."""
+
+OF_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
+"""The magics of a whole cell whose cell is Python."""
+
+LEFT_OUT = "__left_out__"
+"""The name of the list (cell, error) of what a notebook's source could not run."""
+
+
 def _source_of_cells(cells: dict[int, str]) -> Source:
-    parts, notes = [], []
+    future: dict[str, None] = {}
+    parts, notes = [f"{LEFT_OUT} = []"], []
     for number, cell in cells.items():
         try:
-            parts.append(_what_counts(cell))
-        except SyntaxError as error:
+            body = _what_counts(cell)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             notes.append(f"cell {number} is left out: {describe(error)}")
-    return Source("\n\n".join(parts), "\n".join(notes))
+            continue
+        future |= {ast.unparse(node): None for node in body if _is_future(node)}
+        parts += [_forgiving(node, number) for node in body if not _is_future(node)]
+    return Source("\n".join([*future, *parts]), "\n".join(notes))
 
 
-def _what_counts(cell: str) -> str:
+def _what_counts(cell: str) -> list[ast.stmt]:
     """Return a cell without magics and without what only shows something."""
-    lines = ["pass" if re.match(r"\s*[%!]", line) else line for line in cell.splitlines()]
-    if cell.lstrip().startswith("%%"):
+    found = (_without_us(n) for n in _statements(cell) if not isinstance(n, ast.Expr | ast.Assert))
+    body = sorted((node for node in found if node), key=_is_future, reverse=True)
+    compile(ast.Module(body, []), "cell", "exec", dont_inherit=True)  # or it says why not
+    return body
+
+
+def _statements(cell: str) -> list[ast.stmt]:
+    lines = cell.splitlines()
+    if cell.lstrip().startswith(OF_PYTHON):
+        lines[next(k for k, line in enumerate(lines) if line.strip())] = ""
+    elif cell.lstrip().startswith("%%"):
         raise SyntaxError("invalid syntax", ("", 1, 1, cell))  # another language's cell
-    body = ast.parse("\n".join(lines)).body
-    kept = (_without_us(node) for node in body if not isinstance(node, ast.Expr | ast.Assert))
-    return "\n".join(_forgiving(node) for node in kept if node)
+    while True:
+        try:
+            return ast.parse("\n".join(lines)).body
+        except SyntaxError as error:
+            k = min(error.lineno or 1, len(lines)) - 1
+            if not MAGIC.search(lines[k]):
+                raise
+            lines[k] = lines[k][: -len(lines[k].lstrip())] + "pass"
+
+
+def _is_future(node: ast.stmt) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
 def _without_us(node: ast.stmt) -> ast.stmt | None:
@@ -101,9 +130,10 @@ def _is_us(module: str) -> bool:
     return module.split(".")[0] == "tvbi_ref"
 
 
-def _forgiving(node: ast.stmt) -> str:
-    """Return a statement's source; one that tries out what is not written yet spoils nothing."""
-    source = ast.unparse(node)
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return source
-    return f"try:\n{textwrap.indent(source, '    ')}\nexcept Exception:\n    pass"
+def _forgiving(node: ast.stmt, cell: int) -> str:
+    """Return a statement's source; one that fails, in whatever cell, spoils nothing."""
+    note = f"except (Exception, SystemExit) as e:\n    {LEFT_OUT}.append(({cell}, e))"
+    attempt = ast.parse(f"try:\n    pass\n{note}").body[0]
+    assert isinstance(attempt, ast.Try)
+    attempt.body = [node]
+    return ast.unparse(attempt)

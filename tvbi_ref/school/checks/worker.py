@@ -7,16 +7,18 @@ and shortcuts, not a prison; run files that you do not trust in a container.
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import importlib.abc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any
 
 from tvbi_ref.school.checks.calling import Calls, describe, two_calls
-from tvbi_ref.school.checks.source import source_of
+from tvbi_ref.school.checks.source import LEFT_OUT, source_of
 from tvbi_ref.school.checks.wire import receive, send
 
 MEMORY = 4 * 2**30
@@ -52,6 +54,7 @@ def main(path: str) -> None:
     requests, answers = _private_streams()
     _limit_memory()
     _hide_package()
+    vars(builtins)["get_ipython"] = Shell
     try:
         source = source_of(Path(path))
         code, names = compile(source.text, path, "exec", dont_inherit=True), source.names
@@ -69,13 +72,34 @@ def main(path: str) -> None:
         raise
     except BaseException as error:
         problem = describe(error)
-    send(answers, problem)
+    send(answers, (problem, _left_out(functions)))
     while True:
         try:
             token, name, arguments = receive(requests)
         except EOFError:
             return
         send(answers, (token, _calls(functions, name, arguments)))
+
+
+def _left_out(functions: dict[str, Any]) -> str:
+    """Say of each cell of a notebook what failed in it first."""
+    try:
+        first = dict(reversed(functions.get(LEFT_OUT, [])))
+        return "\n".join(f"cell {k} is left out: {describe(first[k])}" for k in sorted(first))
+    except Exception:  # the file has written something else there
+        return ""
+
+
+class Shell:
+    """What `get_ipython()` returns in a script that was a notebook: it does nothing.
+
+    Examples
+    --------
+    >>> Shell().run_line_magic("matplotlib", "inline")
+    """
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: None
 
 
 def _calls(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Calls:
