@@ -158,7 +158,7 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
 
     from tvbi_ref.school.checks import check
     from tvbi_ref.school.checks.mutants import mutants_of
-    from tvbi_ref.school.checks.suites import check_of
+    from tvbi_ref.school.checks.suites import cases_of
 
     label = equation.label
     mutants, correct = mutants_of(label), [equation.function, *VARIANTS[label]]
@@ -169,7 +169,7 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
     cells = [
         f"`[{label}]`",
         f"`{equation.implementation.replace(':', '.')}`",
-        str(len(check_of(equation.label).cases())),
+        str(len(cases_of(equation.label))),
         f"{caught} of {len(mutants)}",
         f"{alarms} in {len(correct)}",
         f"[{equation.exercise}](../notebooks/exercises/{equation.exercise}.py)",

@@ -16,7 +16,7 @@ from tvbi_ref import equations
 from tvbi_ref.equations import EQUATIONS, GROUPS, Equation, get, table
 from tvbi_ref.equations.registry import read
 from tvbi_ref.school.checks.mutants import mutants_of
-from tvbi_ref.school.checks.suites import check_of
+from tvbi_ref.school.checks.suites import cases_of, check_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT, GLOSSARY = ((DOCS / name).read_text() for name in ("EQUATIONS.md", "glossary.md"))
@@ -181,7 +181,7 @@ def test_outputs_bear_the_names_by_which_the_check_speaks_of_them(equation):
 
 @every_equation
 def test_the_function_gives_as_many_results_as_there_are_outputs(equation):
-    case = check_of(equation.label).cases()[0]
+    case = cases_of(equation.label)[0]
     results = equation.function(*case.arguments)
     assert len(case.arguments) == len(equation.inputs)
     assert (len(results) if isinstance(results, tuple) else 1) == len(equation.outputs)
@@ -189,7 +189,7 @@ def test_the_function_gives_as_many_results_as_there_are_outputs(equation):
 
 @every_equation
 def test_an_argument_is_a_function_or_a_gamma_where_its_symbol_says_so(equation):
-    for case in check_of(equation.label).cases():
+    for case in cases_of(equation.label):
         for symbol, argument in zip(equation.inputs, case.arguments, strict=True):
             assert callable(argument) == (symbol.shape == "function")
             assert hasattr(argument, "rate") == (symbol.shape == "Gamma")

@@ -34,7 +34,7 @@ from tvbi_ref.equations.listening import LONGEST, Heard
 from tvbi_ref.equations.sockets import SOCKETS, current, numba_is_here
 from tvbi_ref.module_a import update_support
 from tvbi_ref.module_b import cavity, chain_messages, ising_message, sum_product
-from tvbi_ref.school.checks.suites import check_of
+from tvbi_ref.school.checks.suites import cases_of
 
 ROOT = Path(__file__).parents[2]
 L = np.array([[3.0, -1.0], [0.5, 2.0]])
@@ -311,7 +311,7 @@ def test_results_have_the_form_that_the_package_goes_on_with():
 def test_the_packages_own_function_passes_its_own_guard_on_every_case(label):
     """No legitimate answer is refused: shapes and types follow from the registry's words."""
     socket = get(label).function
-    for case in check_of(label).cases():
+    for case in cases_of(label):
         if case.advice:
             continue
         expected = socket.readable(*copy.deepcopy(case.arguments))

@@ -261,6 +261,7 @@ def test_epochs_without_a_prior_come_first_and_off_the_budget():
 # Many runs
 
 
+@pytest.mark.slow
 def test_parallel_runs_are_the_same_runs(tmp_path):
     several = [Job("toy", "snip", {"sparsity": s}, seed) for s in (0.5, 0.9) for seed in (0, 1)]
     alone = run_all(several, tmp_path / "a")

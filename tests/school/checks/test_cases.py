@@ -6,7 +6,7 @@ import pytest
 from tvbi_ref import equations
 from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.equations import examine
-from tvbi_ref.school.checks.suites import CHECKS
+from tvbi_ref.school.checks.suites import CHECKS, cases_of
 
 CUTS = {
     "in (0, 1)": lambda p: np.clip(p, 1e-6, 1 - 1e-6),
@@ -68,7 +68,7 @@ def test_a_cut_at_20_log_odds_or_at_1e_6_is_noticed(label, side, k):
 
 def arrays(label):
     """Return the arrays among the arguments of each case, with the letters of their shapes."""
-    for case in CHECKS[label].cases():
+    for case in cases_of(label):
         for symbol, value in zip(equations.get(label).inputs, case.arguments, strict=True):
             for entry in value if isinstance(value, list) else [value]:
                 if isinstance(entry, np.ndarray):
@@ -96,4 +96,4 @@ def test_square_matrices_stand_beside_oblong_ones(label):
 )
 def test_a_transition_that_almost_never_happens_is_among_the_cases(label):
     k = [symbol.name for symbol in equations.get(label).inputs].index("p01")
-    assert min(case.arguments[k] for case in CHECKS[label].cases()) <= 1e-12
+    assert min(case.arguments[k] for case in cases_of(label)) <= 1e-12

@@ -17,10 +17,10 @@ from tvbi_ref import equations
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import Observation, observe
-from tvbi_ref.school.checks.equations import _cases, examine
+from tvbi_ref.school.checks.equations import examine
 from tvbi_ref.school.checks.mutants import MUTANTS, mutants_of
 from tvbi_ref.school.checks.mutants.registry import mistakes
-from tvbi_ref.school.checks.suites import CHECKS
+from tvbi_ref.school.checks.suites import CHECKS, cases_of
 
 PACKAGE = Path(tvbi_ref.__file__).parent
 ROOT = PACKAGE.parent
@@ -96,6 +96,7 @@ def test_there_are_enough_mutants():
     assert len({mutant.mistake for mutant in MUTANTS}) == len(MUTANTS)
 
 
+@pytest.mark.slow
 def test_the_table_of_coverage_is_up_to_date():
     """docs/make.py measured it; here its counts are held against what there is."""
     lines = (ROOT / "docs" / "coverage.md").read_text().splitlines()
@@ -412,9 +413,10 @@ def test_digits_are_printed_until_the_two_numbers_differ():
     assert "log_odds: relative error 3e-08: is something float32?" in report.message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", CHECKS)
 def test_the_callers_errors_of_floating_point_are_none_of_the_checks(label):
-    _cases.cache_clear()
+    cases_of.cache_clear()
     with np.errstate(all="raise"):
         assert check(label, equations.get(label).function)
         assert not check(label, mutants_of(label)[0].function)

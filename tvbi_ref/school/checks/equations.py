@@ -25,7 +25,7 @@ from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.cases import Case, Check
 from tvbi_ref.school.checks.mutants import Mutant, mutants_of
 from tvbi_ref.school.checks.report import Finding, Report
-from tvbi_ref.school.checks.suites import check_of
+from tvbi_ref.school.checks.suites import cases_of, check_of
 from tvbi_ref.school.checks.wire import pack, unpack
 
 Array = NDArray[Any]
@@ -102,7 +102,7 @@ def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Repor
     False
     """
     check, label = check_of(label), get(label).label
-    trials = [_trial(check, case, call(case.arguments)) for case in _cases(label)]
+    trials = [_trial(check, case, call(case.arguments)) for case in cases_of(label)]
     findings = tuple(trial.finding for trial in trials)
     wrong = [trial for trial in trials if not trial.finding.ok]
     if not wrong:
@@ -116,12 +116,6 @@ def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Repor
         *_relations(check, trials),
     ]
     return Report(label, False, "\n".join(lines), findings)
-
-
-@cache
-def _cases(label: str) -> list[Case]:
-    """Return the cases, asked of the oracles once; nobody can change them, calls get copies."""
-    return check_of(label).cases()
 
 
 def _passed(label: str, findings: tuple[Finding, ...]) -> str:
@@ -351,7 +345,7 @@ def _fitting(check: Check, trials: list[_Trial], which: tuple[int, ...]) -> Muta
 def _answers_of_mutants(label: str) -> list[tuple[Mutant, dict[str, tuple[Array, ...] | None]]]:
     """Return what every known mistake gives on every case, by the case's name, asked once."""
     return [
-        (mutant, {c.name: observe(mutant.function, c.arguments).results for c in _cases(label)})
+        (mutant, {c.name: observe(mutant.function, c.arguments).results for c in cases_of(label)})
         for mutant in mutants_of(label)
     ]
 

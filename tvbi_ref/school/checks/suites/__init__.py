@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tvbi_ref.school.checks.cases import Check
+from functools import cache
+
+from tvbi_ref.equations import get
+from tvbi_ref.school.checks.cases import Case, Check
 from tvbi_ref.school.checks.suites import compression, model, module_a, module_b, nets, turbo
 
 CHECKS: dict[str, Check] = {
@@ -28,6 +31,16 @@ def check_of(label: str) -> Check:
     Traceback (most recent call last):
     ValueError: label must name an equation; got 'q-suport'; did you mean q-support?
     """
-    from tvbi_ref.equations import get
-
     return CHECKS[get(label).label]
+
+
+@cache
+def cases_of(label: str) -> list[Case]:
+    """Return the cases of an equation, asked of the oracles once: they are not to be changed.
+
+    Examples
+    --------
+    >>> cases_of("extrinsic-a") is cases_of("extrinsic-a")
+    True
+    """
+    return check_of(label).cases()
