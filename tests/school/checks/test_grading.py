@@ -19,6 +19,8 @@ from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, Mea
 from tvbi_ref.school.checks.source import source_of
 from tvbi_ref.school.checks.wire import PlainGamma, pack, receive, unpack
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 RIGHT = """
 def update_support(prior_log_odds, evidence):
     return prior_log_odds + evidence
