@@ -81,15 +81,14 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
     for batch in minibatches(N, run.options.batch_size, run.rng):
         x, y = run.x[batch], run.y[batch]
         output = network.forward(x, run.rng)
-        value, gradient = network.loss.value_and_gradient(output, y)
-        network.fill_gradients(gradient)
+        network.fill_gradients(network.loss.gradient(output, y))
         for layer, rho in zip(run.layers, precisions, strict=True):
             w = layer.weights
             add_penalty_gradient(
                 w.mean.grad, w.log_variance.grad, w.mean.value, w.last_variance, rho, kappa / N
             )
         run.optimizer.step(rate)
-        loss += len(batch) * value
+        loss += len(batch) * network.loss.value(output, y)
         score += len(batch) * network.loss.score(output, y)
     # The last step may have broken what the sum has not seen: look once more.
     after = network.loss.value(network.forward(x), y)
