@@ -456,6 +456,17 @@ def test_a_constant_of_the_module_is_part_of_a_function():
     assert one == same != other
 
 
+def test_a_function_may_close_over_itself():
+    def halved(n, factor):
+        def mine(x):
+            return x if x < n else factor * mine(x / 2)
+
+        return mine
+
+    one, same, other = (describe_function(halved(1, k), "f") for k in (1.0, 1.0, 1.5))
+    assert one == same != other
+
+
 @pytest.mark.parametrize("other", [None, weaker(0.5), functools.partial(np.subtract)])
 def test_a_file_of_another_equation_of_the_readers_is_refused(other, data, begun):
     """Two functions of one name differ by what they close over."""

@@ -162,7 +162,8 @@ def _parts(function: Any, name: str) -> list[Any]:
     elif inspect.ismethod(function):
         held = [function.__func__, vars(function.__self__)]
     elif inspect.isfunction(function):
-        held = [cell.cell_contents for cell in function.__closure__ or ()]
+        closure = (cell.cell_contents for cell in function.__closure__ or ())
+        held = [content for content in closure if content is not function]  # it may call itself
         held += [function.__defaults__, function.__kwdefaults__]
         read = (function.__globals__.get(name) for name in function.__code__.co_names)
         held += [value for value in read if isinstance(value, (*PLAIN, np.ndarray))]
