@@ -21,28 +21,9 @@ from tvbi_ref.school.checks.suites import cases_of, check_of
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT, GLOSSARY = ((DOCS / name).read_text() for name in ("EQUATIONS.md", "glossary.md"))
 
-LESSONS = {
-    "02_manual_backprop",
-    "03_variational_bayes_and_local_reparameterisation",
-    "04_three_layer_prior",
-    "05_module_a",
-    "06_support_priors",
-    "07_module_b",
-    "08_turbo",
-    "10_cnn_on_mnist",
-    "11_small_and_fast",
-}
-EXERCISES = {
-    "01_prior",
-    "02_layers",
-    "03_mean_field",
-    "04_collapsed",
-    "05_messages",
-    "06_support_priors",
-    "07_learning",
-    "08_turbo",
-    "09_small_network",
-}
+NOTEBOOKS = DOCS.parent / "notebooks"
+LESSONS = {path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb")}
+EXERCISES = {path.stem for path in (NOTEBOOKS / "solutions").glob("*.py")}
 
 every_equation = pytest.mark.parametrize("equation", EQUATIONS.values(), ids=list(EQUATIONS))
 

@@ -1,4 +1,4 @@
-"""Backpropagation and how to check it: the pictures of lesson 02."""
+"""Backpropagation and how to check it: the pictures of its lesson."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions: the pictures of lesson 10."""
+"""Convolutions: the pictures of its lesson."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run on digits and how to read it: the pictures of lesson 09."""
+"""A whole run on digits and how to read it: the pictures of its lesson."""
 
 from __future__ import annotations
 

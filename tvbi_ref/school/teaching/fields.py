@@ -1,4 +1,4 @@
-"""What the priors of the support look like: the pictures and the widget of lesson 06.
+"""What the priors of the support look like: the pictures and the widget of its lesson.
 
 A support is drawn black where a weight is alive; a column is one neuron.
 """

@@ -1,4 +1,4 @@
-"""Module A: the pictures and the widget of lesson 05."""
+"""Module A: the pictures and the widget of its lesson."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three layers of the prior: the pictures and the widget of lesson 04.
+"""The three layers of the prior: the pictures and the widget of its lesson.
 
 Densities of precisions and of sizes of weights are drawn per e-fold, that is as densities of the
 logarithm: on a logarithmic axis equal areas then are equal probabilities.

@@ -1,4 +1,4 @@
-"""Baselines: the picture of lesson 12."""
+"""Baselines: the picture of its lesson."""
 
 from __future__ import annotations
 

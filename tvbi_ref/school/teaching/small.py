@@ -1,4 +1,4 @@
-"""From a posterior to a small network: the pictures and the widget of lesson 11."""
+"""From a posterior to a small network: the pictures and the widget of its lesson."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What regularity is worth, in bits and in reads: the pictures and the widget of lesson 01.
+"""What regularity is worth, in bits and in reads: the pictures and the widget of its lesson.
 
 A mask is black where a weight is kept; a column is one neuron.
 """

@@ -1,4 +1,4 @@
-"""The exchange between the modules, annealing, and supports that emerge: pictures of lesson 08."""
+"""The exchange between the modules, annealing, and supports that emerge: pictures of its lessons."""
 
 from __future__ import annotations
 

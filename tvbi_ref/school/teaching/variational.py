@@ -1,4 +1,4 @@
-"""Variational Bayes and local reparameterisation: the pictures of lesson 03."""
+"""Variational Bayes and local reparameterisation: the pictures of two lessons."""
 
 from __future__ import annotations
 
