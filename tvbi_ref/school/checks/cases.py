@@ -3,8 +3,11 @@ r"""What a check is made of: named cases, each with what an oracle says it must 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from tvbi_ref.gamma import Gamma
 
@@ -64,6 +67,35 @@ def asked(
     ]
 
 
+_SEED: ContextVar[int | None] = ContextVar("seed", default=None)
+"""Of the check whose cases are being drawn."""
+
+
+def rng_of(stream: int) -> np.random.Generator:
+    """Return the generator of one of a suite's streams: another one for each seed of a check.
+
+    Examples
+    --------
+    >>> bool(rng_of(3).normal() == np.random.default_rng(3).normal())
+    True
+    """
+    seed = _SEED.get()
+    return np.random.default_rng(stream if seed is None else (seed, stream))
+
+
+def varied(stream: int, *numbers: float) -> tuple[float, ...]:
+    """Return the numbers; for a check with a seed, each up to a fifth more or less.
+
+    Examples
+    --------
+    >>> varied(3, 0.25, 2.0)
+    (0.25, 2.0)
+    """
+    if _SEED.get() is None:
+        return numbers
+    return tuple(float(x) for x in numbers * rng_of(stream).uniform(0.8, 1.2, len(numbers)))
+
+
 BY_DIFFERENCES = 5e-9
 """The `rtol` of a check whose oracle differentiates or solves numerically, to 5e-10."""
 
@@ -78,11 +110,14 @@ class Check:
         Of the equation.
     returns : tuple of str
         What each result is called.
-    cases : callable () -> list of Case
-        Seeded: the same list every time.
+    draw : callable () -> list of Case
+        What is random in them comes from `rng_of` and `varied`.
     rtol, atol : float
         A number x passes for y if \|x - y\| <= atol + rtol \|y\|: what rounding in float64
         needs, and far less than float32 does.
+    seed : int, optional
+        Of fresh cases in place of the usual ones: the same names, the hand-made ones as they
+        are, the random ones drawn anew.
 
     Examples
     --------
@@ -93,6 +128,15 @@ class Check:
 
     label: str
     returns: tuple[str, ...]
-    cases: Callable[[], list[Case]]
+    draw: Callable[[], list[Case]]
     rtol: float = 1e-9
     atol: float = 1e-11
+    seed: int | None = None
+
+    def cases(self) -> list[Case]:
+        """Return the cases, the same ones every time."""
+        token = _SEED.set(self.seed)
+        try:
+            return self.draw()
+        finally:
+            _SEED.reset(token)

@@ -104,17 +104,20 @@ def _fitting(check: Check, trials: list[Trial], which: tuple[int, ...]) -> Mutan
     # Where the function's own arithmetic broke down, the numbers tell nothing of the mistake.
     sound = [t for t in usable if not any(_broken(t, k) for k in which)]
     usable = sound if any(k in t.wrong for t in sound for k in which) else usable
-    for mutant, results in _answers_of_mutants(check.label):
+    for mutant, results in _answers_of_mutants(check.label, check.seed):
         if all(_same_numbers(check, results[t.case.name], t, which) for t in usable):
             return mutant
     return None
 
 
 @cache
-def _answers_of_mutants(label: str) -> list[tuple[Mutant, dict[str, tuple[Array, ...] | None]]]:
+def _answers_of_mutants(
+    label: str, seed: int | None
+) -> list[tuple[Mutant, dict[str, tuple[Array, ...] | None]]]:
     """Return what every known mistake gives on every case, by the case's name, asked once."""
+    cases = cases_of(label, seed)
     return [
-        (mutant, {c.name: observe(mutant.function, c.arguments).results for c in cases_of(label)})
+        (mutant, {case.name: observe(mutant.function, case.arguments).results for case in cases})
         for mutant in mutants_of(label)
     ]
 

@@ -73,21 +73,25 @@ def _order_of_arguments(label: str, function: Callable[..., Any]) -> str:
 
 
 @np.errstate(all="ignore")  # the caller's setting is for the caller's numbers
-def examine(label: str, call: Callable[[tuple[Any, ...]], Observation]) -> Report:
+def examine(
+    label: str, call: Callable[[tuple[Any, ...]], Observation], seed: int | None = None
+) -> Report:
     """Check a function that can only be reached through `call`, maybe in another process.
 
     Parameters
     ----------
     label : str
     call : callable (arguments) -> Observation
+    seed : int, optional
+        Of fresh cases.
 
     Examples
     --------
     >>> examine("q-support", lambda arguments: Observation(error="is not here")).passed
     False
     """
-    check, label = check_of(label), get(label).label
-    trials = [trial_of(check, case, call(case.arguments)) for case in cases_of(label)]
+    check, label = check_of(label, seed), get(label).label
+    trials = [trial_of(check, case, call(case.arguments)) for case in cases_of(label, seed)]
     findings = tuple(trial.finding for trial in trials)
     wrong = [trial for trial in trials if not trial.finding.ok]
     if not wrong:

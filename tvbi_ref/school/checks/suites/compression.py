@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref.school.checks.cases import Case, Check, asked
+from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of
 from tvbi_ref.school.checks.oracles import compression as oracle
 
 Array = NDArray[np.float64]
@@ -16,7 +16,7 @@ ZERO_LOG_ZERO = "a layer that is all kept or all dropped costs nothing: 0 log 0 
 
 
 def _keep_cases() -> list[Case]:
-    rng = np.random.default_rng(0)
+    rng = rng_of(0)
     log_odds = {
         "log-odds of exactly 0": np.array([[0.0, -1.0], [2.0, 0.0], [-0.0, 0.25]]),
         "even odds for every weight": np.zeros((2, 3)),
@@ -31,12 +31,18 @@ def _keep_cases() -> list[Case]:
     return asked(oracle.keep_mask, {name: (x,) for name, x in log_odds.items()})
 
 
+def _mixed(rng: np.random.Generator, shape: list[int], p: float) -> Any:
+    """Return a mask with a share p of ones, neither all of them nor none."""
+    mask = rng.random(shape) < p
+    return mask if 0 < mask.mean() < 1 else _mixed(rng, shape, p)
+
+
 def _bits_cases() -> list[Case]:
-    rng = np.random.default_rng(1)
+    rng = rng_of(1)
     half = np.array([[True, False], [False, True]])
 
     def drawn(*layers: tuple[int, int, float]) -> list[Any]:
-        return [rng.random(shape) < p for *shape, p in layers]
+        return [_mixed(rng, shape, p) for *shape, p in layers]
 
     ordinary = {
         "half of the weights: 2 bits": ([half],),
@@ -59,7 +65,7 @@ def _bits_cases() -> list[Case]:
 
 def _sparse(name: str, weight: Array, batch: int, seed: int, size: float = 1.0) -> Case:
     """Return the case of a layer whose clusters are its runs."""
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed)
     x, bias = (size * rng.normal(size=n) for n in ((batch, len(weight)), weight.shape[1]))
     values = weight.T[weight.T != 0]
     arguments = (x, bias, *oracle.clusters_of(weight), values)
@@ -67,14 +73,14 @@ def _sparse(name: str, weight: Array, batch: int, seed: int, size: float = 1.0) 
 
 
 def _layer(n_inputs: int, n_neurons: int, density: float, seed: int) -> Array:
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed)
     weight = rng.normal(size=(n_inputs, n_neurons))
     return np.where(rng.random(weight.shape) < density, weight, 0.0)
 
 
 def _split_run() -> Case:
     """Return a run that is written as two clusters side by side, and one weight apart."""
-    rng = np.random.default_rng(9)
+    rng = rng_of(9)
     x, bias, values = rng.normal(size=(3, 6)), rng.normal(size=2), rng.normal(size=5)
     weight = np.zeros((6, 2))
     weight[[0, 1, 2, 3], 0], weight[5, 1] = values[:4], values[4]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check, asked
+from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of, varied
 from tvbi_ref.school.checks.oracles import model as oracle
 
 Array = NDArray[np.float64]
@@ -25,7 +25,7 @@ BIG_GAMMA = (
 
 
 def _weight_cases() -> list[Case]:
-    rng = np.random.default_rng(10)
+    rng = rng_of(10)
 
     def layer(size: tuple[int, int], scale: float) -> tuple[Array, Array]:
         rho = scale * 10 ** rng.uniform(-1.5, 1.5, size)
@@ -52,7 +52,7 @@ def _weight_cases() -> list[Case]:
 
 
 def _precision_cases() -> list[Case]:
-    rng = np.random.default_rng(11)
+    rng = rng_of(11)
     slab, spike = Gamma(1.3, 0.4), Gamma(2.5, 0.02)
 
     def layer(size: tuple[int, int], active: Gamma, inactive: Gamma) -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ def _precision_cases() -> list[Case]:
 
 
 def _marginal_cases() -> list[Case]:
-    rng = np.random.default_rng(12)
+    rng = rng_of(12)
 
     def layer(size: tuple[int, int], scale: float) -> Array:
         return np.sqrt(scale) * rng.normal(size=size) * 10 ** rng.uniform(-1, 1, size)
@@ -112,7 +112,7 @@ def _bits(rng: np.random.Generator, size: tuple[int, int]) -> Array:
 
 
 def _ising_cases() -> list[Case]:
-    rng = np.random.default_rng(13)
+    rng = rng_of(13)
     checkered = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     settings: dict[str, tuple[Any, ...]] = {
         "all off: a field alone says nothing": (np.zeros((3, 4)), -0.8, 0.3, 0.1),
@@ -141,7 +141,7 @@ def _ising_cases() -> list[Case]:
 
 
 def _markov_cases() -> list[Case]:
-    rng = np.random.default_rng(14)
+    rng = rng_of(14)
     striped = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     settings = {
         "one weight: the stationary distribution alone": (np.ones((1, 1)), 0.1, 0.3),
@@ -166,8 +166,8 @@ def _markov_to_ising_cases() -> list[Case]:
         "as easily on as off": (0.1, 0.1),
         "long clusters, longer gaps": (0.05, 0.2),
         "a change is likelier than none": (0.8, 0.7),
-        "random 1": (0.31, 0.07),
-        "random 2": (0.62, 0.23),
+        "random 1": varied(15, 0.31, 0.07),
+        "random 2": varied(16, 0.62, 0.23),
         "clusters that hardly ever start": (1e-9, 0.4),
         "transitions that almost never happen": (1e-12, 3e-12),
         "clusters that hardly ever end": (0.3, 1e-12),

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check, asked, pair
+from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check, asked, pair, rng_of, varied
 from tvbi_ref.school.checks.oracles import module_a as oracle
 from tvbi_ref.school.checks.suites.model import BIG_GAMMA, Array
 
@@ -53,7 +53,7 @@ class _Layer(NamedTuple):
 
 def _random_layer(seed: int, size: tuple[int, int] = (2, 3)) -> _Layer:
     """Return scales that are decades apart, and two Gammas with different shapes."""
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed)
     a, a_bar = np.exp(rng.uniform(np.log(0.4), np.log(4.0), 2))
     scale, contrast = 10 ** rng.uniform(-2, 0.5), 10 ** rng.uniform(-2.5, -0.7)
     return _Layer(
@@ -82,7 +82,7 @@ def _random_layers() -> dict[str, _Layer]:
 
 def _log_q_cases() -> list[Case]:
     def draw(seed: int, size: tuple[int, int]) -> tuple[Array, ...]:
-        rng, q = np.random.default_rng(seed), _random_layer(seed, size)
+        rng, q = rng_of(seed), _random_layer(seed, size)
         weight = q.mean + np.sqrt(q.variance) * rng.normal(size=size)
         precision = rng.gamma(q.shape, 1.0 / q.rate)
         support = (rng.random(size) < q.q_support).astype(float)
@@ -215,7 +215,7 @@ def _evidence_cases() -> list[Case]:
 
 
 def _support_cases() -> list[Case]:
-    rng = np.random.default_rng(33)
+    rng = rng_of(33)
     h, l = rng.normal(0, 2, (2, 2, 3))
     settings = {
         "no evidence: the prior remains": (h, np.zeros((2, 3))),
@@ -236,6 +236,12 @@ def _support_cases() -> list[Case]:
     return asked(oracle.update_support, settings)
 
 
+def _trap(stream: int, h: Array, *numbers: float) -> tuple[Array, Gamma, Gamma]:
+    """Return the odds and two Gammas of one shape."""
+    a, b, b_bar = varied(stream, *numbers)
+    return h, Gamma(a, b), Gamma(a, b_bar)
+
+
 def _trap_cases() -> list[Case]:
     h = np.array([[0.0, -3.0], [2.0, -9.0], [-0.4, 5.0]])
     settings = {
@@ -249,9 +255,9 @@ def _trap_cases() -> list[Case]:
             Gamma(1.0, 0.02),
         ),
         "a shape of 200": (h, Gamma(200.0, 5.0), Gamma(200.0, 4.0)),
-        "random setting 1": (h.T.copy(), Gamma(0.4, 3.0), Gamma(0.4, 0.2)),
-        "random setting 2": (h - 1.0, Gamma(3.1, 0.07), Gamma(3.1, 0.004)),
-        "random setting 3": (2 * h, Gamma(1.7, 1e-5), Gamma(1.7, 1e-6)),
+        "random setting 1": _trap(39, h.T.copy(), 0.4, 3.0, 0.2),
+        "random setting 2": _trap(40, h - 1.0, 3.1, 0.07, 0.004),
+        "random setting 3": _trap(41, 2 * h, 1.7, 1e-5, 1e-6),
         "a square layer": (
             np.linspace(-6.0, 6.0, 49).reshape(7, 7),
             Gamma(1.2, 0.05),
@@ -343,7 +349,7 @@ def _evidence_collapsed_cases() -> list[Case]:
 
 
 def _precision_collapsed_cases() -> list[Case]:
-    rng = np.random.default_rng(37)
+    rng = rng_of(37)
     settings = {
         name: (m, rng.uniform(0.05, 0.95, m.shape), *gammas)
         for name, (m, *gammas) in _collapsed_settings().items()

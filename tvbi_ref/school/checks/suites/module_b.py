@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from tvbi_ref.school.checks.cases import Case, Check, asked
+from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of, varied
 from tvbi_ref.school.checks.oracles import module_b as oracle
 
 Array = NDArray[np.float64]
@@ -30,7 +30,7 @@ ZERO_LOG_ZERO = "0 ln 0 is 0, and NumPy makes it NaN. scipy.special.entr and xlo
 
 def _star(name: str, shape: tuple[int, ...], k: int, seed: int, size: float = 2.0) -> Any:
     """Return (name, h, l, the messages from k neighbours, the neighbours, their couplings)."""
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed)
     h, l = size * rng.normal(size=(2, *shape))
     leaves, couplings = size * rng.normal(size=(k, *shape)), rng.uniform(-1, 1, k)
     return name, h, l, _heard(leaves, couplings), leaves, couplings
@@ -118,7 +118,7 @@ def _ising_message(cavity: Array, coupling: float) -> Array:
 
 
 def _sum_product_cases() -> list[Case]:
-    rng = np.random.default_rng(10)
+    rng = rng_of(10)
     ordinary = {
         "a transition matrix": (np.array([-2.0, 0.0, 0.5, 3.0]), MARKOV),
         "a factor that is not symmetric": (rng.normal(size=(2, 3)), LOPSIDED),
@@ -140,7 +140,7 @@ def _sum_product_cases() -> list[Case]:
 
 
 def _ising_cases() -> list[Case]:
-    rng = np.random.default_rng(11)
+    rng = rng_of(11)
     ordinary = {
         "a weak coupling": (rng.normal(size=(2, 3)), 0.2),
         "a strong coupling": (3 * rng.normal(size=(3, 4)), 1.3),
@@ -163,7 +163,7 @@ def _ising_cases() -> list[Case]:
 
 
 def _pair_cases() -> list[Case]:
-    rng = np.random.default_rng(12)
+    rng = rng_of(12)
     ordinary = {
         "a symmetric factor": (np.log(SYMMETRIC), *rng.normal(size=(2, 4))),
         "a transition matrix": (np.log(MARKOV), *rng.normal(size=(2, 2, 3))),
@@ -192,7 +192,7 @@ def _pair_cases() -> list[Case]:
 
 
 def _chain_cases() -> list[Case]:
-    rng = np.random.default_rng(20)
+    rng = rng_of(20)
     alternating = 300.0 * (-1.0) ** np.indices((4, 2)).sum(axis=0)
     ordinary = {
         "one column of four": (2 * rng.normal(size=(4, 1)), 0.1, 0.3),
@@ -231,7 +231,7 @@ def _blocks(pairs: Array, p01: float, p10: float) -> Any:
 
 
 def _baum_welch_cases() -> list[Case]:
-    rng = np.random.default_rng(21)
+    rng = rng_of(21)
     known, alive = np.zeros((7, 1, 2, 2)), np.zeros((4, 3, 2, 2))
     for step, (s, t) in enumerate([(0, 0), (0, 1), (1, 1), (1, 0), (0, 0), (0, 0), (0, 1)]):
         known[step, 0, s, t] = 1
@@ -270,7 +270,7 @@ def _halfway(
     shape: tuple[int, int], J_row: float, J_col: float, seed: int, size: float = 1.0
 ) -> Any:
     """Return a grid after two sweeps from silence, when the messages differ everywhere."""
-    own = size * np.random.default_rng(seed).normal(size=shape)
+    own = size * rng_of(seed).normal(size=shape)
     messages = np.zeros((4, *shape))
     for _ in range(2):
         messages = oracle.grid_sweep(own, messages, J_row, J_col)
@@ -279,7 +279,7 @@ def _halfway(
 
 def _line(n: int, J: float, *, column: bool) -> Case:
     """Return a line at its fixed point, where a sweep must change nothing."""
-    own = np.random.default_rng(n).normal(size=n)
+    own = rng_of(n).normal(size=n)
     messages = np.zeros((4, n, 1)) if column else np.zeros((4, 1, n))
     for side, heard in zip((0, 1) if column else (2, 3), oracle.line_messages(own, J), strict=True):
         messages[side] = heard.reshape(messages.shape[1:])
@@ -289,7 +289,7 @@ def _line(n: int, J: float, *, column: bool) -> Case:
 
 
 def _sweep_cases() -> list[Case]:
-    rng = np.random.default_rng(30)
+    rng = rng_of(30)
     silence = np.zeros((4, 3, 4))
     ordinary = {
         "the first sweep, from silence": (rng.normal(size=(3, 4)), silence, 0.2, 0.5),
@@ -317,7 +317,7 @@ def _sweep_cases() -> list[Case]:
 
 
 def _bethe_cases() -> list[Case]:
-    rng = np.random.default_rng(40)
+    rng = rng_of(40)
     trees = {
         "a line of one row": (rng.normal(size=(1, 5)), 0.8, 0.3),
         "a line of one column": (2 * rng.normal(size=(6, 1)), 0.2, -0.9),
@@ -353,20 +353,20 @@ def _uniqueness_cases() -> list[Case]:
     couplings = {
         "equal couplings": (0.2, 0.2),
         "just at the bound": (float(np.arctanh(1 / 3)),) * 2,
-        "unlike couplings": (0.1, 0.5),
-        "unlike the other way round": (0.6, 0.15),
+        "unlike couplings": varied(60, 0.1, 0.5),
+        "unlike the other way round": varied(61, 0.6, 0.15),
         "one direction alone": (0.0, 0.9),
         "the other direction alone": (1.4, 0.0),
         "no coupling": (0.0, 0.0),
         "negative couplings": (-0.3, -0.2),
-        "couplings of both signs": (0.4, -0.25),
+        "couplings of both signs": varied(62, 0.4, -0.25),
         "strong couplings": (2.0, 1.0),
     }
     return asked(oracle.uniqueness, couplings)
 
 
 def _gradient_cases() -> list[Case]:
-    rng = np.random.default_rng(41)
+    rng = rng_of(41)
     grids = {
         "evidence that says nothing": (np.full((2, 3), -1.0), np.zeros((2, 3)), 0.3, 0.4),
         "one row": (np.full((1, 5), -0.5), 2 * rng.normal(size=(1, 5)), 0.6, 0.2),
@@ -394,7 +394,7 @@ def _gradient_cases() -> list[Case]:
 
 
 def _group_cases() -> list[Case]:
-    rng = np.random.default_rng(50)
+    rng = rng_of(50)
     ordinary = {
         "one weight a neuron": (rng.normal(size=(1, 4)), 0.3, 0.8, 0.1),
         "no evidence: the prior's log-odds": (np.zeros((3, 2)), 0.25, 0.6, 0.05),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check, asked
+from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of
 from tvbi_ref.school.checks.oracles import nets as oracle
 
 Array = NDArray[Any]
@@ -29,14 +29,14 @@ def _categorical() -> list[Case]:
         "one class, nothing to learn": (np.array([[3.0], [-2.0]]), np.array([0, 0])),
     }
     for seed, (B, C) in enumerate([(4, 3), (2, 5), (5, 4), (7, 7)]):
-        rng = np.random.default_rng(seed)
+        rng = rng_of(seed)
         problem = 2 * rng.normal(size=(B, C)), rng.integers(C, size=B)
         problems[f"{B} random rows of {C} classes"] = problem
     return asked(oracle.softmax_cross_entropy, problems)
 
 
 def _rows(seed: int, B: int, D: int) -> tuple[Array, Array]:
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed)
     return rng.normal(size=(B, D)), rng.normal(size=(B, D))
 
 
@@ -88,7 +88,7 @@ def _noise_precision() -> list[Case]:
 
 def _layer(seed: int, x: tuple[int, ...], weight: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """Return (x, mean, variance)."""
-    rng = np.random.default_rng(seed)
+    rng = rng_of(seed)
     return rng.normal(size=x), rng.normal(size=weight), np.exp(rng.uniform(-3, 0, weight))
 
 
@@ -108,7 +108,7 @@ def _dense_problems() -> dict[str, Any]:
     }
     problems = {}
     for seed, (name, (B, I, J)) in enumerate(sizes.items()):
-        rng = np.random.default_rng(100 + seed)
+        rng = rng_of(100 + seed)
         bias, noise, grad = rng.normal(size=J), *rng.normal(size=(2, B, J))
         problems[name] = _layer(seed, (B, I), (I, J)), bias, noise, grad
     (x, *_), *_ = problems["an input row of zeros"]
@@ -161,7 +161,7 @@ def _conv_problems() -> dict[str, Any]:
     }
     problems = {}
     for seed, (name, (x, weight, geometry)) in enumerate(sizes.items()):
-        rng = np.random.default_rng(200 + seed)
+        rng = rng_of(200 + seed)
         stride, padding = geometry
         room = [side + 2 * padding - k for side, k in zip(x[2:], weight[2:], strict=True)]
         outputs = (x[0], weight[0], *(r // stride + 1 for r in room))

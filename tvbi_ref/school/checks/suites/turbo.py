@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check
+from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check, rng_of
 from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.school.checks.oracles import turbo as oracle
 
@@ -24,7 +24,7 @@ def _wire(prior: Array, on: Array, off: Array) -> tuple[Any, Array]:
 
 
 def _extrinsic_cases() -> list[Case]:
-    rng = np.random.default_rng(0)
+    rng = rng_of(0)
     zeros = np.zeros((2, 3))
     ordinary = {
         "a module that had been told nothing": _wire(zeros, *rng.normal(size=(2, 2, 3))),
@@ -82,7 +82,7 @@ def _mean_field(
 
 
 def _round_cases() -> list[Case]:
-    rng = np.random.default_rng(1)
+    rng = rng_of(1)
     hostile = np.where(rng.random((4, 3)) < 0.5, -12.0, 12.0)
     dead = np.array([[0.0, 0.5], [0.0, 0.0], [2.0, 0.0]])
     m = _moments(rng, 3, 4)
