@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from tvbi_ref.school.checks.calling import observe
-from tvbi_ref.school.checks.cases import Check
+from tvbi_ref.school.checks.case import Check
 from tvbi_ref.school.checks.mutants import Mutant, mutants_of
 from tvbi_ref.school.checks.suites import cases_of
 from tvbi_ref.school.checks.trials import Trial, as_results, close, overflowed

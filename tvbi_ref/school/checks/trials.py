@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref.school.checks.calling import Observation
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.case import Case, Check
 from tvbi_ref.school.checks.report import Finding
 
 Array = NDArray[Any]

@@ -7,7 +7,7 @@ from functools import cache
 
 from tvbi_ref._validation import as_count
 from tvbi_ref.equations import get
-from tvbi_ref.school.checks.cases import Case, Check
+from tvbi_ref.school.checks.case import Case, Check
 from tvbi_ref.school.checks.suites import compression, model, module_a, module_b, nets, turbo
 
 CHECKS: dict[str, Check] = {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of
+from tvbi_ref.school.checks.case import Case, Check, asked, rng_of
 from tvbi_ref.school.checks.oracles import compression as oracle
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of, varied
+from tvbi_ref.school.checks.case import Case, Check, asked, rng_of, varied
 from tvbi_ref.school.checks.oracles import model as oracle
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check, asked, pair, rng_of, varied
+from tvbi_ref.school.checks.case import BY_DIFFERENCES, Case, Check, asked, pair, rng_of, varied
 from tvbi_ref.school.checks.oracles import module_a as oracle
 from tvbi_ref.school.checks.suites.model import BIG_GAMMA, Array
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of, varied
+from tvbi_ref.school.checks.case import Case, Check, asked, rng_of, varied
 from tvbi_ref.school.checks.oracles import module_b as oracle
 
 Array = NDArray[np.float64]

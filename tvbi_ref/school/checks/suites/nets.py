@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.cases import Case, Check, asked, rng_of
+from tvbi_ref.school.checks.case import Case, Check, asked, rng_of
 from tvbi_ref.school.checks.oracles import nets as oracle
 
 Array = NDArray[Any]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref.school.checks.cases import BY_DIFFERENCES, Case, Check, rng_of
+from tvbi_ref.school.checks.case import BY_DIFFERENCES, Case, Check, rng_of
 from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.school.checks.oracles import turbo as oracle
 
