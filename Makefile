@@ -54,8 +54,9 @@ readable: $(DEV)/.done  ## the tests of the algorithm once more, by the readable
 release-check: $(DEV)/.done  ## build wheel and sdist; demo and core tests from each in an empty environment
 	.ci/release-check $(DEV)/bin/python
 
-lab: $(DEV)/.done  ## Jupyter on the lessons
-	$(DEV)/bin/jupyter lab notebooks
+lab: $(DEV)/.done  ## Jupyter on your copies of the lessons, in notebooks/student
+	$(DEV)/bin/python notebooks/make_student.py
+	$(DEV)/bin/jupyter lab notebooks/student
 
 lint: $(DEV)/.done  ## ruff, mypy and the contracts on imports
 	$(DEV)/bin/ruff check .
@@ -70,8 +71,10 @@ exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the p
 	$(DEV)/bin/python docs/make.py
 	$(DEV)/bin/python notebooks/make_exercises.py
 
+lessons: export TVBI_MY_TURBO := $(CURDIR)/notebooks/student/.solved/my_turbo.py
 lessons: $(DEV)/.done  ## execute the lessons anew, in place
 	$(DEV)/bin/python notebooks/make_setup.py
+	rm -f $(TVBI_MY_TURBO)
 	set -e; for lesson in notebooks/[0-9]*.ipynb; do echo $$lesson; \
 		$(DEV)/bin/jupyter nbconvert --to notebook --execute --inplace --log-level WARN \
 		--ExecutePreprocessor.store_widget_state=False \

@@ -1,5 +1,7 @@
 """Give every lesson its first code cell, which fetches the project when it runs on Colab.
 
+Also fold what is a solution: in Jupyter and on a page of the book one click shows it.
+
     python notebooks/make_setup.py            # writes the cells
     python notebooks/make_setup.py --check    # writes nothing, exit status 1 if one is stale
 
@@ -47,8 +49,16 @@ def setup_cell() -> Any:
     return cell
 
 
+def folded() -> dict[str, Any]:
+    """Return the metadata of a cell whose source is shown at a click."""
+    return {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+
+
 def with_setup(notebook: Any) -> Any:
-    """Return a lesson with the cell before all other code."""
+    """Return a lesson with the cell before all other code, and its solutions folded."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and "### BEGIN SOLUTION" in cell.source:
+            cell.metadata.update(folded())
     first = next(cell for cell in notebook.cells if cell.cell_type == "code")
     wanted = setup_cell()
     if first.get("id") == CELL_ID:

@@ -115,7 +115,7 @@ def test_a_lesson_derives_the_equations_that_the_registry_says(path):
 @every_lesson
 def test_every_equation_of_a_lesson_is_checked_in_it(path):
     code = "\n".join(cell.source for cell in code_cells(path))
-    checked = set(re.findall(r'check\(\s*"([a-z0-9-]+)"', code))
+    checked = set(re.findall(r'(?:check|keep)\(\s*"([a-z0-9-]+)"', code))
     anchors = set(re.findall(r'<a id="([^"]+)"></a>', prose(path)))
     assert anchors <= checked
 

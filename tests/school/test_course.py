@@ -1,0 +1,199 @@
+"""The growing file of a student's equations, and the copies of the lessons that fill it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from tvbi_ref.equations import get
+from tvbi_ref.school import course
+from tvbi_ref.school.checks import check
+from tvbi_ref.school.own import load
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+@pytest.fixture
+def mine(tmp_path):
+    return course.MyTurbo(tmp_path / "my_turbo.py")
+
+
+def in_a_cell(source: str) -> dict:
+    """Run a cell as a notebook does and return its names."""
+    shell = InteractiveShell.instance()
+    shell.run_cell(source, store_history=True).raise_error()
+    return shell.user_ns
+
+
+SUPPORT = "def update_support(prior_log_odds, evidence):\n    return prior_log_odds + evidence\n"
+
+
+def test_what_is_kept_is_the_whole_cell(mine):
+    cell = "# as Bayes has it\ndef plus(a, b):\n    return a + b\n\n" + SUPPORT.replace(
+        "prior_log_odds + evidence", "plus(prior_log_odds, evidence)"
+    )
+    assert mine.keep("q-support", in_a_cell(cell)["update_support"])
+    assert cell.strip() in mine.file.read_text()
+    assert mine.update_support is mine.functions["q-support"]
+    assert list(load(mine.file).functions) == ["q-support"]
+
+
+def test_a_cell_that_needs_another_is_refused_with_the_reason(mine):
+    in_a_cell("def plus(a, b):\n    return a + b\n")
+    cell = SUPPORT.replace("prior_log_odds + evidence", "plus(prior_log_odds, evidence)")
+    report = mine.keep("q-support", in_a_cell(cell)["update_support"])
+    assert not report
+    assert "name 'plus' is not defined" in report.message
+    assert "other cells help it" in report.message
+    assert not mine.file.exists()
+
+
+def test_a_wrong_function_is_not_kept_and_leaves_the_right_one_there(mine):
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    before = mine.file.read_text()
+    assert not mine.keep("q-support", in_a_cell(SUPPORT.replace("+", "-"))["update_support"])
+    assert mine.file.read_text() == before
+    assert mine.update_support(1.0, 2.0) == 3
+
+
+def test_keeping_again_replaces(mine):
+    for comment in ("first", "second"):
+        mine.keep("q-support", in_a_cell(f"# {comment}\n{SUPPORT}")["update_support"])
+    assert "first" not in mine.file.read_text()
+    assert mine.file.read_text().count("def update_support") == 1
+
+
+def test_a_blank_is_no_error_and_the_packages_function_stands_in(mine):
+    blank = "def update_support(prior_log_odds, evidence):\n    raise NotImplementedError\n"
+    report = mine.keep("q-support", in_a_cell(blank)["update_support"])
+    assert "not written yet" in report.message
+    assert mine.update_support is get("q-support").function
+    with pytest.raises(AttributeError, match="updat_support is no equation's function"):
+        mine.updat_support  # noqa: B018
+
+
+def test_a_function_of_another_name_is_refused(mine):
+    with pytest.raises(ValueError, match=r"function must be called update_support; got <function"):
+        mine.keep("q-support", lambda prior_log_odds, evidence: prior_log_odds + evidence)
+
+
+def test_the_board_counts(mine):
+    assert f"0 of {len(course.BLANKS)} equations are yours" in repr(mine)
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    assert f"1 of {len(course.BLANKS)} equations is yours" in repr(mine)
+    assert "✅ update_support" in mine._repr_markdown_()
+
+
+# The copies
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, NOTEBOOKS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_student = script("make_student")
+
+
+def read(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def solutions(path: Path) -> list[str]:
+    """Return the cells with a blank."""
+    return [c.source for c in read(path).cells if "### BEGIN SOLUTION" in c.source]
+
+
+def kept_in(path: Path) -> list[str]:
+    code = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "code")
+    return re.findall(r'mine\.keep\(\s*"([a-z0-9-]+)"', code)
+
+
+def test_the_lessons_leave_blank_what_the_board_says():
+    kept = [label for path in LESSONS for label in kept_in(path)]
+    assert kept == list(course.BLANKS)
+
+
+@every_lesson
+def test_a_students_copy_has_no_solution_and_no_output(path):
+    copy = make_student.student_copy(read(path))
+    nbformat.validate(copy)
+    code = [cell for cell in copy.cells if cell.cell_type == "code"]
+    assert not any(cell.outputs or cell.execution_count for cell in code)
+    text = json.dumps(copy)
+    for cell in solutions(path):
+        assert cell.count("### BEGIN SOLUTION") == cell.count("### END SOLUTION")
+        for block in re.findall(r"### BEGIN SOLUTION\n(.*?)\n *### END SOLUTION", cell, re.S):
+            assert block.strip() not in "\n".join(c.source for c in code)
+    assert "SOLUTION" not in text
+    assert "raise NotImplementedError" in text or not solutions(path)
+
+
+@every_lesson
+def test_the_links_of_a_copy_lead_to_what_those_of_the_lesson_lead_to(path):
+    copy = make_student.student_copy(read(path))
+    links = re.findall(r"\]\((\.\./[^)#]+)", "\n".join(cell.source for cell in copy.cells))
+    assert all((NOTEBOOKS / "student" / link).resolve().exists() for link in links)
+
+
+@every_lesson
+def test_a_solution_is_folded(path):
+    for cell in read(path).cells:
+        if "### BEGIN SOLUTION" in cell.source:
+            assert "hide-input" in cell.metadata["tags"]
+
+
+def test_a_copy_that_is_there_is_a_students_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(make_student, "HERE", tmp_path)
+    nbformat.write(read(LESSONS[0]), tmp_path / LESSONS[0].name)
+    (tmp_path / "student").mkdir()
+    (tmp_path / "student" / LESSONS[0].name).write_text("mine")
+    assert make_student.main() == 0
+    assert (tmp_path / "student" / LESSONS[0].name).read_text() == "mine"
+
+
+# The whole course, solved
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory):
+    """Return the my_turbo.py of who has solved every blank."""
+    mine = course.MyTurbo(tmp_path_factory.mktemp("solved") / "my_turbo.py")
+    for path in LESSONS:
+        cells = [cell for cell in solutions(path) if re.search("^def ", cell, re.M)]
+        for label in kept_in(path):
+            (cell,) = (c for c in cells if re.search(rf"^def {get(label).task}\(", c, re.M))
+            names = in_a_cell(f"import numpy as np\n{cell}")
+            assert (report := mine.keep(label, names[get(label).task])), report.message
+    return mine
+
+
+@pytest.mark.slow
+def test_the_solutions_of_all_lessons_are_a_file_of_right_equations(solved):
+    assert set(solved.functions) == set(course.BLANKS)
+    again = load(solved.file)
+    assert all(check(label, function) for label, function in again.functions.items())
+
+
+@pytest.mark.slow
+def test_it_trains_digits_on_the_command_line(solved, tmp_path):
+    command = [sys.executable, "-m", "tvbi_ref", "train", "digits", "--epochs", "2"]
+    options = ["--fine-tune-epochs", "0", "--equations", str(solved.file), "--out", str(tmp_path)]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "each has passed its check" in done.stdout
+    found = json.loads((tmp_path / "equations.json").read_text())
+    assert {e["label"] for e in found["equations"]} == set(course.BLANKS)

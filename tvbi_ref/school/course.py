@@ -1,0 +1,195 @@
+"""The file that grows through the course: the student's own equations, cell by cell.
+
+.. code-block:: text
+
+    mine = course.MyTurbo()                            opens my_turbo.py
+    mine.keep("q-precision", update_precision)         checks a function and keeps its cell
+    mine.update_precision(...)                         one's own; until then the package's
+    with tvbi_ref.use(mine.functions): ...             a run on one's own equations
+    tvbi-ref train digits --equations my_turbo.py      the same on the command line
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import os
+import re
+import tempfile
+import textwrap
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tvbi_ref._files import atomic_write
+from tvbi_ref.equations import get
+from tvbi_ref.school.checks import Report, check
+from tvbi_ref.school.own import LABELS, load
+
+Function = Callable[..., Any]
+
+BLANKS = (
+    "prior-weight-marginal",
+    "q-precision",
+    "q-support",
+    "evidence",
+    "q-weight-gradient",
+    "evidence-collapsed",
+    "precision-collapsed",
+    "markov-to-ising",
+    "sum-product",
+    "sum-product-ising",
+    "chain",
+    "belief",
+    "extrinsic-b",
+    "grid-sweep",
+    "extrinsic-a",
+    "turbo-loop",
+    "local-reparam-dense",
+    "local-reparam-dense-backward",
+    "prune",
+)
+"""What the lessons leave to the student, in their order."""
+
+HEAD = '''\
+"""My Turbo-VBI: every equation here has passed its check."""
+
+import numpy as np
+'''
+
+MARK = "# %% [{}]\n"
+
+
+class MyTurbo:
+    """The student's equations so far; in Jupyter, the board that shows them.
+
+    Parameters
+    ----------
+    file : path-like, optional
+        Where they are kept. By default what the variable ``TVBI_MY_TURBO`` names, else
+        ``my_turbo.py`` in the folder of the notebook.
+
+    Attributes
+    ----------
+    functions : dict
+        Label -> one's own function. Also as attributes, by their names; a name that is not
+        one's own yet gives the package's function.
+
+    Raises
+    ------
+    ValueError
+        If there is such a file and it cannot be run.
+
+    Examples
+    --------
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> mine = MyTurbo(f"{folder.name}/my_turbo.py")
+    >>> mine.cavity is get("cavity").function
+    True
+    >>> def update_support(prior_log_odds, evidence):
+    ...     return prior_log_odds + evidence
+    >>> print(mine.keep("q-support", update_support))
+    [q-support] passed all 11 cases
+    kept in my_turbo.py: 1 of 19 equations is yours
+    >>> mine.update_support(1.0, 2.0)
+    3.0
+    >>> folder.cleanup()
+    """
+
+    def __init__(self, file: str | os.PathLike[str] | None = None) -> None:
+        self.file = Path(file or os.environ.get("TVBI_MY_TURBO", "my_turbo.py"))
+        self.functions: dict[str, Function] = (
+            load(self.file).functions if self.file.exists() else {}
+        )
+
+    def keep(self, label: str, function: Function) -> Report:
+        """Check a function as it will stand in the file; if it is right, keep its cell there.
+
+        Parameters
+        ----------
+        label : str
+        function : callable
+            Written in a cell of the notebook, under the equation's name. The whole cell is kept,
+            and must not need others: the file has NumPy as `np` and what was kept before.
+
+        Returns
+        -------
+        Report
+            What `checks.check` says.
+        """
+        equation = get(label)
+        if getattr(function, "__name__", "") != equation.task:
+            raise ValueError(f"function must be called {equation.task}; got {function!r}")
+        if not (report := check(label, function)):
+            return report
+        text = self._with(label, _cell_of(function))
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Path(folder, self.file.name)
+            trial.write_text(text, encoding="utf-8")
+            found = load(trial).functions
+        if not (report := check(label, found[label])):
+            alone = "so it is in a file with what was kept before; here, other cells help it"
+            return replace(report, message=f"{report.message}\n{alone}")
+        with atomic_write(self.file) as file:
+            file.write(text.encode())
+        self.functions = found
+        return replace(report, message=f"{report.message}\nkept in {self.file.name}: {self._count}")
+
+    def _with(self, label: str, cell: str) -> str:
+        """Return the file's text with a cell in the place of the one for the same label."""
+        before = self.file.read_text(encoding="utf-8") if self.file.exists() else HEAD
+        head, *rest = re.split(r"^# %% \[(.*)\]\n", before, flags=re.MULTILINE)
+        cells = {**dict(zip(rest[::2], rest[1::2], strict=True)), label: cell}
+        parts = [head, *(MARK.format(name) + text for name, text in cells.items())]
+        return "\n\n".join(part.strip() for part in parts) + "\n"
+
+    def __getattr__(self, name: str) -> Function:
+        if name not in LABELS:
+            raise AttributeError(f"{name} is no equation's function")
+        return self.functions.get(LABELS[name]) or get(LABELS[name]).function
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *LABELS]
+
+    @property
+    def _count(self) -> str:
+        own = sum(label in self.functions for label in BLANKS)
+        verb = "is" if own == 1 else "are"
+        further = len(self.functions) - own
+        return f"{own} of {len(BLANKS)} equations {verb} yours" + (
+            f", and {further} more" if further else ""
+        )
+
+    def _rows(self) -> list[tuple[str, str]]:
+        """Return every lesson that leaves something blank, with what of it is there."""
+        return [
+            (
+                lesson,
+                ", ".join(("✅ " if k in self.functions else "▢ ") + get(k).task for k in labels),
+            )
+            for lesson, labels in groupby(BLANKS, lambda label: get(label).lesson.split("#")[0])
+        ]
+
+    def __repr__(self) -> str:
+        width = max(len(lesson) for lesson, _ in self._rows())
+        lines = [f"{self.file.name}: {self._count}"]
+        lines += [f"  {lesson:{width}}  {told}" for lesson, told in self._rows()]
+        return "\n".join(lines)
+
+    def _repr_markdown_(self) -> str:
+        rows = [f"| {lesson} | {told} |" for lesson, told in self._rows()]
+        return "\n".join(
+            [f"**{self._count}** (`{self.file.name}`)", "", "| lesson | |", "|---|---|", *rows]
+        )
+
+
+def _cell_of(function: Function) -> str:
+    """Return the text of the cell that a function stands in; outside a notebook, its own."""
+    file = inspect.getsourcefile(function) or ""
+    if Path(file).exists():
+        text = textwrap.dedent(inspect.getsource(function))
+    else:
+        text = "".join(linecache.getlines(file))
+    return re.sub(r"^.*###? (BEGIN|END) SOLUTION.*\n", "", text, flags=re.MULTILINE)
