@@ -4,10 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Pieces = dict[str, Callable[..., Any]]
 """Names, and what gives them: functions whose parameters are named like what they need."""
+
+
+class Piece(NamedTuple):
+    """What gives a piece, and the letters and pieces that it needs, in order."""
+
+    needs: tuple[str, ...]
+    give: Callable[..., Any]
+
+
+Change = dict[str, Piece]
+"""The letters and pieces that a mistake changes."""
+
+
+class Anatomy:
+    """An equation's right answer in pieces, to be put together with some of them changed.
+
+    Parameters
+    ----------
+    letters : str
+    right : dict
+        The last piece is the answer.
+    """
+
+    def __init__(self, letters: str, right: Pieces) -> None:
+        self.letters = letters.split()
+        self.pieces = {name: _piece(piece) for name, piece in right.items()}
+        self.reach = {letter: {letter} for letter in self.letters}
+        for name, piece in self.pieces.items():
+            self.reach[name] = {name}.union(*(self.reach[need] for need in piece.needs))
+
+    def with_changes(self, *changes: Change) -> Callable[..., Any]:
+        """Return the answer with these changes, each made to what those before it have left."""
+        *_, answer = self.pieces
+
+        def function(*arguments: Any) -> Any:
+            known = {(name, ()): x for name, x in zip(self.letters, arguments, strict=True)}
+            return self._value(answer, changes, tuple(range(len(changes))), known)
+
+        return function
+
+    def _value(
+        self, name: str, changes: tuple[Change, ...], made: tuple[int, ...], known: dict[Any, Any]
+    ) -> Any:
+        """Return a piece; what the changes that are made do not reach is worked out once."""
+        made = tuple(k for k in made if self.reach[name].intersection(changes[k]))
+        if (name, made) not in known:
+            last = next((k for k in reversed(made) if name in changes[k]), None)
+            piece = self.pieces[name] if last is None else changes[last][name]
+            rest = tuple(k for k in made if k != last)
+            needs = (self._value(need, changes, rest, known) for need in piece.needs)
+            known[name, made] = piece.give(*needs)
+        return known[name, made]
 
 
 @dataclass(frozen=True)
@@ -20,12 +72,20 @@ class Mutant:
         Of the equation that it gets wrong.
     mistake : str
         What is wrong, and what would be right: what a student is told.
-    function : callable
+    anatomy : Anatomy
+        The right answer.
+    change : dict of str to Piece
     """
 
     label: str
     mistake: str
-    function: Callable[..., Any]
+    anatomy: Anatomy
+    change: Change
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The wrong answer."""
+        return self.anatomy.with_changes(self.change)
 
 
 MUTANTS: list[Mutant] = []
@@ -65,48 +125,23 @@ def mistakes(label: str, letters: str, right: Pieces, *words_and_changes: str | 
     """
     there = letters.split()
     for name, piece in right.items():
-        _demand(label, name, _needs(piece), there)
+        _demand(label, name, _piece(piece).needs, there)
         there.append(name)
-    for words, change in zip(words_and_changes[::2], words_and_changes[1::2], strict=True):
+    anatomy = Anatomy(letters, right)
+    for words, pieces in zip(words_and_changes[::2], words_and_changes[1::2], strict=True):
         assert isinstance(words, str)
-        assert isinstance(change, dict)
+        assert isinstance(pieces, dict)
+        change = {name: _piece(piece) for name, piece in pieces.items()}
         for name, piece in change.items():
-            _demand(label, words, (name, *_needs(piece)), there)
-        MUTANTS.append(Mutant(label, words, _mistaken(letters.split(), right, change)))
+            _demand(label, words, (name, *piece.needs), there)
+        MUTANTS.append(Mutant(label, words, anatomy, change))
+
+
+def _piece(give: Callable[..., Any]) -> Piece:
+    return Piece(give.__code__.co_varnames[: give.__code__.co_argcount], give)
 
 
 def _demand(label: str, place: str, needs: tuple[str, ...], there: list[str]) -> None:
     missing = set(needs).difference(there)
     if missing:
         raise ValueError(f"[{label}] {place}: {sorted(missing)} not among {there}")
-
-
-def _needs(piece: Callable[..., Any]) -> tuple[str, ...]:
-    return piece.__code__.co_varnames[: piece.__code__.co_argcount]
-
-
-def _mistaken(letters: list[str], right: Pieces, change: Pieces) -> Callable[..., Any]:
-    """Return the answer with a change; what the change does not reach is worked out once."""
-    *_, answer = right
-    reached = {*change}
-    for name, piece in right.items():
-        reached |= {name} if reached.intersection(_needs(piece)) else set()
-
-    def function(*arguments: Any) -> Any:
-        known = dict(zip(letters, arguments, strict=True))
-        changed = {name: _call(piece, right, known) for name, piece in change.items()}
-        kept = {name: value for name, value in known.items() if name not in reached}
-        return _value(answer, right, kept | changed)
-
-    return function
-
-
-def _value(name: str, pieces: Pieces, known: dict[str, Any]) -> Any:
-    """Return a piece, worked out when it is first asked for."""
-    if name not in known:
-        known[name] = _call(pieces[name], pieces, known)
-    return known[name]
-
-
-def _call(piece: Callable[..., Any], pieces: Pieces, known: dict[str, Any]) -> Any:
-    return piece(*(_value(need, pieces, known) for need in _needs(piece)))
