@@ -1,7 +1,8 @@
 """The checkers: tests, lessons and coursework use the same ones.
 
 `check(label, function)` asks whether a function is the equation, `check_gradients` whether a
-gradient is one, `grade(file)` both of a whole file of homework.
+gradient is one, `grade(file)` both of a whole file of homework. `cases(label)` are what is tried;
+`write_cases` and `check_results` are for functions in another language.
 """
 
 from __future__ import annotations
@@ -16,15 +17,25 @@ _HOME = {
     "Grade": "grading",
     "GradientReport": "gradients",
     "Mark": "grading",
+    "NamedCase": "archive",
     "Report": "report",
+    "cases": "archive",
     "check": "equations",
     "check_gradients": "gradients",
+    "check_results": "archive",
     "grade": "grading",
+    "write_cases": "archive",
 }
 
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
+    from tvbi_ref.school.checks.archive import (  # noqa: F401
+        NamedCase,
+        cases,
+        check_results,
+        write_cases,
+    )
     from tvbi_ref.school.checks.equations import check  # noqa: F401
     from tvbi_ref.school.checks.gradients import GradientReport, check_gradients  # noqa: F401
     from tvbi_ref.school.checks.grading import Grade, Mark, grade  # noqa: F401

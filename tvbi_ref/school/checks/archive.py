@@ -1,0 +1,299 @@
+"""The cases as data, for programmes in any language, and the way back: their results judged.
+
+A file of them is JSON, which Octave, MATLAB, Julia, R and C++ read alike; its schema stands in
+docs/other_languages.md. Results are held against the cases of this package, and never against
+the numbers in the file that they came in.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tvbi_ref
+from tvbi_ref._files import atomic_write
+from tvbi_ref.equations import EQUATIONS, get
+from tvbi_ref.gamma import Gamma
+from tvbi_ref.school.checks.calling import Observation, describe
+from tvbi_ref.school.checks.case import Case
+from tvbi_ref.school.checks.equations import examine
+from tvbi_ref.school.checks.modules import MODULES
+from tvbi_ref.school.checks.report import Report
+from tvbi_ref.school.checks.suites import cases_of, check_of
+from tvbi_ref.school.checks.trials import as_results
+
+Array = NDArray[Any]
+
+FORMAT, VERSION = "tvbi_ref cases", 1
+"""What a file says that it is; the version counts up when an old reader would go wrong."""
+
+PAGE = "docs/other_languages.md"
+
+MALFORMED = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
+"""What reading raises where a file says something else than it should."""
+
+
+@dataclass(frozen=True)
+class NamedCase:
+    r"""One case of an equation with everything by its name.
+
+    Parameters
+    ----------
+    name : str
+        Why it is there, in words: "a dead weight, m = 0".
+    inputs : dict of str to ndarray, float, int, Gamma, list or callable
+        By the names of `tvbi_ref.equations.get(label).inputs`, in their order.
+    expected : dict of str to ndarray or float
+        By the names of the outputs, as an oracle says.
+    rtol, atol : float
+        A number x passes for y if \|x - y\| <= atol + rtol \|y\|.
+    advice : str
+        If not empty: an honest textbook form may overflow here, which is no failure.
+    """
+
+    name: str
+    inputs: dict[str, Any]
+    expected: dict[str, Any]
+    rtol: float
+    atol: float
+    advice: str = ""
+
+
+def cases(label: str, *, seed: int | None = None) -> list[NamedCase]:
+    """Return the cases that `check` tries, as data of your own.
+
+    Parameters
+    ----------
+    label : str
+        One of the labels of `tvbi_ref.equations`.
+    seed : int >= 0, optional
+        Draws the random ones anew.
+
+    Returns
+    -------
+    list of NamedCase
+
+    Raises
+    ------
+    ValueError
+        If there is no such equation, or the seed is none.
+
+    Examples
+    --------
+    >>> case = cases("markov-to-ising")[0]
+    >>> case.name, case.inputs
+    ('fair coins: no coupling, no field', {'p01': 0.5, 'p10': 0.5})
+    """
+    check, inputs = check_of(label, seed), [symbol.name for symbol in get(label).inputs]
+    return [
+        NamedCase(
+            case.name,
+            dict(zip(inputs, case.arguments, strict=True)),
+            dict(zip(check.returns, _as_tuple(case.expected), strict=True)),
+            check.rtol,
+            check.atol,
+            case.advice,
+        )
+        for case in deepcopy(cases_of(label, seed))
+    ]
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def write_cases(
+    path: str | os.PathLike[str],
+    labels: Sequence[str] | None = None,
+    *,
+    seed: int | None = None,
+) -> None:
+    """Write cases to a JSON file, the same bytes every time.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in .json.
+    labels : sequence of str, optional
+        Of which equations; by default of all.
+    seed : int >= 0, optional
+        Draws the random ones anew.
+
+    Raises
+    ------
+    ValueError
+        If the path ends otherwise, there is no such equation, or the seed is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_cases(f"{folder}/cavity.json", ["cavity"])
+    ...     json.loads(Path(folder, "cavity.json").read_text())["equations"][0]["task"]
+    'cavity'
+    """
+    if Path(path).suffix != ".json":
+        raise ValueError(f"path must end in .json, the format of cases; got {os.fspath(path)}")
+    chosen = [get(label) for label in EQUATIONS] if labels is None else [get(x) for x in labels]
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "tvbi_ref": tvbi_ref.__version__,
+        **({} if seed is None else {"seed": seed}),
+        "equations": [
+            {"label": e.label, "task": e.task, "cases": _encoded(cases(e.label, seed=seed))}
+            for e in chosen
+        ],
+    }
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, allow_nan=False).encode() + b"\n")
+
+
+def _encoded(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        numbers = [_encoded(x) for x in value.ravel(order="F").tolist()]
+        if any(isinstance(x, str) for x in numbers):
+            numbers = [str(x) for x in numbers]  # of one type, which typed languages can hold
+        return {"type": value.dtype.name, "shape": list(value.shape), "data": numbers}
+    if isinstance(value, Gamma) or type(value) in MODULES.values():
+        known = [entry.name for entry in fields(value) if entry.init]
+        return {"type": type(value).__name__} | {name: getattr(value, name) for name in known}
+    if isinstance(value, NamedCase):
+        return {entry.name: _encoded(getattr(value, entry.name)) for entry in fields(value)}
+    if isinstance(value, dict):
+        return {name: _encoded(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_encoded(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def check_results(
+    path: str | os.PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    seed: int | None = None,
+) -> list[Report]:
+    """Check results that were computed elsewhere, as `check` does those of a function.
+
+    Parameters
+    ----------
+    path : path-like
+        A file of `write_cases` with `results` by name added to its cases. All else in the
+        cases but their names may be left out.
+    labels : sequence of str, optional
+        What is asked for; by default every equation with a result.
+    seed : int >= 0, optional
+        That the cases must have; by default the file's own.
+
+    Returns
+    -------
+    list of Report
+
+    Raises
+    ------
+    ValueError
+        If the file is not of this format, its version and this version of the package, or has
+        an equation, a case or a result that is not there, or no result at all.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_cases(f"{folder}/cases.json", ["markov-to-ising"])
+    ...     content = json.loads(Path(folder, "cases.json").read_text())
+    ...     for case in content["equations"][0]["cases"]:
+    ...         case["results"] = case["expected"]
+    ...     _ = Path(folder, "results.json").write_text(json.dumps(content))
+    ...     check_results(f"{folder}/results.json")[0].passed
+    True
+    """
+    asked = None if labels is None else [get(label).label for label in labels]
+    content = _read(Path(path))
+    drawn = content.get("seed")
+    if seed not in (None, drawn):
+        raise ValueError(f"{path} must have the cases of seed {seed}; got those of {drawn}")
+    try:
+        given = {
+            get(entry["label"]).label: {c["name"]: c.get("results") for c in _list(entry["cases"])}
+            for entry in _list(content["equations"])
+        }
+        if asked is None:
+            asked = [label for label, results in given.items() if any(results.values())]
+        if not asked:
+            raise ValueError("none of its cases has results")
+        return [_report(label, given.get(label, {}), drawn) for label in asked]
+    except MALFORMED as error:
+        raise ValueError(f"{path} does not follow {PAGE}: {describe(error)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} must be a JSON file: {describe(error)}") from error
+    head = content if isinstance(content, dict) else {}
+    for key, wanted in (
+        ("format", FORMAT),
+        ("version", VERSION),
+        ("tvbi_ref", tvbi_ref.__version__),
+    ):
+        if head.get(key) != wanted:
+            raise ValueError(
+                f"{path} must have the {key} {wanted!r} ({PAGE}); got {head.get(key)!r}. "
+                "Write the cases anew: tvbi-ref equations --cases FILE.json"
+            )
+    return head
+
+
+def _list(value: Any) -> list[Any]:
+    """Return a list; of a list of one, Octave and R write the one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _report(label: str, given: dict[str, Any], seed: int | None) -> Report:
+    asked, names = cases_of(label, seed), check_of(label).returns
+    unknown = given.keys() - {case.name for case in asked}
+    if unknown:
+        raise ValueError(f"[{label}] has no case {min(unknown)!r}")
+    observations = [_observation(label, names, case, given.get(case.name)) for case in asked]
+    rest = iter(observations)  # in the order in which `examine` calls for them
+    return examine(label, lambda arguments: next(rest), seed)
+
+
+def _observation(label: str, names: tuple[str, ...], case: Case, results: Any) -> Observation:
+    if not results:
+        return Observation(error="has no result")
+    try:
+        if not results.keys() <= set(names):
+            raise ValueError(f"they must be {', '.join(names)}; got {', '.join(results)}")
+        pairs = zip(names, as_results(case.expected), strict=True)
+        return Observation(tuple(_array(results[n], y.shape) for n, y in pairs if n in results))
+    except MALFORMED as error:
+        problem = f"[{label}] the results of {case.name!r}: {describe(error)}"
+        raise ValueError(problem) from error
+
+
+def _array(value: Any, shape: tuple[int, ...]) -> Array:
+    """Return what a result says, of this shape if but ones at the end of it differ."""
+    parts = value if isinstance(value, dict) else {"shape": [], "data": value}
+    own, data = _list(parts["shape"]), _list(parts["data"])
+    if math.prod(own) != len(data):
+        raise ValueError(f"shape {own} does not hold {len(data)} numbers")
+    kind = bool if data and all(isinstance(x, bool) for x in data) else float
+    numbers = np.array([math.nan if x is None else kind(x) for x in data], dtype=kind)
+    array = numbers.reshape([int(n) for n in own], order="F")
+    return array.reshape(shape) if _core(array.shape) == _core(shape) else array
+
+
+def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a shape without ones at its end, of which Octave and MATLAB do not keep account."""
+    return _core(shape[:-1]) if shape and shape[-1] == 1 else shape
