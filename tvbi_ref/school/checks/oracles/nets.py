@@ -166,16 +166,18 @@ def expected_gaussian_nll(output: Array, y: Array, noise: Pair) -> tuple[float, 
     a, b = noise
     constant = a * math.log(b) - math.lgamma(a)
     gamma = stats.gamma(a, scale=1 / b)
-    bounds = float(gamma.ppf(1e-15)), float(gamma.isf(1e-15))
+    # Over u = ln gamma: where a < 1 the density has a pole at 0, which quadrature does not like.
+    bounds = math.log(gamma.ppf(1e-15)), math.log(gamma.isf(1e-15))
 
     def value(f: Array) -> float:
         squared = float(sum((t - o) ** 2 for t, o in zip(y.ravel(), f.ravel(), strict=True)))
 
-        def integrand(g: float) -> float:
-            log_likelihood = 0.5 * y.size * math.log(g / (2 * math.pi)) - 0.5 * g * squared
-            return -log_likelihood * math.exp(constant + (a - 1) * math.log(g) - b * g)
+        def integrand(u: float) -> float:
+            g = math.exp(u)
+            log_likelihood = 0.5 * y.size * (u - math.log(2 * math.pi)) - 0.5 * g * squared
+            return -log_likelihood * math.exp(constant + a * u - b * g)
 
-        return float(integrate.quad(integrand, *bounds, epsabs=1e-11, limit=200)[0]) / len(y)
+        return float(integrate.quad(integrand, *bounds, epsabs=1e-12, limit=200)[0]) / len(y)
 
     return value(output), derivative(value, output, step=1.0)
 
