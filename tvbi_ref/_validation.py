@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from tvbi_ref.errors import NonFiniteError
 
 FloatArray = NDArray[np.floating[Any]]
+
+
+class PlainGamma(NamedTuple):
+    """The Gamma that a reader's function gets: shape and rate, and no formula to lean on."""
+
+    shape: float
+    rate: float
 
 
 def as_float_array(

@@ -14,6 +14,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from variants import VARIANTS
 
 import tvbi_ref
 from tvbi_ref import (
@@ -320,6 +321,44 @@ def test_the_packages_own_function_passes_its_own_guard_on_every_case(label):
         parts = (answer, expected) if isinstance(answer, tuple) else ((answer,), (expected,))
         for ours, theirs in zip(*parts, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def in_float32(value):
+    if isinstance(value, np.ndarray) and value.dtype == np.float64:
+        return value.astype(np.float32)
+    return value
+
+
+@pytest.mark.parametrize("label", VARIANTS)
+def test_what_passes_the_check_runs_in_the_loop_whatever_its_network_computes_in(label):
+    socket = get(label).function
+    dtypes = [copy.copy, in_float32] if get(label).group in ("nets", "compression") else [copy.copy]
+    for case in cases_of(label):
+        for convert in [] if case.advice else dtypes:
+            arguments = tuple(map(convert, case.arguments))
+            expected = socket.readable(*copy.deepcopy(arguments))
+            for function in VARIANTS[label]:
+                with use({label: function}), np.errstate(all="ignore"):
+                    answer = socket(*copy.deepcopy(arguments))
+                parts = (
+                    (answer, expected) if isinstance(answer, tuple) else ((answer,), (expected,))
+                )
+                for ours, theirs in zip(*parts, strict=True):
+                    assert np.shape(ours) == np.shape(theirs)
+                    assert np.ndim(ours) == 0 or ours.dtype == theirs.dtype
+
+
+def test_a_gamma_comes_to_a_function_of_the_readers_as_it_comes_to_its_check():
+    def mine(m, prior):
+        a, b = prior
+        assert prior[0] == prior.shape == a
+        posterior = type(prior)(a + 0.5, b + m / 2)
+        return posterior.shape, posterior.rate
+
+    prior = tvbi_ref.Gamma(1.0, 0.1)
+    with use(q_collapsed=mine):
+        shape, rate = get("q-collapsed").function(L**2, prior)
+    np.testing.assert_array_equal((shape, *rate.ravel()), (1.5, *(0.1 + L.ravel() ** 2 / 2)))
 
 
 def tiny_run(**more):

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvbi_ref._validation import PlainGamma
 from tvbi_ref.equations.registry import Equation, Symbol, get
 from tvbi_ref.errors import PlugError
 
@@ -135,7 +136,8 @@ class Guarded:
         if outside.size:
             value = outside.flat[0]
             raise self._error(f"returned {name} = {value:g}; expected numbers {symbol.domain}")
-        return array.copy() if shape else array.item()  # theirs may be written to at the next call
+        # Theirs may be written to at the next call.
+        return array.astype(form.kept_as(array)) if shape else array.item()
 
     def _error(self, text: str) -> PlugError:
         return PlugError(self.label, f"your function {self.name} {text}")
@@ -173,7 +175,9 @@ def _inside(domain: str, array: Array) -> NDArray[np.bool_]:
 
 
 def _shown(symbol: Symbol, argument: Any) -> Any:
-    """Return an argument that cannot be written to, a list of numbers as an array."""
+    """Return an argument as the check hands it over, and so that it cannot be written to."""
+    if symbol.shape == "Gamma":
+        return PlainGamma(*argument)
     if isinstance(argument, list | tuple) and symbol.shape.startswith("list"):
         return [_shown(symbol, entry) for entry in argument]
     if isinstance(argument, list | tuple) and (symbol.shape[0] == "(" or _elementwise(symbol)):
@@ -224,15 +228,21 @@ class _Form:
         return tuple(shape)
 
     def dtypes_of(self, result: Symbol) -> list[np.dtype[Any]]:
-        """Return the dtypes that a result may have: that of the real arrays that came in.
+        """Return the dtypes that a result may have: that of the real arrays that came in, or more.
 
         Both modules and the wire compute in float64, whatever comes in.
         """
-        if result.domain == "bool":
-            return [np.dtype(bool)]
+        return [np.dtype(bool)] if result.domain == "bool" else [self._alike, np.dtype(np.float64)]
+
+    def kept_as(self, result: Array) -> np.dtype[Any]:
+        """Return the dtype in which the package goes on: a network of float32 stays one."""
+        of_the_network = self.group in ("nets", "compression") and result.dtype.kind == "f"
+        return self._alike if of_the_network else result.dtype
+
+    @cached_property
+    def _alike(self) -> np.dtype[Any]:
         kinds = [a.dtype for _, _, a in self.given if _is_float(a) and np.ndim(a)]
-        alike = np.result_type(*kinds) if kinds else np.dtype(np.float64)
-        return [alike] if self.group in ("nets", "compression") else [alike, np.dtype(np.float64)]
+        return np.result_type(*kinds) if kinds else np.dtype(np.float64)
 
 
 def _letters(shape: str) -> list[str]:

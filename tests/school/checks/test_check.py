@@ -214,6 +214,27 @@ def a_list(prior_log_odds, evidence):
     return list(np.ravel(prior_log_odds + evidence))
 
 
+def list_of_arrays(prior_log_odds, evidence):
+    return [np.asarray(prior_log_odds + evidence)]
+
+
+def made_by(library, name):
+    """Return an array of another library, as far as a check looks at it."""
+    return type(name, (), {"__module__": library, "__array__": lambda self: np.zeros(2)})()
+
+
+def a_tensor(prior_log_odds, evidence):
+    return made_by("torch", "Tensor")
+
+
+def a_jax_array(prior_log_odds, evidence):
+    return made_by("jaxlib._jax", "ArrayImpl")
+
+
+def takes_tensors(prior_log_odds, evidence):
+    raise TypeError("add(): argument 'input' (position 1) must be Tensor, not numpy.ndarray")
+
+
 def objects(prior_log_odds, evidence):
     return (prior_log_odds + evidence).astype(object)
 
@@ -293,7 +314,23 @@ def keyword_only(*, prior_log_odds, evidence):
         (leaves, "raised SystemExit"),
         (nothing, "returned nothing (None)"),
         (text, "returned a str; expected a NumPy array, a number, or a tuple of these"),
-        (a_list, "returned a list"),
+        (
+            a_list,
+            "returned a list; expected a NumPy array, a number, or a tuple of these (np.asarray",
+        ),
+        (list_of_arrays, "of these (a, b is a tuple, [a, b] a list)"),
+        (
+            a_tensor,
+            "returned a torch Tensor; expected a NumPy array, a number, or a tuple of these (its",
+        ),
+        (
+            a_jax_array,
+            "returned a jaxlib ArrayImpl; expected a NumPy array, a number, or a tuple of",
+        ),
+        (
+            takes_tensors,
+            "not numpy.ndarray: NumPy arrays come in, torch.as_tensor(x) makes tensors",
+        ),
         (objects, "returned an array of objects"),
         (single, "has dtype float32; expected float64"),
         (whole_numbers, "has dtype int64; expected float64"),
@@ -305,8 +342,8 @@ def keyword_only(*, prior_log_odds, evidence):
         (one_argument, "is called with 2 positional arguments; it takes (prior_log_odds)"),
         (one_buffer, "returned the memory of its last result again; return a new array"),
         (views_of_one_buffer, "returned the memory of its last result again"),
-        (a_matrix, "returned a matrix; expected a NumPy array"),
-        (masked, "returned a MaskedArray; expected a NumPy array"),
+        (a_matrix, "returned a numpy matrix; expected a NumPy array"),
+        (masked, "returned a numpy MaskedArray; expected a NumPy array"),
         (records, "returned an array of [('log_odds', '<f8')]; expected a NumPy array"),
         (texts, "returned an array of <U3; expected a NumPy array"),
         (keyword_only, "it takes (*, prior_log_odds, evidence)"),

@@ -1235,3 +1235,11 @@ def test_a_report_is_its_verdict():
     assert right
     assert not wrong
     assert wrong._repr_markdown_().startswith("❌")
+
+
+def test_a_strangers_error_is_no_markup_and_one_line():
+    def loss(t):
+        raise ValueError("`<script>`\n\n# **x** \x1b[2K")
+
+    page = check_gradients(loss, [1.0], gradient=np.ones_like)._repr_markdown_()
+    assert page == "❌ `the function raises ValueError: '<script>' # **x** \\x1b[2K`"

@@ -123,7 +123,9 @@ def two_calls(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Calls
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        return Calls("raised " + describe(error))
+        tensors = ": NumPy arrays come in, torch.as_tensor(x) makes tensors"
+        text = describe(error)
+        return Calls(f"raised {text}" + tensors * ("must be Tensor, not numpy" in text))
 
 
 def _two_calls(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Calls:
@@ -208,10 +210,30 @@ def _as_array(entry: Any) -> Array:
         return entry
     if isinstance(entry, bool | int | float | complex | np.bool | np.number):
         return np.asarray(entry)
-    kind = f"a {type(entry).__name__}"
+    expected = "expected a NumPy array, a number, or a tuple of these"
+    raise _UnusableError(f"returned a{_kind(entry)}; {expected}{_conversion(entry)}")
+
+
+def _kind(entry: Any) -> str:
     if type(entry) is np.ndarray:
-        kind = "an array of objects" if entry.dtype == object else f"an array of {entry.dtype}"
-    raise _UnusableError(f"returned {kind}; expected a NumPy array, a number, or a tuple of these")
+        return "n array of " + ("objects" if entry.dtype == object else f"{entry.dtype}")
+    return f" {_library(entry)} {type(entry).__name__}".replace(" builtins", "")
+
+
+def _library(entry: Any) -> str:
+    return str(type(entry).__module__).split(".")[0]
+
+
+def _conversion(entry: Any) -> str:
+    """Return how to make a NumPy array of what another library, or plain Python, has."""
+    if isinstance(entry, list) and any(isinstance(part, np.ndarray) for part in entry):
+        return " (a, b is a tuple, [a, b] a list)"
+    if _library(entry) == "torch":
+        return " (its .detach().numpy() is one)"
+    loses_something = isinstance(entry, np.ma.MaskedArray | np.generic) or type(entry) is np.ndarray
+    if isinstance(entry, list) or (hasattr(type(entry), "__array__") and not loses_something):
+        return " (np.asarray makes one of it)"
+    return ""
 
 
 def _parameter_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from functools import cached_property
 import numpy as np
 
 from tvbi_ref._validation import FloatArray
+from tvbi_ref.school.checks.report import as_code
 
 CLEAR = 1e-3
 """Rounding at the first step, in parts of the tolerance."""
@@ -98,7 +99,7 @@ class GradientReport:
 
     def _repr_markdown_(self) -> str:
         sign = {"passed": "✅", "FAILED": "❌"}.get(self.verdict, "❔ cannot tell:")
-        return f"{sign} `{self.message}`"
+        return f"{sign} {as_code(self.message)}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
 from tvbi_ref.nets import Network
+from tvbi_ref.school.checks.calling import describe
 from tvbi_ref.school.checks.differences import GradientReport, compare_gradients
 
 
@@ -348,7 +349,7 @@ def _call(name: str, function: Callable[..., Any], *arguments: Any, **named: Any
     try:
         return function(*arguments, **named)
     except Exception as error:
-        raise _FindingError(f"{name} raises {type(error).__name__}: {error}") from error
+        raise _FindingError(f"{name} raises {describe(error)}") from error
 
 
 # A function

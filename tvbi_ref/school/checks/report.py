@@ -67,10 +67,16 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         sign = "✅" if self.passed else "❌"
-        lines = [f"{sign} {_as_code(line)}  " for line in self.message.splitlines()]
-        return "\n".join([*lines, "", *(f"- {f.case}: {_as_code(f.text)}" for f in self.told)])
+        lines = [f"{sign} {as_code(line)}  " for line in self.message.splitlines()]
+        return "\n".join([*lines, "", *(f"- {f.case}: {as_code(f.text)}" for f in self.told)])
 
 
-def _as_code(text: str) -> str:
-    """Return text as code, so that nobody's <lambda>, __name__ or backtick is taken for markup."""
-    return "`" + text.replace("`", "'") + "`"
+def as_code(text: str) -> str:
+    """Return text as code, in one line, so that nobody's <lambda> or backtick is taken for markup.
+
+    Examples
+    --------
+    >>> as_code("a `b`")
+    "`a 'b'`"
+    """
+    return "`" + " ".join(text.split()).replace("`", "'") + "`"

@@ -12,21 +12,15 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import fields
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 
+from tvbi_ref._validation import PlainGamma
 from tvbi_ref.school.checks.modules import MODULES
 
 LONGEST = 2**30
 """Bytes of a message; a longer one is damaged, or meant to fill the memory."""
-
-
-class PlainGamma(NamedTuple):
-    """The Gamma that a graded function gets: shape and rate, and no formula to lean on."""
-
-    shape: float
-    rate: float
 
 
 def pack(value: Any) -> bytes:
