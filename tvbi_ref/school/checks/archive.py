@@ -276,22 +276,23 @@ def _observation(label: str, names: tuple[str, ...], case: Case, results: Any) -
         if not results.keys() <= set(names):
             raise ValueError(f"they must be {', '.join(names)}; got {', '.join(results)}")
         pairs = zip(names, as_results(case.expected), strict=True)
-        return Observation(tuple(_array(results[n], y.shape) for n, y in pairs if n in results))
+        return Observation(tuple(_array(results[n], y) for n, y in pairs if n in results))
     except MALFORMED as error:
         problem = f"[{label}] the results of {case.name!r}: {describe(error)}"
         raise ValueError(problem) from error
 
 
-def _array(value: Any, shape: tuple[int, ...]) -> Array:
-    """Return what a result says, of this shape if but ones at the end of it differ."""
+def _array(value: Any, expected: Array) -> Array:
+    """Return a result; of what is expected it gets what JSON or its language cannot say."""
     parts = value if isinstance(value, dict) else {"shape": [], "data": value}
-    own, data = _list(parts["shape"]), _list(parts["data"])
-    if math.prod(own) != len(data):
-        raise ValueError(f"shape {own} does not hold {len(data)} numbers")
-    kind = bool if data and all(isinstance(x, bool) for x in data) else float
-    numbers = np.array([math.nan if x is None else kind(x) for x in data], dtype=kind)
-    array = numbers.reshape([int(n) for n in own], order="F")
-    return array.reshape(shape) if _core(array.shape) == _core(shape) else array
+    shape, data = _list(parts["shape"]), _list(parts["data"])
+    if math.prod(shape) != len(data):
+        raise ValueError(f"shape {shape} does not hold {len(data)} numbers")
+    array = np.array([math.nan if x is None else float(x) for x in data])
+    array = array.reshape([int(n) for n in shape], order="F")
+    if _core(array.shape) == _core(expected.shape):
+        array = array.reshape(expected.shape)
+    return array.astype(bool) if expected.dtype == bool and np.isin(array, (0, 1)).all() else array
 
 
 def _core(shape: tuple[int, ...]) -> tuple[int, ...]:
