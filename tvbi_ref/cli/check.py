@@ -2,7 +2,8 @@
 
 Run the functions of each file in a process of its own and check every one against its equation. A
 file named like an exercise (03_mean_field_....py) is asked for all of that exercise, any other for
-what it defines. Exit status: 0 if all is right, 1 if not, 2 if a file cannot be found.
+what it defines. A .json file has results that were computed in another language: see
+docs/other_languages.md. Exit status: 0 if all is right, 1 if not, 2 if a file cannot be found.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tvbi_ref.cli._shared import write_json
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a .py file or a notebook")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a .py file, a notebook, results")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--labels", metavar="LABEL,...", help="ask for these equations")
     asked.add_argument("--exercise", metavar="NAME", help="ask for this exercise: 03_mean_field")

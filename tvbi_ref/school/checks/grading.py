@@ -21,6 +21,7 @@ from tqdm.auto import tqdm
 import tvbi_ref
 from tvbi_ref._validation import as_real
 from tvbi_ref.equations import EQUATIONS, get
+from tvbi_ref.school.checks.archive import check_results
 from tvbi_ref.school.checks.calling import Observation, describe, judged, plain
 from tvbi_ref.school.checks.equations import examine
 from tvbi_ref.school.checks.process import Loaded, NoAnswerError, as_calls
@@ -123,7 +124,7 @@ def grade(
         It must stand alone: NumPy, SciPy and the standard library may be imported,
         tvbi_ref may not. Of a notebook everything at the top level of its code cells counts
         but expressions and assertions, which only show something; a cell that is no Python
-        is left out and named.
+        is left out and named. A .json file has results of another language: `check_results`.
     labels : sequence of str, optional
         What is asked for. By default the equations of the exercise whose name is in the
         file's name (``03_mean_field_miller.py``), otherwise those whose functions the file
@@ -155,6 +156,10 @@ def grade(
     limit, path = as_real(time_limit, "time_limit", above=0), existing(file)
     asked = _of_exercise(path) if labels is None else [get(label).label for label in labels]
     try:
+        if path.suffix == ".json":
+            reports = check_results(path, labels=asked or None)
+            marks = (Mark(r.label, get(r.label).task, r.passed, r.message) for r in reports)
+            return Grade(str(path), tuple(marks))
         with closing(Loaded(path, limit)) as loaded:
             names = loaded.names
             asked = asked or [e.label for e in EQUATIONS.values() if e.task in names]
