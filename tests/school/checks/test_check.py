@@ -517,6 +517,53 @@ def test_two_results_wrong_for_two_reasons_get_two_diagnoses():
     assert message.count("known mistake") >= 1
 
 
+def test_tolerances_are_the_readers_and_let_float32_in():
+    def in_single(h, l):
+        return np.asarray(h + l, np.float32)
+
+    assert not check("q-support", in_single)
+    assert check("q-support", in_single, rtol=1e-6)
+    assert not check("q-support", lambda h, l: (h + l) * 1.001, rtol=1e-4)
+    assert check("q-support", lambda h, l: (h + l) * 1.001, rtol=1e-2)
+    assert check("q-support", lambda h, l: h + l + 1e-4, atol=1e-3)
+    assert not check("q-support", whole_numbers, rtol=1e-2)
+    with pytest.raises(ValueError, match="rtol must be a number >= 0; got -1"):
+        check("q-support", right, rtol=-1.0)
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_a_report_holds_the_arrays_of_every_case(label):
+    function = equations.get(label).function
+    for finding, case in zip(check(label, function).cases, cases_of(label), strict=True):
+        assert list(finding.inputs) == [symbol.name for symbol in equations.get(label).inputs]
+        assert tuple(finding.expected) == tuple(finding.actual) == CHECKS[label].returns
+        again = observe(function, tuple(finding.inputs.values())).results
+        np.testing.assert_equal(again, tuple(finding.actual.values()))
+        expected = case.expected if isinstance(case.expected, tuple) else (case.expected,)
+        np.testing.assert_equal(tuple(finding.expected.values()), tuple(map(np.asarray, expected)))
+
+
+def test_the_arrays_of_a_report_are_the_readers_and_none_of_its_text():
+    report = check("q-support", right)
+    for finding in report.cases:
+        for array in (*finding.inputs.values(), *finding.expected.values()):
+            array[...] = np.nan
+    assert check("q-support", right)
+    assert "array" not in repr(report)
+    assert len(repr(report.cases[0])) < 100
+    assert [f.actual for f in check("q-support", stub).cases[:1]] == [{}]
+    assert list(check("q-support", two_results).cases[0].actual) == ["0", "1"]
+
+
+def test_the_cases_of_a_seed_are_others():
+    assert check("q-support", right, seed=3)
+    usual, fresh = (check("q-support", right, seed=seed).cases for seed in (None, 3))
+    assert any(
+        not np.array_equal(a.expected["log_odds"], b.expected["log_odds"])
+        for a, b in zip(usual, fresh, strict=True)
+    )
+
+
 def test_unknown_labels_and_things_that_are_no_function_are_refused():
     with pytest.raises(ValueError, match="did you mean q-support"):
         check("q-suport", right)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,17 @@ class Finding:
     ok : bool
     text : str
         What came and what was expected; empty if all is well.
+    inputs, expected, actual : dict
+        By name: what went in, what an oracle says, and what came, empty if nothing usable did.
+        ``function(*finding.inputs.values())`` is the call itself.
     """
 
     case: str
     ok: bool
     text: str = ""
+    inputs: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    expected: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    actual: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
