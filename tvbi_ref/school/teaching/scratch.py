@@ -25,7 +25,7 @@ def supports(log_odds: Sequence[FloatArray], whose: str) -> Figure:
     Examples
     --------
     >>> import numpy as np
-    >>> [axes.get_title() for axes in supports([np.array([[1.0], [-1.0]])], "mine").axes]
+    >>> [axes.get_title("left") for axes in supports([np.array([[1.0], [-1.0]])], "mine").axes]
     ['mine, layer 1: 1 of 2']
     """
     with mpl.rc_context(plots.STYLE):
@@ -34,7 +34,7 @@ def supports(log_odds: Sequence[FloatArray], whose: str) -> Figure:
         panels = figure.subplots(1, len(log_odds), squeeze=False, width_ratios=widths)[0]
         for k, (axes, each) in enumerate(zip(panels, log_odds, strict=True), start=1):
             alive = each >= 0
-            draw_support(axes, alive.T)
+            draw_support(axes, alive.T.astype(float))
             axes.set(xlabel="input", ylabel="neuron")
             axes.set_title(f"{whose}, layer {k}: {alive.sum()} of {alive.size}")
     return figure
