@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, cast
 
 import matplotlib as mpl
@@ -20,14 +19,13 @@ from scipy.special import expit
 from tvbi_ref._validation import FloatArray, as_count
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.lab import plots
-from tvbi_ref.module_a import collapsed_step, evidence_collapsed, second_moment
+from tvbi_ref.module_a import evidence_collapsed, precision_collapsed, second_moment
 from tvbi_ref.module_a.objective import gaussian_entropy
 from tvbi_ref.module_b import ChainSupport
 from tvbi_ref.module_b.bethe import chain_log_partition
 from tvbi_ref.module_b.exact import all_states, chain_log_weights
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.school.teaching.looks import LOOKS
-from tvbi_ref.turbo.round import turbo_round
 
 WEIGHTS, ROWS = 12, 20
 NOISE_PRECISION = 4.0
@@ -233,8 +231,8 @@ class Run(NamedTuple):
     ----------
     mean, variance
         Of q(w).
-    alive
-        pi_tilde.
+    support_log_odds
+        logit pi_tilde.
     prior_log_odds
         logit pi, what Module B has said last.
     precision
@@ -243,15 +241,70 @@ class Run(NamedTuple):
 
     mean: FloatArray
     variance: FloatArray
-    alive: FloatArray
+    support_log_odds: FloatArray
     prior_log_odds: FloatArray
     precision: FloatArray
+
+    @property
+    def alive(self) -> FloatArray:
+        """pi_tilde = q(s = 1)."""
+        return expit(self.support_log_odds)
+
+
+def averaged_evidence(
+    mean: FloatArray, variance: FloatArray, precision: FloatArray, prior: HierarchicalPrior
+) -> FloatArray:
+    """Return l of Turbo-VBI: the log of slab over spike, averaged over q(w).
+
+    Parameters
+    ----------
+    mean, variance, precision : ndarray (12, 1)
+        q(w), and the <rho> that it has come from, which is not needed.
+    prior : HierarchicalPrior
+
+    Notes
+    -----
+    Source: [evidence-collapsed].
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> averaged_evidence(0 * one, 0.0025 * one, 400 * one, PRIOR).round(2)
+    array([[-2.5]])
+    """
+    return evidence_collapsed(second_moment(mean, variance), prior.active, prior.inactive)
+
+
+def cavity_evidence(
+    mean: FloatArray, variance: FloatArray, precision: FloatArray, prior: HierarchicalPrior
+) -> FloatArray:
+    """Return l = ln p(D | s_n = 1) - ln p(D | s_n = 0), the weight integrated out.
+
+    What q(w) knows of a weight without its own prior N(0, 1/<rho>) is its cavity, a Gaussian.
+
+    Parameters
+    ----------
+    mean, variance, precision : ndarray (12, 1)
+        q(w), and the <rho> that it has come from: 1/variance > precision.
+    prior : HierarchicalPrior
+
+    Examples
+    --------
+    >>> one = np.ones((1, 1))
+    >>> cavity_evidence(0 * one, one / 500, 400 * one, PRIOR).round(2)
+    array([[-2.2]])
+    """
+    spread = 1 / (1 / variance - precision)
+    centre = spread * mean / variance
+    alive, dead = (spread + 1 / gamma.mean for gamma in (prior.active, prior.inactive))
+    return 0.5 * (np.log(dead / alive) + centre**2 * (1 / dead - 1 / alive))
 
 
 def turbo(
     example: Example,
     contrasts: Iterable[float] = ANNEALED,
     step: Callable[..., tuple[FloatArray, FloatArray]] = weight_step,
+    evidence: Callable[..., FloatArray] = averaged_evidence,
 ) -> Run:
     """Return Turbo-VBI's posterior: w-step and turbo round, as often as there are contrasts.
 
@@ -262,6 +315,8 @@ def turbo(
         The spike of each round: `ANNEALED` or `NARROW`.
     step : callable
         `weight_step` or `joint_weight_step`.
+    evidence : callable
+        `averaged_evidence` or `cavity_evidence`.
 
     Examples
     --------
@@ -271,30 +326,14 @@ def turbo(
     """
     mean = np.zeros_like(example.weights)
     precision = np.full_like(mean, example.prior.active.mean)  # as if all were alive
-    log_odds = module_b(example, mean)
     for contrast in contrasts:
+        prior = example.prior.with_contrast(contrast)
         mean, variance = step(example, mean, precision)
-        messages = turbo_round(
-            second_moment(mean, variance),
-            log_odds,
-            partial(module_a, example.prior.with_contrast(contrast)),
-            partial(module_b, example),
-        )
-        log_odds, precision = messages.prior_log_odds, messages.expected_precision
-    return Run(mean, variance, expit(messages.support_log_odds), log_odds, precision)
-
-
-def module_a(
-    prior: HierarchicalPrior, m: FloatArray, log_odds: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return (logit pi_tilde, <rho>), the collapsed form."""
-    q = collapsed_step(m, log_odds, prior.active, prior.inactive)
-    return q.support_log_odds, q.expected_precision
-
-
-def module_b(example: Example, evidence: FloatArray) -> FloatArray:
-    """Return logit pi, what the chain answers to the evidence."""
-    return example.chain.extrinsic(evidence).log_odds
+        l = evidence(mean, variance, precision, prior)  # Module A
+        pi = example.chain.extrinsic(l).log_odds  # Module B
+        both = prior.active, prior.inactive
+        precision = precision_collapsed(second_moment(mean, variance), expit(pi + l), *both)
+    return Run(mean, variance, pi + l, pi, precision)
 
 
 def bound(example: Example, mean: FloatArray, variance: FloatArray) -> float:
