@@ -20,6 +20,14 @@ import numpy as np
 from tvbi_ref.school.checks.calling import Calls, one_line
 from tvbi_ref.school.checks.wire import receive, send
 
+WARDEN = (
+    (sys.executable, "-I", "-S", str(Path(__file__).with_name("warden.py")))
+    if sys.platform == "linux"
+    else ()  # children that leave the process group live on there
+)
+PATIENCE = 10.0
+"""Seconds that the warden has for ending what the file has started."""
+
 
 class NoAnswerError(Exception):
     """The process has died, runs over its time, or answers nonsense."""
@@ -85,7 +93,7 @@ class Loaded:
         copy = Path(self._folder.name, self.file.name)
         copy.write_bytes(self._content)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tvbi_ref.school.checks.worker", str(copy)],
+            [*WARDEN, sys.executable, "-m", "tvbi_ref.school.checks.worker", str(copy)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -147,7 +155,11 @@ class Loaded:
 
     def close(self) -> None:
         """End the process, with the children that the file has started."""
-        if hasattr(os, "killpg"):
+        if WARDEN:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):  # the file has stopped it
+                self._process.wait(PATIENCE)
+        elif hasattr(os, "killpg"):
             with suppress(OSError):  # there is none left
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()

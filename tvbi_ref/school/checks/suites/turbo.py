@@ -78,7 +78,8 @@ def _mean_field(
     module_b = ChainB(*prior) if isinstance(prior, tuple) else IndependentB(prior)
     arguments = (m, incoming, MeanFieldA(a, b, a_bar, b_bar), module_b)
     expected = oracle.mean_field_round(m, incoming, (a, b), (a_bar, b_bar), prior)
-    return Case(name, arguments, expected)
+    far = np.abs(expected[2]).max() > 650  # it may be, as the moments happen to fall
+    return Case(name, arguments, expected, OVERFLOW if far else "")
 
 
 def _round_cases() -> list[Case]:
