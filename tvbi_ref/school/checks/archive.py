@@ -23,13 +23,11 @@ import tvbi_ref
 from tvbi_ref._files import atomic_write
 from tvbi_ref.equations import EQUATIONS, get
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks.calling import Observation, describe
-from tvbi_ref.school.checks.case import Case
+from tvbi_ref.school.checks.calling import Observation, describe, one_line
 from tvbi_ref.school.checks.equations import examine
 from tvbi_ref.school.checks.modules import MODULES
 from tvbi_ref.school.checks.report import Report
 from tvbi_ref.school.checks.suites import cases_of, check_of
-from tvbi_ref.school.checks.trials import as_results
 
 Array = NDArray[Any]
 
@@ -216,23 +214,28 @@ def check_results(
     ...     check_results(f"{folder}/results.json")[0].passed
     True
     """
-    asked = None if labels is None else [get(label).label for label in labels]
+    asked = [get(label).label for label in labels or ()]
     content = _read(Path(path))
     drawn = content.get("seed")
     if seed not in (None, drawn):
         raise ValueError(f"{path} must have the cases of seed {seed}; got those of {drawn}")
     try:
         given = {
-            get(entry["label"]).label: {c["name"]: c.get("results") for c in _list(entry["cases"])}
+            get(entry["label"]).label: {
+                case["name"]: case for case in _list(entry["cases"]) if case.get("results")
+            }
             for entry in _list(content["equations"])
         }
-        if asked is None:
-            asked = [label for label, results in given.items() if any(results.values())]
+        asked = asked or [label for label in given if given[label]]
         if not asked:
             raise ValueError("none of its cases has results")
         return [_report(label, given.get(label, {}), drawn) for label in asked]
     except MALFORMED as error:
-        raise ValueError(f"{path} does not follow {PAGE}: {describe(error)}") from error
+        raise ValueError(f"{path} does not follow {PAGE}: {_told(error)}") from error
+
+
+def _told(error: Exception) -> str:
+    return one_line(str(error)) if type(error) is ValueError else describe(error)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -260,26 +263,38 @@ def _list(value: Any) -> list[Any]:
 
 
 def _report(label: str, given: dict[str, Any], seed: int | None) -> Report:
-    asked, names = cases_of(label, seed), check_of(label).returns
+    asked = cases(label, seed=seed)
     unknown = given.keys() - {case.name for case in asked}
     if unknown:
         raise ValueError(f"[{label}] has no case {min(unknown)!r}")
-    observations = [_observation(label, names, case, given.get(case.name)) for case in asked]
+    observations = [_observation(label, case, given.get(case.name)) for case in asked]
     rest = iter(observations)  # in the order in which `examine` calls for them
     return examine(label, lambda arguments: next(rest), seed)
 
 
-def _observation(label: str, names: tuple[str, ...], case: Case, results: Any) -> Observation:
-    if not results:
+def _observation(label: str, case: NamedCase, entry: dict[str, Any] | None) -> Observation:
+    if entry is None:
         return Observation(error="has no result")
     try:
-        if not results.keys() <= set(names):
-            raise ValueError(f"they must be {', '.join(names)}; got {', '.join(results)}")
-        pairs = zip(names, as_results(case.expected), strict=True)
-        return Observation(tuple(_array(results[n], y) for n, y in pairs if n in results))
+        _same_inputs(case.inputs, entry.get("inputs", {}))
+        results, expected = entry["results"], case.expected
+        if not results.keys() <= expected.keys():
+            raise ValueError(f"results must be {', '.join(expected)}; got {', '.join(results)}")
+        known = [
+            (results[name], np.asarray(expected[name])) for name in expected if name in results
+        ]
+        return Observation(tuple(_array(*pair) for pair in known))
     except MALFORMED as error:
-        problem = f"[{label}] the results of {case.name!r}: {describe(error)}"
-        raise ValueError(problem) from error
+        raise ValueError(f"[{label}] {case.name}: {_told(error)}") from error
+
+
+def _same_inputs(own: dict[str, Any], given: dict[str, Any]) -> None:
+    """Refuse results of other cases by the same names, as an older checkout may have had."""
+    for name, x in own.items():
+        if name in given and isinstance(x, np.ndarray):
+            array = _array(given[name], x)
+            if array.shape != x.shape or not np.allclose(array, x, equal_nan=True):
+                raise ValueError(f"{name} is not the one of this case; write the cases anew")
 
 
 def _array(value: Any, expected: Array) -> Array:
