@@ -9,6 +9,7 @@ from tvbi_ref.lab import plots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOOKS: Any = (
     {"color": plots.BLUE, "ls": "-", "marker": "o"},
@@ -60,3 +61,23 @@ def show_coinciding(axes: Axes) -> None:
     """
     for k, line in enumerate(reversed(axes.lines)):
         line.set_linewidth(1.4 + 0.8 * k)
+
+
+def described(figure: Figure, alt: str) -> None:
+    """Show a figure in a notebook with a text for who cannot see it.
+
+    Parameters
+    ----------
+    figure : Figure
+    alt : str
+        What the picture says, not how it looks.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> described(Figure(), "nothing")
+    Figure(640x480)
+    """
+    from IPython.display import display  # only lessons have it
+
+    display(figure, metadata={"image/png": {"alt": alt}})
