@@ -47,6 +47,32 @@ def densities(
     return figure
 
 
+def climbs(rounds: FloatArray, bounds: Mapping[str, FloatArray], log_evidence: float) -> Figure:
+    """Draw lower bounds that rise towards what they bound.
+
+    Parameters
+    ----------
+    rounds : ndarray (n,)
+    bounds : mapping from a name to an ndarray (n,)
+        At most eight.
+    log_evidence : float
+
+    Examples
+    --------
+    >>> len(climbs(np.arange(2), {"a": np.array([-2.0, -1.0])}, 0.0).axes[0].lines)
+    2
+    """
+    with mpl.rc_context(plots.STYLE):
+        figure = Figure(figsize=(6.8, 3.4), layout="constrained")
+        axes = figure.subplots()
+        axes.axhline(log_evidence, color="black", lw=1.2, label=r"exact $\ln p(D)$")
+        for look, (name, bound) in zip(LOOKS, bounds.items(), strict=False):
+            axes.plot(rounds, bound, label=name, markersize=4, **look)
+        axes.set(xlabel="rounds", ylabel="nats", xscale="log")
+        axes.legend(loc="lower right")
+    return figure
+
+
 def gap_map(
     means: FloatArray, deviations: FloatArray, gaps: FloatArray, path: FloatArray
 ) -> Figure:
