@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -229,9 +229,14 @@ def check_results(
         asked = asked or [label for label in given if given[label]]
         if not asked:
             raise ValueError("none of its cases has results")
-        return [_report(label, given.get(label, {}), drawn) for label in asked]
+        answers = [_observations(label, given.get(label, {}), drawn) for label in asked]
     except MALFORMED as error:
         raise ValueError(f"{path} does not follow {PAGE}: {_told(error)}") from error
+    return [_report(label, iter(y), drawn) for label, y in zip(asked, answers, strict=True)]
+
+
+def _report(label: str, answers: Iterator[Observation], seed: int | None) -> Report:
+    return examine(label, lambda arguments: next(answers), seed)  # which asks case by case
 
 
 def _told(error: Exception) -> str:
@@ -262,14 +267,12 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _report(label: str, given: dict[str, Any], seed: int | None) -> Report:
+def _observations(label: str, given: dict[str, Any], seed: int | None) -> list[Observation]:
     asked = cases(label, seed=seed)
     unknown = given.keys() - {case.name for case in asked}
     if unknown:
         raise ValueError(f"[{label}] has no case {min(unknown)!r}")
-    observations = [_observation(label, case, given.get(case.name)) for case in asked]
-    rest = iter(observations)  # in the order in which `examine` calls for them
-    return examine(label, lambda arguments: next(rest), seed)
+    return [_observation(label, case, given.get(case.name)) for case in asked]
 
 
 def _observation(label: str, case: NamedCase, entry: dict[str, Any] | None) -> Observation:
