@@ -39,8 +39,8 @@ def reliability(beliefs: Mapping[str, FloatArray], alive: NDArray[np.bool_]) -> 
     2
     """
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(7.8, 4.2), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
+        figure = Figure(figsize=(6.6, 3.8), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.3, 1))
         left.plot([0, 1], [0, 1], color="0.6", lw=1)
         middle = np.arange(len(EDGES) - 1)
         for k, (look, (name, p)) in enumerate(zip(LOOKS, beliefs.items(), strict=False)):
@@ -91,7 +91,7 @@ def one_weight(
     """
     looks = dict(zip(dict.fromkeys([*beliefs, *densities]), LINES, strict=False))
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(7.8, 3.6), layout="constrained")
+        figure = Figure(figsize=(6.6, 3.3), layout="constrained")
         left, right = figure.subplots(1, 2)
         for axes, x, curves in ((left, fitted, beliefs), (right, w, densities)):
             for name, y in curves.items():

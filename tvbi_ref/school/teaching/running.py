@@ -381,7 +381,7 @@ def draw(example: Example, beliefs: Mapping[str, FloatArray] | None = None) -> F
     """
     rows = 2 if beliefs else 1
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(7.8, 2.9 * rows), layout="constrained")
+        figure = Figure(figsize=(6.6, 2.7 * rows), layout="constrained")
         panels = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
         _draw_weights(panels[0], example)
         if beliefs:
@@ -403,9 +403,9 @@ def _draw_weights(axes: Any, example: Example) -> None:
     covariance = np.linalg.inv(example.gamma * example.x.T @ example.x)
     fitted = example.gamma * covariance @ example.x.T @ example.y[:, 0]
     place = np.arange(1, len(fitted) + 1)
-    bars: Any = {"fmt": "s", "color": plots.RED, "ms": 5, "lw": 1.4, "capsize": 3}
+    bars: Any = {"fmt": "_", "color": "0.4", "ms": 8, "lw": 1.4, "capsize": 3}
     axes.axhline(0, color="0.3", lw=0.8)
-    axes.plot(place - 0.12, example.weights[:, 0], "o", color="black", ms=6, label="true weight")
+    axes.plot(place - 0.12, example.weights[:, 0], "*", color="black", ms=9, label="true weight")
     error = 2 * np.sqrt(np.diag(covariance))
     axes.errorbar(
         place + 0.12, fitted, error, label="least squares, ± 2 standard deviations", **bars
