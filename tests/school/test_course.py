@@ -83,6 +83,22 @@ def test_a_blank_is_no_error_and_the_packages_function_stands_in(mine):
         mine.updat_support  # noqa: B018
 
 
+def test_what_is_not_ones_own_yet_is_imported_until_it_is(mine):
+    cells = {
+        "extrinsic-b": "def extrinsic_b(field, messages):\n"
+        "    return cavity(field, 0 * field, messages)\n",
+        "cavity": "def cavity(field, evidence, other_messages):\n"
+        "    return field + evidence + np.sum(other_messages, axis=0)\n",
+    }
+    names = in_a_cell("import numpy as np\nfrom tvbi_ref.module_b import cavity\n")
+    for label, cell in cells.items():
+        names = in_a_cell(cell)
+        assert mine.keep(label, names[get(label).task])
+        imported = "from tvbi_ref.module_b import cavity" in mine.file.read_text()
+        assert imported == (label == "extrinsic-b")
+    assert set(mine.functions) == set(cells)
+
+
 def test_a_function_of_another_name_is_refused(mine):
     with pytest.raises(ValueError, match=r"function must be called update_support; got <function"):
         mine.keep("q-support", lambda prior_log_odds, evidence: prior_log_odds + evidence)

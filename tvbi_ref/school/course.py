@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import linecache
 import os
@@ -60,6 +61,9 @@ import numpy as np
 '''
 
 MARK = "# %% [{}]\n"
+
+NOT_MINE = "not mine yet"
+"""The mark above the imports of what a kept cell calls and the student has not written."""
 
 
 class MyTurbo:
@@ -112,7 +116,8 @@ class MyTurbo:
         label : str
         function : callable
             Written in a cell of the notebook, under the equation's name. The whole cell is kept,
-            and must not need others: the file has NumPy as `np` and what was kept before.
+            and must not need others: the file has NumPy as `np`, what was kept before, and the
+            package's functions for equations that it calls and that are not kept yet.
 
         Returns
         -------
@@ -142,6 +147,9 @@ class MyTurbo:
         before = self.file.read_text(encoding="utf-8") if self.file.exists() else HEAD
         head, *rest = re.split(r"^# %% \[(.*)\]\n", before, flags=re.MULTILINE)
         cells = {**dict(zip(rest[::2], rest[1::2], strict=True)), label: cell}
+        cells.pop(NOT_MINE, None)
+        if lines := _imports(head + "\n".join(cells.values())):
+            cells = {NOT_MINE: lines, **cells}
         parts = [head, *(MARK.format(name) + text for name, text in cells.items())]
         return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -183,6 +191,15 @@ class MyTurbo:
         return "\n".join(
             [f"**{self._count}** (`{self.file.name}`)", "", "| lesson | |", "|---|---|", *rows]
         )
+
+
+def _imports(text: str) -> str:
+    """Return the imports of the package's functions that a text uses and does not define."""
+    tree = ast.parse(text)
+    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - defined
+    homes = {k: get(label).implementation.split(":")[0] for k, label in LABELS.items() if k in used}
+    return "\n".join(f"from {home} import {name}" for name, home in homes.items())
 
 
 def _cell_of(function: Function) -> str:
