@@ -34,8 +34,8 @@ SLAB, SPIKE = Gamma(200.0, 200.0), Gamma(200.0, 0.5)
 PRIOR = HierarchicalPrior(SLAB, SPIKE, ChainSupport(p01=0.15, p10=0.3))
 FIRST = 2212
 """The random seed of example 0, which has two clusters, and weights that cannot be decided."""
-ANNEALED = (*np.geomspace(0.1, PRIOR.contrast, 50), *[PRIOR.contrast] * 50)
-NARROW = (PRIOR.contrast,) * 100
+ANNEALED = (*np.geomspace(0.1, PRIOR.contrast, 30), *[PRIOR.contrast] * 30)
+NARROW = (PRIOR.contrast,) * 60
 """The contrast of each round: annealed, and narrow from the start."""
 
 
@@ -194,10 +194,11 @@ def weight_step(
     ((12, 1), True)
     """
     x, mean = example.x, mean.copy()
-    variance = 1 / (precision + example.gamma * (x**2).sum(axis=0)[:, None])
+    squares = (x**2).sum(axis=0)[:, None]
+    variance = 1 / (precision + example.gamma * squares)
     for i in range(len(mean)):
-        residual = example.y - x @ mean + x[:, [i]] * mean[i]
-        mean[i] = variance[i] * example.gamma * (x[:, i] @ residual)
+        without_i = x[:, i] @ (example.y - x @ mean) + squares[i] * mean[i]
+        mean[i] = variance[i] * example.gamma * without_i
     return mean, variance
 
 
