@@ -20,7 +20,8 @@ from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.equations import examine
 from tvbi_ref.school.checks.mutants import MUTANTS, mutants_of
 from tvbi_ref.school.checks.mutants.registry import mistakes
-from tvbi_ref.school.checks.suites import CHECKS, cases_of
+from tvbi_ref.school.checks.suites import CHECKS, cases_of, check_of
+from tvbi_ref.school.checks.trials import as_results, trial_of
 
 PACKAGE = Path(tvbi_ref.__file__).parent
 ROOT = PACKAGE.parent
@@ -59,6 +60,64 @@ def test_differently_written_correct_versions_pass(label):
     for function in VARIANTS[label]:
         report = check(label, function)
         assert report, f"{function.__name__}: {report}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("label", VARIANTS)
+def test_right_functions_pass_on_fresh_cases(label, seed):
+    for function in (equations.get(label).function, *VARIANTS[label]):
+        report = examine(label, lambda arguments, f=function: observe(f, arguments), seed)
+        assert report, f"{function.__name__}: {report}"
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_a_seed_draws_at_least_two_cases_anew_and_leaves_their_names(label):
+    usual, fresh, again = cases_of(label), cases_of(label, 1), check_of(label, 1).cases()
+    assert [case.name for case in usual] == [case.name for case in fresh]
+    for a, b in zip(fresh, again, strict=True):
+        np.testing.assert_equal(a.arguments, b.arguments)
+    assert sum(not _same(a, b) for a, b in zip(usual, fresh, strict=True)) >= 2
+
+
+def _same(a, b):
+    try:
+        np.testing.assert_equal(a.arguments, b.arguments)
+    except AssertionError:
+        return False
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", CHECKS)
+def test_known_mistakes_are_caught_and_named_on_fresh_cases(label):
+    for mutant in mutants_of(label):
+        report = examine(label, lambda arguments, f=mutant.function: observe(f, arguments), 1)
+        assert not report, mutant.mistake
+        assert "known mistake" in report.message, mutant.mistake
+
+
+@pytest.mark.parametrize("label", CHECKS)
+def test_no_stub_is_right_on_half_of_the_cases(label):
+    """So that a part of the points, which begins there, is never given for a stub."""
+    for stub, k in itertools.product(STUBS, range(len(equations.get(label).inputs))):
+        tried = [trial_of(CHECKS[label], case, _answer(stub, case, k)) for case in cases_of(label)]
+        assert sum(trial.finding.ok for trial in tried) < len(tried) / 2, (k, stub)
+
+
+STUBS = (np.zeros_like, np.ones_like, np.array, np.negative, lambda x: np.full_like(x, 0.5), None)
+
+
+def _answer(stub, case, k):
+    """Return a stub's answer of the right form, made from an argument if that has the form."""
+    if stub is None:
+        return Observation(error="raised OverflowError")
+    given, results = case.arguments[k], []
+    for right in as_results(case.expected):
+        same = isinstance(given, np.ndarray | float) and np.shape(given) == right.shape
+        basis = np.asarray(given, float) if same else np.zeros(right.shape)
+        results.append(np.asarray(stub(basis)).astype(right.dtype))
+    return Observation(tuple(results))
 
 
 def test_every_equation_has_variants_and_the_central_ones_three():

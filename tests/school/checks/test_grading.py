@@ -1,12 +1,16 @@
 """The grader: right files pass, wrong ones fail in words, and nothing a file does breaks it."""
 
+import base64
+import csv
 import io
 import json
 import os
 import textwrap
 import time
+import zlib
 from pathlib import Path
 
+import hostile
 import nbformat
 import numpy as np
 import pytest
@@ -14,9 +18,10 @@ import pytest
 from tvbi_ref.cli import main
 from tvbi_ref.equations import EQUATIONS
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks import check, grade, grading, wire
+from tvbi_ref.school.checks import check, grade, grading, process, wire
 from tvbi_ref.school.checks.modules import ChainB, CollapsedA, IndependentB, MeanFieldA
 from tvbi_ref.school.checks.source import source_of
+from tvbi_ref.school.checks.suites import cases_of
 from tvbi_ref.school.checks.wire import PlainGamma, pack, receive, unpack
 
 pytestmark = pytest.mark.slow  # each starts processes
@@ -29,6 +34,10 @@ CAVITY = """
 def cavity(field, evidence, other_messages):
     return field + evidence + other_messages.sum(axis=0)
 """
+
+
+def warden_is_there():
+    return bool(process.WARDEN)
 
 
 @pytest.fixture
@@ -293,6 +302,126 @@ def test_the_command_line_says_what_it_cannot_find(homework, capsys):
     assert "there is no none.py" in capsys.readouterr().err
     assert main(["check", str(homework(RIGHT)), "--labels", "caviti"]) == 2
     assert "did you mean cavity" in capsys.readouterr().err
+
+
+# --- marks: a seed, points, a table ----------------------------------------------------------
+
+TABLE = """
+import base64, io, zlib
+import numpy as np
+
+FILE = np.load(io.BytesIO(zlib.decompress(base64.b64decode({table!r}))))
+ANSWERS = {{FILE[f"{{k}}-key"].tobytes(): FILE[f"{{k}}-answer"] for k in range({size})}}
+
+
+def update_support(prior_log_odds, evidence):
+    return ANSWERS[prior_log_odds.tobytes() + evidence.tobytes()].copy()
+"""
+
+
+def looked_up():
+    """Return a file that has the answers to all the usual cases of [q-support] in a table."""
+    arrays, cases = {}, cases_of("q-support")
+    for k, case in enumerate(cases):
+        key = b"".join(argument.tobytes() for argument in case.arguments)
+        arrays |= {f"{k}-key": np.frombuffer(key, np.uint8), f"{k}-answer": case.expected}
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    table = base64.b64encode(zlib.compress(file.getvalue())).decode()
+    return TABLE.format(table=table, size=len(cases))
+
+
+def test_a_table_of_the_usual_answers_is_no_answer_to_fresh_cases(homework):
+    file = homework(looked_up())
+    assert grade(file).passed
+    for seed in (1, 2):
+        result = grade(file, seed=seed)
+        assert not result.passed
+        assert "raised KeyError" in result.marks[0].message
+        assert result.to_json()["seed"] == seed
+    assert grade(homework(RIGHT), seed=1).passed
+
+
+def test_a_seed_that_is_none_is_refused(homework):
+    with pytest.raises(ValueError, match="seed must be a whole number >= 0; got -1"):
+        grade(homework(RIGHT), seed=-1)
+
+
+NEARLY = RIGHT.replace("evidence\n", "np.clip(evidence, -600, 600)\n")
+"""Wrong on two of eleven cases."""
+
+
+def test_an_equation_has_its_points_and_a_wrong_one_no_part_of_them_unless_asked(homework):
+    file = homework("import numpy as np\n" + NEARLY + CAVITY)
+    worth = {"q-support": 3, "cavity": 2.5}
+    strict, lenient = grade(file, points=worth), grade(file, points=worth, in_part=True)
+    assert [(m.points, m.out_of) for m in strict.marks] == [(0.0, 3.0), (2.5, 2.5)]
+    assert str(strict).splitlines()[0].endswith("homework.py: 1 of 2, 2.5 of 5.5 points")
+    assert lenient.marks[0].points == pytest.approx(3 * (2 * 9 / 11 - 1), abs=1e-6)
+    assert (lenient.score, lenient.exit_status) == (1, 1)
+    assert (grade(file).points, grade(file).out_of) == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("points", "words"),
+    [({"caviti": 1}, "did you mean cavity"), ({"cavity": -1}, "points of cavity must be a number")],
+)
+def test_points_that_make_no_sense_are_refused(homework, points, words):
+    with pytest.raises(ValueError, match=words):
+        grade(homework(RIGHT), points=points)
+
+
+def test_the_table_has_a_row_a_question_with_the_reason(homework, tmp_path, capsys):
+    points, table = tmp_path / "points.toml", tmp_path / "table.csv"
+    points.write_text("q-support = 3\n")
+    files = [
+        homework(RIGHT + CAVITY.replace("+ other", "- other"), "a.py"),
+        homework("x = (", "b.py"),
+        homework("x = 1\n", "=c.py"),
+    ]
+    arguments = ["check", *map(str, files), "--points", str(points), "--csv", str(table)]
+    assert main(arguments) == 1
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == grading.COLUMNS
+    assert [row["file"] for row in rows] == [str(files[k]) for k in (0, 0, 1, 2)]
+    assert [row["label"] for row in rows] == ["q-support", "cavity", "", ""]
+    assert [row["points"] for row in rows] == ["3.0", "0.0", "", ""]
+    assert "known mistake" in rows[1]["reason"]
+    assert "was never closed" in rows[2]["reason"]
+    assert "defines none" in rows[3]["reason"]
+    assert "a.py: 1 of 2, 3 of 4 points" in capsys.readouterr().out
+    points.write_text("q-support 3")
+    assert main(arguments) == 2
+    assert "--points must be a file of lines LABEL = POINTS" in capsys.readouterr().err
+
+
+def test_no_cell_of_the_table_is_a_formula(homework, tmp_path, monkeypatch):
+    homework("x = (", "=1+1.py")
+    monkeypatch.chdir(tmp_path)
+    main(["check", "=1+1.py", "--labels", "cavity,belief", "--csv", "table.csv"])
+    with open("table.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert len(rows) > 2
+    assert not [cell for row in rows for cell in row if cell[:1] in tuple("=+-@")]
+
+
+def test_a_folder_and_a_pattern_stand_for_their_files(homework, tmp_path, capsys, monkeypatch):
+    for folder in ("in/kim", "in/.ipynb_checkpoints", "empty"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("in/a.py", "in/kim/b.py", "in/.ipynb_checkpoints/c.py", "in/notes.txt", "d[1].py"):
+        homework(RIGHT, name)
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "in", "in/*.py", "**/b.py", "d[1].py"]) == 0
+    graded = [line for line in capsys.readouterr().out.splitlines() if ": 1 of 1" in line]
+    assert [line.split(":")[0] for line in graded] == [
+        str(Path("in", "a.py")),
+        str(Path("in", "kim", "b.py")),
+        "d[1].py",
+    ]
+    for argument in ("empty", "*.ipynb"):
+        assert main(["check", argument]) == 2
+        assert f"none is in {argument}" in capsys.readouterr().err
 
 
 # --- the wire --------------------------------------------------------------------------------
@@ -606,52 +735,10 @@ def test_a_cell_that_is_left_out_is_named(tmp_path):
 
 # --- one file of many ------------------------------------------------------------------------
 
-SPOILERS = {
-    "removes_its_folder": "import os, shutil\nshutil.rmtree(os.getcwd())\n" + RIGHT,
-    "removes_it_and_dies": """
-import os, shutil
-def update_support(a, b):
-    shutil.rmtree(os.getcwd())
-    os._exit(0)
-def cavity(h, l, m):
-    return h + l + m.sum(axis=0)
-""",
-    "locks_its_folder": "import os\nos.chmod(os.getcwd(), 0)\n" + RIGHT,
-    "is_a_long_sum": "x = " + "+".join(["1"] * 20_000) + "\n" + RIGHT,
-    "is_a_long_sum_in_a_notebook": "x = " + "+".join(["1"] * 20_000) + "\n" + RIGHT,
-    "is_a_run_of_minus_signs": "x = " + "-" * 100_000 + "1\n" + RIGHT,
-    "is_deep": "(" * 5000 + ")" * 5000,
-    "has_a_null": "x = 1\0\n" + RIGHT,
-    "ends_its_group": "import os, signal\nos.kill(0, signal.SIGKILL)\n" + RIGHT,
-    "ends_its_group_when_called": """
-import os, signal
-def update_support(a, b):
-    os.kill(0, signal.SIGKILL)
-""",
-    "returns_what_is_no_number": """
-import numpy as np
-def update_support(a, b):
-    return np.broadcast_to(0.0, (10**9, 10**9))
-def cavity(h, l, m):
-    return np.array(["x"]), np.zeros(2, [("a", object)])
-""",
-    "paints": "def update_support(a, b):\n    raise ValueError('\\x1b[2K\\x9b1A  pass')\n",
-    "paints_as_a_syntax": "x = '\x1b[2K'; def\n" + RIGHT,
-}
-
 
 @pytest.mark.slow
 def test_whatever_a_file_does_the_next_one_is_graded(homework, tmp_path, capsys):
-    files = []
-    for name, source in SPOILERS.items():
-        if "notebook" in name:
-            cells = [nbformat.v4.new_code_cell(source)]
-            files.append(tmp_path / f"{name}.ipynb")
-            nbformat.write(nbformat.v4.new_notebook(cells=cells), files[-1])
-        else:
-            files.append(homework(source, f"{name}.py"))
-    (tmp_path / "painted\x1b[2K\x07.py").write_text("nothing = 1\n")
-    files += [tmp_path / "painted\x1b[2K\x07.py", homework(RIGHT, "good.py")]
+    files = hostile.write(tmp_path, hostile.SPOILERS | {"good": RIGHT})
     book = tmp_path / "book.json"
     arguments = ["check", *map(str, files), "--json", str(book), "--time-limit", "10"]
     assert main(arguments) == 1
@@ -695,6 +782,34 @@ def test_what_a_file_has_started_ends_with_it(homework, tmp_path):
     for ending in ("", "        def cavity(a, b, c):\n            os._exit(0)\n"):
         grade(homework(source + ending + textwrap.indent(RIGHT, "        ")))
         assert not _runs(int(told.read_text()))
+
+
+@pytest.mark.skipif(not warden_is_there(), reason="orphans are found on Linux alone")
+@pytest.mark.parametrize("ending", ["", "os._exit(0)", "while True: pass"])
+def test_a_daemon_ends_with_the_file_that_has_started_it(homework, tmp_path, ending):
+    told = tmp_path / "pid"
+    source = f"""
+        import os, time
+
+        def daemon():
+            if os.fork():
+                return os.wait()
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            open({str(told)!r}, "w").write(str(os.getpid()))
+            time.sleep(600)
+
+        def update_support(prior_log_odds, evidence):
+            if not os.path.exists({str(told)!r}):
+                daemon()
+            while not os.path.exists({str(told)!r}):
+                pass
+            {ending}
+            return prior_log_odds + evidence
+    """
+    assert grade(homework(source), time_limit=3).passed == (not ending)
+    assert not _runs(int(told.read_text()))
 
 
 def _runs(pid):
