@@ -46,6 +46,7 @@ _HOME = {
     "TurboVBIRegressor": "lab.estimators",
     "UniquenessWarning": "errors",
     "compress": "compression",
+    "in_the_loop": "school.loop",
     "listen": "equations",
     "load_compressed": "compression",
     "load_network": "checkpoint",
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
     )
     from tvbi_ref.prior import HierarchicalPrior  # noqa: F401
     from tvbi_ref.school import checks as checks
+    from tvbi_ref.school.loop import in_the_loop  # noqa: F401
     from tvbi_ref.turbo import TurboResult, TurboVBI  # noqa: F401
 
 

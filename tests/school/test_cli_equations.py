@@ -205,6 +205,24 @@ def test_a_notebook_will_do(run):
     assert "bit for bit the same" in out
 
 
+def test_a_notebook_may_speak_to_its_shell_and_what_is_left_out_of_it_is_said(tmp_path):
+    sources = (
+        "get_ipython().run_line_magic('pylab', '')\n" + EXTRINSIC,
+        "import no_such_thing",
+        "1 +",
+    )
+    cells = [{"cell_type": "code", "source": text} for text in sources]
+    notebook, script = tmp_path / "mine.ipynb", tmp_path / "mine.py"
+    notebook.write_text(json.dumps({"cells": cells}))
+    script.write_text("ipython = get_ipython()\nipython.magic('pylab')\n" + EXTRINSIC)
+    found = own.load(notebook)
+    assert list(found.functions) == list(own.load(script).functions) == ["extrinsic-a"]
+    assert [note.split(":")[0] for note in found.notes] == [
+        "cell 3 is left out",
+        "cell 2 is left out",
+    ]
+
+
 def test_a_file_may_lean_on_its_neighbours_and_on_dataclasses(run, tmp_path):
     (tmp_path / "neighbour_of_mine.py").write_text("def minus(a, b):\n    return a - b\n")
     text = (

@@ -11,7 +11,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import hashlib
 import os
 import symtable
@@ -36,7 +35,8 @@ from tvbi_ref.nets import Network
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.calling import describe
 from tvbi_ref.school.checks.source import source_of
-from tvbi_ref.school.side_by_side import Comparison, SideBySide
+from tvbi_ref.school.checks.worker import Shell, _left_out
+from tvbi_ref.school.side_by_side import Comparison, SideBySide, counting
 
 Function = Callable[..., Any]
 
@@ -112,21 +112,11 @@ class OwnEquations:
         """Do `experiment.run` with these equations plugged in, and the package's run beside it."""
         turbo, rows = budget.turbo(prior, seed), (data.x_train, data.y_train)
         more["callbacks"] = [beside := SideBySide(turbo, network, *rows, self.functions)]
-        with use({label: self._counted(label) for label in self.functions}):
+        with use(counting(self.functions, self.calls)):
             outcome = experiment.run(name, network, data, prior, budget, seed=seed, **more)
             masks = support_masks(outcome.result)
         self.comparisons[name] = beside.compare_the_end(outcome.result, masks)
         return outcome
-
-    def _counted(self, label: str) -> Function:
-        function = self.functions[label]
-
-        @functools.wraps(function)
-        def counted(*args: Any) -> Any:
-            self.calls[label] += 1
-            return function(*args)
-
-        return counted
 
     @property
     def announcement(self) -> str:
@@ -208,7 +198,7 @@ def load(file: str | os.PathLike[str]) -> OwnEquations:
             f"equations must be a Python file or a notebook; there is no {path}"
         )
     try:
-        text = source_of(path).text
+        text, left_out = source_of(path)
     except (SyntaxError, ValueError) as error:
         raise ValueError(f"{path} cannot be run: {describe(error)}") from error
     sha256 = hashlib.sha256(text.encode()).hexdigest()
@@ -216,7 +206,7 @@ def load(file: str | os.PathLike[str]) -> OwnEquations:
     written = _written_in(text) & names.keys()
     mine = {task for task in LABELS if task in written and not _is_ours(names[task])}
     imported = "is imported, not written in the file: it stays the package's"
-    notes = _near_misses(written)
+    notes = [*left_out.splitlines(), *_left_out(names).splitlines(), *_near_misses(written)]
     notes += [f"{task} {imported}" for task in LABELS if task in names.keys() - mine]
     if not mine:
         nothing = f"{path} has no function with the name of an equation"
@@ -230,6 +220,7 @@ def _run(text: str, path: Path, name: str) -> dict[str, Any]:
     """Run a file as a module of this name, which a checkpoint remembers; return its names."""
     module = types.ModuleType(name)
     module.__file__ = str(path)
+    vars(module)["get_ipython"] = Shell
     sys.modules[name] = module  # dataclasses and pickle look for it there
     if (folder := str(path.resolve().parent)) not in sys.path:
         sys.path.append(folder)  # what lies beside it can be imported, and hides nothing

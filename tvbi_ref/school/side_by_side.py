@@ -11,8 +11,10 @@ gives the same run, bit for bit.
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,6 +31,8 @@ from tvbi_ref.turbo import TurboResult, TurboVBI
 from tvbi_ref.turbo.loop import one_epoch
 from tvbi_ref.turbo.run import Run
 from tvbi_ref.turbo.trace import Row
+
+Function = Callable[..., Any]
 
 Gaps = dict[str, float]
 """The largest difference of each quantity of a layer."""
@@ -69,6 +73,8 @@ class Comparison:
         How many weights the reader's run keeps, the package's, and both.
     diverged : str
         Why the package's run broke off, if it did.
+    scores : tuple of float
+        The test scores of the reader's network and the package's, where somebody asked.
 
     Examples
     --------
@@ -86,6 +92,7 @@ class Comparison:
     gaps: Gaps
     kept: tuple[int, int, int]
     diverged: str = ""
+    scores: tuple[float, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -104,7 +111,8 @@ class Comparison:
             lines += [f"at the end: {in_words(self.gaps)}"]
         same = yours == theirs == both
         kept = f"kept: {_counted(yours, 'weight')}{', the same ones' if same else others}"
-        return "\n".join([*lines, kept])
+        scored = "test score: {:.3f}; by the package's run {:.3f}"
+        return "\n".join([*lines, kept, *([scored.format(*self.scores)] if self.scores else [])])
 
     def _of_the_epochs(self) -> str:
         first, after = self.compared
@@ -189,7 +197,12 @@ class SideBySide:
             self.parting = self.parting or self._parting(epoch, result)
         self.seconds += time.perf_counter() - started
 
-    def compare_the_end(self, result: TurboResult, masks: list[NDArray[np.bool_]]) -> Comparison:
+    def compare_the_end(
+        self,
+        result: TurboResult,
+        masks: list[NDArray[np.bool_]],
+        test: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    ) -> Comparison:
         """Run on to the end and compare with the other run's.
 
         Parameters
@@ -198,6 +211,8 @@ class SideBySide:
             Of the other run.
         masks : list of ndarray of bool (I, J)
             The weights that it keeps.
+        test : (ndarray, ndarray), optional
+            What both networks are scored on.
         """
         self._go_on(until=self.turbo.epochs)
         ours = self.run.result()
@@ -213,6 +228,7 @@ class SideBySide:
             gaps=_largest(gaps(result, ours)),
             kept=(int(yours.sum()), int(theirs.sum()), int((yours & theirs).sum())),
             diverged=self.diverged,
+            scores=tuple(end.network.score(*test) for end in (result, ours)) if test else (),
         )
 
     @contextmanager
@@ -236,6 +252,29 @@ class SideBySide:
     def _parting(self, epoch: int, result: TurboResult) -> Parting | None:
         of_layers = enumerate(gaps(result, self.run.result()))
         return next((Parting(epoch, k, found) for k, found in of_layers if found), None)
+
+
+def counting(functions: Mapping[str, Function], calls: Counter[str]) -> dict[str, Function]:
+    """Return functions of the reader's that count, by label, how often they are called.
+
+    Examples
+    --------
+    >>> calls = Counter()
+    >>> counting({"q-support": lambda prior, evidence: prior + evidence}, calls)["q-support"](1, 2)
+    3
+    >>> calls
+    Counter({'q-support': 1})
+    """
+
+    def counted(label: str, function: Function) -> Function:
+        @functools.wraps(function)
+        def call(*args: Any) -> Any:
+            calls[label] += 1
+            return function(*args)
+
+        return call
+
+    return {label: counted(label, function) for label, function in functions.items()}
 
 
 def gaps(one: TurboResult, other: TurboResult) -> list[Gaps]:
