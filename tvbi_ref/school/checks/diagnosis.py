@@ -1,125 +1,211 @@
-r"""What wrong numbers have in common with the right ones, and which known mistake gives them.
+r"""What is wrong with wrong numbers, in words that hold on every case that fails.
 
-A known mistake (`tvbi_ref.school.checks.mutants`) that gives the SAME wrong numbers on every case
-is the diagnosis.
+The first of these that fits is said, for the results together or for each:
+
+1. a known mistake (`tvbi_ref.school.checks.mutants`) that gives the SAME wrong numbers;
+2. what the numbers are to the right ones (`tvbi_ref.school.checks.patterns`);
+3. one letter or piece of the equation changed in a usual way (`tvbi_ref.school.checks.derived`);
+4. two mistakes at once;
+5. where the numbers are wrong, and the known mistake that fits most of them.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
 from dataclasses import replace
-from functools import cache
+from itertools import chain, combinations, permutations, product, takewhile
+from time import monotonic
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from tvbi_ref.school.checks.calling import observe
+from tvbi_ref.equations import get
 from tvbi_ref.school.checks.case import Check
+from tvbi_ref.school.checks.derived import derived, lost, nudged, says
 from tvbi_ref.school.checks.mutants import Mutant, mutants_of
-from tvbi_ref.school.checks.suites import cases_of
+from tvbi_ref.school.checks.mutants.registry import Anatomy, Change
+from tvbi_ref.school.checks.patterns import Pair, everywhere, pairs_of, somewhere, with_inputs
 from tvbi_ref.school.checks.trials import Trial, as_results, close, overflowed
 
 Array = NDArray[Any]
+Results = tuple[Array, ...]
 
-
-def relations(check: Check, trials: list[Trial]) -> list[str]:
-    """Return what the wrong numbers of all cases have in common with the right ones."""
-    lines = []
-    for k, name in enumerate(check.returns):
-        formed = [trial for trial in trials if trial.formed]
-        wrong = _pooled([trial for trial in formed if k in trial.wrong], k)
-        text = _relation(*wrong)
-        if text.endswith("?"):
-            lines.append(f"{name}: {text}")
-        elif text:
-            everywhere = _relation(*_pooled(formed, k)) == text
-            lines.append(f"{name}: {text} {'everywhere' if everywhere else 'in all that fails'}")
-    return lines
-
-
-def _pooled(trials: list[Trial], k: int) -> tuple[Array, Array]:
-    """Return one result of many cases, (what came, what was expected), in a row."""
-    pairs = (
-        [(t.observation.results or ())[k] for t in trials],
-        [as_results(t.case.expected)[k] for t in trials],
+FIRST_AXIS = {
+    "grid-sweep": (
+        "the messages from above",
+        "the messages from below",
+        "the messages from the left",
+        "the messages from the right",
     )
-    got, expected = (np.concatenate([np.empty(0), *map(np.ravel, arrays)]) for arrays in pairs)
-    telling = np.isfinite(expected) | (got != expected)
-    return got[telling], expected[telling]
+}
+"""What the entries along the first axis of a result are called."""
 
 
-def _relation(got: Array, expected: Array) -> str:
-    """Return what the two have in common, if anything."""
-    if not np.isfinite(got).all() or (got == expected).all():
-        return ""
-    with np.errstate(all="ignore"):
-        error = (np.abs(got - expected) / np.abs(expected))[got != expected]
-        # Of a difference of two like numbers float32 leaves less, so not the worst entry tells.
-        if np.median(error) < 1e-6 and np.abs(got - expected).max() < 1e-5 * np.abs(expected).max():
-            return f"relative error {np.median(error):.0e}: is something float32?"
-        if ((expected >= 0) & (expected <= 1)).all():
-            scale = {"those are log-odds; the probability is expected": (expit(got), expected)}
-        else:
-            scale = {"that is the probability; log-odds are expected": (got, expit(expected))}
-        for text, pair in {
-            **scale,
-            "the sign is reversed": (got, -expected),
-            "that is the exponential of what is expected": (got, np.exp(expected)),
-            "that is the logarithm of what is expected": (np.exp(got), expected),
-            "base 10 for the natural logarithm": (got, expected / np.log(10)),
-            "base 2 for the natural logarithm": (got, expected / np.log(2)),
-        }.items():
-            if np.allclose(*pair, rtol=1e-6, atol=1e-9):
-                return text
-        if np.unique(expected).size < 2:
-            return ""  # one number is a multiple of any other
-        ratio = (got / expected)[(got != 0) | (expected != 0)]
-        return _constant(ratio, "{:.6g} times the right value") or _constant(
-            got - expected, "off by {:+.6g}"
-        )
-
-
-def _constant(values: Array, text: str) -> str:
-    if np.isfinite(values).all() and np.allclose(values, values[0], rtol=1e-6, atol=0):
-        return text.format(values[0])
-    return ""
+LONGEST_SEARCH = 1.0
+"""Seconds for changes that nobody wrote down; what is not found by then is not said."""
 
 
 def diagnoses(check: Check, trials: list[Trial]) -> list[str]:
-    """Return the known mistakes that fit: one for the whole, or one for each wrong result."""
-    wrong = sorted({k for trial in trials for k in trial.wrong if not _nearly(check, trial, k)})
-    if not wrong:
-        return []
-    whole = _fitting(check, trials, tuple(range(len(check.returns))))
+    """Return what is known of the wrong answers: in one line, or for each wrong result."""
+    judged = [t for t in trials if not (t.finding.ok and t.finding.text)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(_diagnoses(check, judged))
+
+
+def _diagnoses(check: Check, trials: list[Trial]) -> Iterator[str]:
+    names = [symbol.name for symbol in get(check.label).inputs]
+    by_result = [pairs_of(check, names, trials, k) for k in range(len(check.returns))]
+    wrong = [k for k, pairs in enumerate(by_result) if any(pair.wrong.any() for pair in pairs)]
+    whole = _known(check, trials, tuple(range(len(check.returns)))) if wrong else ""
     if whole:
-        return [f"known mistake: {whole.mistake}"]
-    each = [(k, _fitting(check, trials, (k,))) for k in wrong]
-    return [f"known mistake in {check.returns[k]}: {m.mistake}" for k, m in each if m]
+        yield f"known mistake: {whole}"
+        return
+    until = monotonic() + LONGEST_SEARCH
+    of_each = [_explained(check, trials, by_result, k, until) for k in wrong]
+    if not wrong or not all(texts[0].startswith("known mistake") for texts in of_each):
+        first = next(trial.finding for trial in trials if not trial.finding.ok)
+        yield f"first, {first.case}: {first.text}"
+    told: dict[str, list[str]] = {}
+    for k, texts in zip(wrong, of_each, strict=True):
+        for text in filter(None, texts):
+            told.setdefault(text, []).append(check.returns[k])
+    yield from (f"{', '.join(results)}: {text}" for text, results in told.items())
+    right = [name for k, name in enumerate(check.returns) if k not in wrong]
+    if wrong and right:
+        yield f"right in all cases: {', '.join(right)}"
 
 
-def _fitting(check: Check, trials: list[Trial], which: tuple[int, ...]) -> Mutant | None:
-    """Return the mutant whose numbers are the function's on every case, if there is one."""
+def _explained(
+    check: Check, trials: list[Trial], by_result: list[list[Pair]], k: int, until: float
+) -> list[str]:
+    """Return what is known of one wrong result."""
+    pairs = by_result[k]
+    found = (
+        _known(check, trials, (k,), "known mistake: ")
+        or _another(check, by_result, k)
+        or everywhere(pairs)
+        or _changed(check, trials, k, _one_change, until)
+        or with_inputs(pairs)
+        or _changed(check, trials, k, _two_changes, until)
+    )
+    if found:
+        return [found]
+    return [*somewhere(pairs, FIRST_AXIS.get(check.label, ())), _probable(check, trials, k)]
+
+
+def _another(check: Check, by_result: list[list[Pair]], k: int) -> str:
+    """Say which other result stands in this one's place."""
+    for j, name in enumerate(check.returns):
+        both = list(zip(by_result[k], by_result[j], strict=True))
+        if j != k and all(close(_loose(check), ours.got, other.expected) for ours, other in both):
+            return f"that is {name}"
+    return ""
+
+
+# --- functions that might give the same numbers ----------------------------------------------
+
+Candidate = tuple[str, Callable[..., Any]]
+
+
+def _known(check: Check, trials: list[Trial], which: tuple[int, ...], words: str = "") -> str:
+    candidates = ((words + mutant.mistake, mutant.function) for mutant in mutants_of(check.label))
+    return _first_fitting(check, trials, which, candidates)
+
+
+Changes = Callable[[dict[str, str], list[Mutant]], Iterator[tuple[str, tuple[Change, ...]]]]
+
+
+def _one_change(spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
+    for words, change in derived(spoken):
+        yield f"as with {words}", (change,)
+
+
+def _two_changes(spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
+    """Yield two known mistakes at once, and one or two of what is lost most often."""
+    known = [(mutant.mistake, mutant.change) for mutant in mutants]
+    losses = [(f"as with {words}", change) for words, change in lost(spoken)]
+    for (one, change), (other, second) in chain(
+        permutations(known, 2), product(losses, known), combinations(losses, 2)
+    ):
+        yield f"two mistakes at once: {one} -- and: {other}", (change, second)
+
+
+def _changed(check: Check, trials: list[Trial], k: int, changes: Changes, until: float) -> str:
+    """Say which changes to the right answer give these numbers, of those that move this result."""
+    usable = [_only(k, trial) for trial in _usable(trials, (k,))]
+    if not usable:
+        return ""
+    mutants = mutants_of(check.label)
+    make, right = _maker(check, mutants[0].anatomy, usable[0], k), usable[0].case.expected
+
+    def moves(change: Change) -> bool:
+        answer = _answer(make(change), usable[0])
+        return answer is None or not close(check, answer[0], right)
+
+    spoken = {
+        x: words for x, words in says(check.label, mutants[0].anatomy).items() if moves(nudged(x))
+    }
+    mutants = [mutant for mutant in mutants if moves(mutant.change)]
+    functions = ((words, make(*made)) for words, made in changes(spoken, mutants))
+    return _first_fitting(check, usable, (0,), takewhile(lambda _: monotonic() < until, functions))
+
+
+def _only(k: int, trial: Trial) -> Trial:
+    """Return a trial of one result alone."""
+    case = replace(trial.case, expected=as_results(trial.case.expected)[k])
+    seen = replace(trial.observation, results=((trial.observation.results or ())[k],))
+    return replace(trial, case=case, observation=seen, wrong=(0,) * (k in trial.wrong))
+
+
+def _maker(check: Check, anatomy: Anatomy, trial: Trial, k: int) -> Callable[..., Any]:
+    """Return what gives one result with changes, from its own piece alone if it has one."""
+    needs = anatomy.pieces[anatomy.answer].needs
+    own = needs[k] if k < len(needs) else ""
+    answer = _answer(anatomy.with_changes(piece=own), trial)
+    if own in anatomy.pieces and answer and close(check, answer[0], trial.case.expected):
+        return lambda *changes: anatomy.with_changes(*changes, piece=own)
+    return lambda *changes: lambda *given: as_results(anatomy.with_changes(*changes)(*given))[k]
+
+
+def _first_fitting(
+    check: Check, trials: list[Trial], which: tuple[int, ...], candidates: Iterable[Candidate]
+) -> str:
+    """Return the words of the first function that gives the same numbers on every case."""
+    usable = _usable(trials, which)
+    loose = _loose(check)
+    if not all(_agrees(loose, t, as_results(t.case.expected), which) for t in usable):
+        check = loose
+    for words, function in candidates:
+        if all(_agrees(check, trial, _answer(function, trial), which) for trial in usable):
+            return words
+    return ""
+
+
+def _usable(trials: list[Trial], which: tuple[int, ...]) -> list[Trial]:
+    """Return the cases whose numbers tell of a mistake, one of the small wrong ones first."""
     usable = [t for t in trials if t.observation.results is not None and not t.case.advice]
     # Where the function's own arithmetic broke down, the numbers tell nothing of the mistake.
     sound = [t for t in usable if not any(_broken(t, k) for k in which)]
     usable = sound if any(k in t.wrong for t in sound for k in which) else usable
-    for mutant, results in _answers_of_mutants(check.label, check.seed):
-        if all(_same_numbers(check, results[t.case.name], t, which) for t in usable):
-            return mutant
-    return None
+    wrong = {t.case.name: any(k in t.wrong for k in which) for t in usable}
+    return sorted(usable, key=lambda t: not wrong[t.case.name])
 
 
-@cache
-def _answers_of_mutants(
-    label: str, seed: int | None
-) -> list[tuple[Mutant, dict[str, tuple[Array, ...] | None]]]:
-    """Return what every known mistake gives on every case, by the case's name, asked once."""
-    cases = cases_of(label, seed)
-    return [
-        (mutant, {case.name: observe(mutant.function, case.arguments).results for case in cases})
-        for mutant in mutants_of(label)
-    ]
+def _answer(function: Callable[..., Any], trial: Trial) -> Results | None:
+    try:
+        return as_results(function(*deepcopy(trial.case.arguments)))
+    except Exception:  # of a piece that cannot be changed so
+        return None
+
+
+def _agrees(check: Check, trial: Trial, ours: Results | None, which: tuple[int, ...]) -> bool:
+    theirs = trial.observation.results
+    if theirs is None or ours is None or len(theirs) != len(ours):
+        return False
+    return all(close(check, theirs[k], ours[k]) for k in which)
 
 
 def _broken(trial: Trial, k: int) -> bool:
@@ -127,20 +213,30 @@ def _broken(trial: Trial, k: int) -> bool:
     return k in trial.wrong and overflowed(got[k], expected[k])
 
 
-def _same_numbers(
-    check: Check, ours: tuple[Array, ...] | None, trial: Trial, which: tuple[int, ...]
-) -> bool:
-    theirs = trial.observation.results
-    if theirs is None or ours is None or len(theirs) != len(ours):
-        return False
-    return all(close(_loose(check), theirs[k], ours[k]) for k in which)
-
-
-def _nearly(check: Check, trial: Trial, k: int) -> bool:
-    got, expected = trial.observation.results or (), as_results(trial.case.expected)
-    return close(_loose(check), got[k], expected[k])
-
-
 def _loose(check: Check) -> Check:
     """Return a check by whose tolerance a mistake is known, though something else be float32."""
     return replace(check, rtol=1e-6, atol=1e-8)
+
+
+def _probable(check: Check, trials: list[Trial], k: int) -> str:
+    """Return the known mistake that gives most of the wrong numbers, with the counts."""
+    best = max(_share(check, trials, k, mutant) for mutant in mutants_of(check.label))
+    share, fits, of, mistake = best
+    if fits < 2 or share <= 0.5:
+        return ""
+    return f"probably, for it fits {fits} of {of} cases: {mistake}"
+
+
+def _share(
+    check: Check, trials: list[Trial], k: int, mutant: Mutant
+) -> tuple[float, int, int, str]:
+    """Return in how many of the cases that either gets wrong the numbers are the same."""
+    check, fits, of = _loose(check), 0, 0
+    for trial in trials:
+        ours = _answer(mutant.function, trial)
+        same, right = (
+            _agrees(check, trial, ours, (k,)),
+            _agrees(check, trial, as_results(trial.case.expected), (k,)),
+        )
+        fits, of = fits + (same and not right), of + (not (same and right))
+    return fits / max(of, 1), fits, of, mutant.mistake

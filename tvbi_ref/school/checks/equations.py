@@ -20,7 +20,7 @@ from tvbi_ref.equations import get
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.case import Check
-from tvbi_ref.school.checks.diagnosis import diagnoses, relations
+from tvbi_ref.school.checks.diagnosis import diagnoses
 from tvbi_ref.school.checks.report import Finding, Report
 from tvbi_ref.school.checks.suites import cases_of, check_of
 from tvbi_ref.school.checks.trials import Trial, as_results, trial_of
@@ -132,10 +132,7 @@ def examine(
     if len(wrong) == len(trials) and len({finding.text for finding in findings}) == 1:
         return Report(label, False, f"[{label}] {first.text}", findings)  # a stub, say
     lines = [f"[{label}] failed {len(wrong)} of {len(findings)} cases"]
-    lines += diagnoses(check, trials) or [
-        f"first, {first.case}: {first.text}",
-        *relations(check, trials),
-    ]
+    lines += diagnoses(check, trials)
     return Report(label, False, "\n".join(lines), findings)
 
 

@@ -38,13 +38,18 @@ class Anatomy:
         for name, piece in self.pieces.items():
             self.reach[name] = {name}.union(*(self.reach[need] for need in piece.needs))
 
-    def with_changes(self, *changes: Change) -> Callable[..., Any]:
-        """Return the answer with these changes, each made to what those before it have left."""
-        *_, answer = self.pieces
+    @property
+    def answer(self) -> str:
+        """The last piece."""
+        return list(self.pieces)[-1]
+
+    def with_changes(self, *changes: Change, piece: str = "") -> Callable[..., Any]:
+        """Return the answer, or a piece, with changes each made to what those before it left."""
 
         def function(*arguments: Any) -> Any:
             known = {(name, ()): x for name, x in zip(self.letters, arguments, strict=True)}
-            return self._value(answer, changes, tuple(range(len(changes))), known)
+            made = tuple(range(len(changes)))
+            return self._value(piece or self.answer, changes, made, known)
 
         return function
 
