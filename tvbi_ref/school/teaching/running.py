@@ -34,8 +34,8 @@ SLAB, SPIKE = Gamma(200.0, 200.0), Gamma(200.0, 0.5)
 PRIOR = HierarchicalPrior(SLAB, SPIKE, ChainSupport(p01=0.15, p10=0.3))
 FIRST = 2212
 """The random seed of example 0, which has two clusters, and weights that cannot be decided."""
-ANNEALED = (*np.geomspace(0.1, PRIOR.contrast, 30), *[PRIOR.contrast] * 30)
-NARROW = (PRIOR.contrast,) * 60
+ANNEALED = (*np.geomspace(0.1, PRIOR.contrast, 50), *[PRIOR.contrast] * 50)
+NARROW = (PRIOR.contrast,) * 100
 """The contrast of each round: annealed, and narrow from the start."""
 
 
