@@ -1,4 +1,4 @@
-"""The exchange between the modules, annealing, and supports that emerge: pictures of its lessons."""
+"""The exchange between the modules, annealing, supports that emerge: pictures of two lessons."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations.sockets import plugged
 from tvbi_ref.lab import plots
 from tvbi_ref.module_b import ChainSupport, chain_messages
+from tvbi_ref.school.teaching import running
 from tvbi_ref.school.teaching.fields import as_png, draw_support, legend_below
 from tvbi_ref.school.teaching.looks import LOOKS, show_coinciding
 from tvbi_ref.school.teaching.messages import draw_factor, draw_node
@@ -35,7 +36,16 @@ ENDS: Any = (
 FEW_GREYS = [round(round(level * 15 / 255) * 255 / 15) for level in range(256)]
 """The nearest of sixteen greys for each of 256: that is what keeps a film small."""
 
-A_COLOUR, B_COLOUR = plots.BLUE, plots.RED
+A_COLOUR, B_COLOUR = plots.SKY, plots.ORANGE
+"""Of the two modules and of what they send; no other line has one of them."""
+
+WIRES = {
+    "extrinsic": LOOKS[0]["color"],
+    "full_belief": LOOKS[1]["color"],
+    "product_of_odds": LOOKS[3]["color"],
+    "product_and_belief": LOOKS[4]["color"],
+}
+"""The colours that `exchanges` has for the same wires."""
 
 
 # The exchange
@@ -73,18 +83,18 @@ def two_modules(n: int = 3) -> Figure:
 
 
 def _box(axes: Axes, n: int, bottom: float, height: float, name: str, colour: str) -> None:
-    look: Any = {"fc": "0.96", "ec": colour, "boxstyle": "round,pad=0.04", "zorder": 0}
+    look: Any = {"fc": "0.96", "ec": colour, "lw": 2.4, "boxstyle": "round,pad=0.04", "zorder": 0}
     axes.add_patch(FancyBboxPatch((-1.05, bottom), 2 * n + 0.4, height, **look))
-    axes.text(-0.95, bottom + (1.02 if bottom > 0 else 0.06), name, color=colour, fontsize=11)
+    axes.text(-0.95, bottom + (1.02 if bottom > 0 else 0.06), name, fontsize=11)
 
 
 def _between(axes: Axes, x: float, up: bool, name: str, colour: str) -> None:
     """Draw a message across the cut."""
     tail, head = (0.5, 1.45) if up else (1.45, 0.5)
-    look: Any = {"arrowstyle": "-|>", "color": colour, "lw": 1.8, "ls": "-" if up else "--"}
+    look: Any = {"arrowstyle": "-|>", "color": colour, "lw": 2.6, "mutation_scale": 24}
     axes.annotate("", (x, head), (x, tail), arrowprops=look)
     side: Any = {"ha": "right" if up else "left", "va": "center", "fontsize": 11}
-    axes.text(x + (-0.1 if up else 0.1), 0.95, name, color=colour, **side)
+    axes.text(x + (-0.1 if up else 0.1), 0.95, name, **side)
 
 
 def exchanges(probabilities: Mapping[str, FloatArray], sizes: Mapping[str, FloatArray]) -> Figure:
@@ -196,39 +206,44 @@ def _answer(evidence: FloatArray, chain: ChainSupport) -> FloatArray:
     return forward + backward
 
 
-def column(wire: str, evidence: FloatArray, chain: ChainSupport, rounds: int = 8) -> Figure:
-    """Draw a column after some rounds of a wire, beside what is right.
+def columns(
+    wires: Sequence[str], evidence: FloatArray, chain: ChainSupport, rounds: int = 8
+) -> Figure:
+    """Draw a column after some rounds of each wire, beside what is right.
 
     Parameters
     ----------
-    wire, evidence, chain, rounds
+    wires : sequence of str
+    evidence, chain, rounds
         As of `play`.
 
     Examples
     --------
-    >>> len(column("extrinsic", np.array([1.0, -1.0]), ChainSupport(0.1, 0.3)).axes)
+    >>> len(columns(["extrinsic"], np.array([1.0, -1.0]), ChainSupport(0.1, 0.3)).axes)
     1
     """
-    posterior, exact = play(wire, evidence, chain, rounds)
-    places = np.arange(len(evidence))
-    bars = {"the data alone": evidence, "exact": exact, f"after {rounds} rounds": posterior[-1]}
-    fills: Any = ({"fc": "white"}, {"fc": "0.75"}, {"fc": plots.RED, "hatch": "//"})
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(5.6, 3.2), layout="constrained")
-        axes = figure.subplots()
-        for k, (fill, (name, log_odds)) in enumerate(zip(fills, bars.items(), strict=True)):
-            shift = 0.27 * (k - 1)
-            axes.bar(places + shift, expit(log_odds), 0.25, ec="black", label=name, **fill)
-        axes.set(title=wire, xlabel="weight", ylabel="P(s = 1)", ylim=(0, 1), xticks=places)
-        axes.grid(False, axis="x")
-        legend_below(axes)
+        figure = Figure(figsize=(max(5.6, 2.6 * len(wires)), 3.2), layout="constrained")
+        row = figure.subplots(1, len(wires), sharey=True, squeeze=False)[0]
+        for axes, wire in zip(row, wires, strict=True):
+            posterior, exact = play(wire, evidence, chain, rounds)
+            bars = {"the data alone": evidence, "exact": exact, "the exchange": posterior[-1]}
+            fills: Any = ({"fc": "white"}, {"fc": "0.75"}, {"fc": WIRES[wire], "hatch": "//"})
+            places = np.arange(len(evidence))
+            for k, (fill, (name, log_odds)) in enumerate(zip(fills, bars.items(), strict=True)):
+                shift = 0.27 * (k - 1)
+                axes.bar(places + shift, expit(log_odds), 0.25, ec="black", label=name, **fill)
+            axes.set(title=wire.replace("_", " "), xlabel="weight", ylim=(0, 1), xticks=places)
+            axes.grid(False, axis="x")
+        row[0].set_ylabel("P(s = 1)")
+        figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
 def explore() -> Any:
     """Return a widget: choose the wire, the rounds and the evidence of the weight in the middle.
 
-    `exchanges` draws the same for all wires side by side.
+    `columns` draws the same for some wires side by side.
 
     Returns
     -------
@@ -249,13 +264,106 @@ def explore() -> Any:
 
     def redraw(_: Any = None) -> None:
         evidence = np.array([2.5, middle.value, 1.5])
-        figure = column(wire.value, evidence, ChainSupport(0.1, 0.3), rounds.value)
+        figure = columns([wire.value], evidence, ChainSupport(0.1, 0.3), rounds.value)
         picture.value = as_png(figure)
 
     for control in (wire, rounds, middle):
         control.observe(redraw, "value")
     redraw()
     return widgets.VBox([wire, rounds, middle, picture])
+
+
+# The loop on the running example
+
+
+def rounds_of(
+    example: running.Example, contrasts: Sequence[float], shown: Sequence[int]
+) -> FloatArray:
+    """Return pi_tilde (rounds shown, 12) after so many rounds of Turbo-VBI.
+
+    Parameters
+    ----------
+    example : Example
+    contrasts : sequence of float
+        See `running.turbo`.
+    shown : sequence of int, 1 or more
+
+    Examples
+    --------
+    >>> rounds_of(running.example(), running.NARROW, [1, 5]).shape
+    (2, 12)
+    """
+    return np.array([running.turbo(example, contrasts[:k]).alive[:, 0] for k in shown])
+
+
+def by_round(
+    films: Mapping[str, FloatArray], shown: Sequence[int], truth: FloatArray, exact: FloatArray
+) -> Figure:
+    """Draw pi_tilde of every weight by round, black for 1, and beside it truth and exact posterior.
+
+    Parameters
+    ----------
+    films : mapping from a name to an ndarray (rounds, 12)
+        See `rounds_of`.
+    shown : sequence of int
+        The rounds.
+    truth, exact : ndarray (12,)
+
+    Examples
+    --------
+    >>> p = np.full(12, 0.5)
+    >>> len(by_round({"annealed": np.array([p, p])}, [1, 2], p, p).axes)
+    4
+    """
+    ends = {"exact": exact, "truth": truth}
+    widths = [*[5] * len(films), 1, 1]
+    with mpl.rc_context(plots.STYLE | {"axes.grid": False, "axes.titlesize": 10}):
+        figure = Figure(figsize=(7.8, 3.3), layout="constrained")
+        row = figure.subplots(1, len(widths), sharey=True, width_ratios=widths)
+        panels = [*films.items(), *((name, p[None]) for name, p in ends.items())]
+        for axes, (title, film) in zip(row, panels, strict=True):
+            draw_support(axes, film.T)
+            axes.set(title=title, xticks=[], aspect="auto", yticks=range(12))
+        for axes in row[: len(films)]:
+            few = np.linspace(0, len(shown) - 1, min(6, len(shown))).astype(int)
+            axes.set_xticks(few, [str(shown[k]) for k in few])
+            axes.set_xlabel("round")
+        row[0].set_yticks(range(12), [str(n + 1) for n in range(12)])
+        row[0].set_ylabel("weight n")
+        figure.colorbar(row[0].images[0], ax=list(row), label=r"$\tilde\pi$")
+    return figure
+
+
+def explore_rounds(example: running.Example, every: int = 5) -> Any:
+    """Return a widget: go through the rounds of the loop, by both schedules, beside the truth.
+
+    Parameters
+    ----------
+    example : Example
+    every : int
+        Rounds from one picture to the next.
+
+    Examples
+    --------
+    >>> len(explore_rounds(running.example(), every=50).children)
+    2
+    """
+    import ipywidgets as widgets
+
+    shown = range(every, len(running.ANNEALED) + 1, every)
+    ways = {"annealed": running.ANNEALED, "narrow from the start": running.NARROW}
+    films = {name: rounds_of(example, way, shown) for name, way in ways.items()}
+    exact = running.exact(example).alive
+    after = widgets.IntSlider(every, every, shown[-1], every, description="rounds")
+    picture = widgets.Image(format="png")
+
+    def redraw(_: Any = None) -> None:
+        beliefs = {name: film[after.value // every - 1] for name, film in films.items()}
+        picture.value = as_png(running.draw(example, {"exact": exact, **beliefs}))
+
+    after.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([after, picture])
 
 
 # Annealing
@@ -351,40 +459,41 @@ def one_weight(
 
 def schedules(
     epochs: FloatArray,
-    settings: Mapping[str, tuple[FloatArray, FloatArray]],
+    contrasts: Mapping[str, FloatArray],
+    kl_weights: Mapping[str, FloatArray],
     density: Mapping[str, FloatArray],
 ) -> Figure:
-    """Draw contrasts and KL weights of some runs, and the share of weights that live.
+    """Draw schedules of the spike and of the KL weight, and the share of weights that live.
 
     Parameters
     ----------
     epochs : ndarray (n,)
-    settings : mapping from a name to two ndarrays (n,)
-        Contrast and KL weight. At most five names.
-    density : mapping from the same names to an ndarray (n,)
-        0 is left out, the axis is logarithmic.
+    contrasts, kl_weights : mapping from a name to an ndarray (n,)
+        Two schedules each.
+    density : mapping from the name of a run to an ndarray (n,)
+        At most five; 0 is left out, the axis is logarithmic.
 
     Examples
     --------
     >>> e = np.arange(3.0)
-    >>> len(schedules(e, {"annealed": (e + 1, e)}, {"annealed": e}).axes)
+    >>> len(schedules(e, {"annealed": e + 1}, {"warm-up": e}, {"both": e}).axes)
     3
     """
-    titles = ("contrast r", r"KL weight $\kappa$", "share that lives")
+    plain: Any = ({"color": "black", "ls": "-"}, {"color": "0.5", "ls": "--"})
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(7.9, 3.3), layout="constrained")
+        figure = Figure(figsize=(7.9, 3.6), layout="constrained")
         row = figure.subplots(1, 3)
-        for look, (name, share) in zip(LOOKS, density.items(), strict=False):
-            style = look | {"marker": None}
-            for axes, y in zip(row, (*settings[name], share), strict=True):
-                axes.plot(epochs, np.where(y > 0, y, np.nan), label=name, **style)
-        for axes, title in zip(row, titles, strict=True):
+        panels = ("contrast r", contrasts), (r"KL weight $\kappa$", kl_weights)
+        for axes, (title, lines) in zip(row, panels, strict=False):
+            for look, (name, y) in zip(plain, lines.items(), strict=False):
+                axes.plot(epochs, y, label=name, **look)
             axes.set(title=title, xlabel="epoch")
-            show_coinciding(axes)
+            legend_below(axes)
+        for look, (name, share) in zip(LOOKS, density.items(), strict=False):
+            row[2].plot(epochs, np.where(share > 0, share, np.nan), label=name, ms=3, **look)
+        row[2].set(title="share that lives", xlabel="epoch", yscale="log")
+        row[2].legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
         row[0].set_yscale("log")
-        row[2].set_yscale("log")
-        handles, labels = row[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
 
 

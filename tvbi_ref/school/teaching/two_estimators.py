@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.special import entr, log_expit
+from scipy.special import entr, log_expit, logit
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
@@ -22,6 +22,7 @@ from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.school.teaching import running
 from tvbi_ref.school.teaching.fields import as_png
 from tvbi_ref.school.teaching.looks import LOOKS
+from tvbi_ref.school.teaching.turbo import A_COLOUR, B_COLOUR
 
 
 class Regressions(NamedTuple):
@@ -251,6 +252,31 @@ def _entropy(p: Any) -> Any:
     return entr(p) + entr(1 - p)
 
 
+def at_its_worth(support: FloatArray, message: FloatArray, bins: int = 20) -> FloatArray:
+    """Return messages as the log-odds that they ought to have said, learned from the truth.
+
+    Parameters
+    ----------
+    support : ndarray, 0 or 1
+    message : ndarray, the same shape
+    bins : int
+        Of equally many messages.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> s = (rng.random(20_000) < 0.5).astype(float)
+    >>> loud = 5 * consistent(s, 2.0, rng)
+    >>> believed(s, loud) < 0 < believed(s, at_its_worth(s, loud))
+    True
+    """
+    edges = np.quantile(message, np.linspace(0, 1, bins + 1)[1:-1])
+    place = np.searchsorted(edges, message)
+    alive = np.bincount(place.ravel(), support.ravel(), minlength=bins) + support.mean()
+    many = np.bincount(place.ravel(), minlength=bins) + 1.0
+    return logit(alive / many)[place] - float(logit(support.mean()))
+
+
 class Chart(NamedTuple):
     """An EXIT chart: information in, information out; arrays (k,).
 
@@ -388,10 +414,6 @@ def free_energy(
 
 
 # Pictures
-
-
-A_COLOUR, B_COLOUR = plots.SKY, plots.ORANGE
-"""Of the two modules; no line that is no module has one of them."""
 
 
 def staircase(data: Regressions, messages: Sequence[tuple[FloatArray, FloatArray]]) -> FloatArray:
