@@ -139,7 +139,7 @@ def test_the_comparison_cannot_be_redefined(homework):
         ("a += b; return np.add(a, 0.0)", "changed its argument a in place"),
         ("return np.add(a, b, out=a)", "returned its argument a itself"),
         ("return np.add(a, b, out=kept.setdefault(a.shape, b * 0))", "the memory of its last"),
-        ("return np.asmatrix(a + b)", "returned a matrix"),
+        ("return np.asmatrix(a + b)", "returned a numpy matrix"),
         ("return a + b + 1e-11 * random()", "gave another answer"),
     ],
 )

@@ -230,7 +230,9 @@ def _conversion(entry: Any) -> str:
         return " (a, b is a tuple, [a, b] a list)"
     if _library(entry) == "torch":
         return " (its .detach().numpy() is one)"
-    loses_something = isinstance(entry, np.ma.MaskedArray | np.generic) or type(entry) is np.ndarray
+    # A masked array by its method: naming np.ma would import it, in a stranger's process.
+    loses_something = isinstance(entry, np.generic) or hasattr(entry, "filled")
+    loses_something |= type(entry) is np.ndarray
     if isinstance(entry, list) or (hasattr(type(entry), "__array__") and not loses_something):
         return " (np.asarray makes one of it)"
     return ""
