@@ -2,6 +2,7 @@
 
     python notebooks/make_exercises.py            writes everything below
     python notebooks/make_exercises.py --check    writes nothing, exit status 1 if anything is stale
+    python notebooks/make_exercises.py --otter FOLDER    writes masters for otter-grader there
 
 Written by hand are only `solutions/NN_name.py` and `exercises/README.md`. From them come
 
@@ -29,7 +30,7 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from tvbi_ref._files import atomic_write
 from tvbi_ref.equations import EQUATIONS, Equation
@@ -174,11 +175,13 @@ def notebook(exercise: Exercise, *, solved: bool) -> Any:
     ]
     for function in exercise.functions:
         cells += _cells(function, function.marked if solved else function.stub)
-    metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
-    return new_notebook(cells=cells, metadata=metadata)
+    return new_notebook(cells=cells, metadata=METADATA)
+
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 
 
 def _cells(function: Function, source: str) -> Iterator[Any]:
@@ -212,6 +215,59 @@ def _code(name: str, source: str, role: str) -> Any:
 
 def _markdown(name: str, source: str) -> Any:
     return new_markdown_cell(source, id=name, metadata=_nbgrader(name, "locked"))
+
+
+# The same for otter-grader, whose marks are raw cells and comments
+
+OTTER_CONFIG = """\
+# ASSIGNMENT CONFIG
+name: {name}
+check_all_cell: false
+export_cell: false
+generate: true"""
+
+
+def otter(exercise: Exercise) -> Any:
+    """Return the master notebook from which `otter assign` makes the students' and the grader.
+
+    Parameters
+    ----------
+    exercise : Exercise
+    """
+    first, *rest = notebook(exercise, solved=True).cells
+    cells = [_raw("config", OTTER_CONFIG.format(name=exercise.name)), first, *rest[:2]]
+    for function in exercise.functions:
+        cells += _question(function)
+    for cell in cells:
+        cell.metadata.pop("nbgrader", None)
+    return new_notebook(cells=cells, metadata=METADATA)
+
+
+def _question(function: Function) -> Iterator[Any]:
+    marks = {
+        "### BEGIN SOLUTION": "# BEGIN SOLUTION NO PROMPT",
+        "### END SOLUTION": '# END SOLUTION\n    """ # BEGIN PROMPT\n'
+        '    raise NotImplementedError\n    """ # END PROMPT',
+    }
+    *statement, answer = list(_cells(function, function.marked))[:2]
+    for nbgraders, otters in marks.items():
+        answer.source = answer.source.replace(nbgraders, otters)
+    if function.equation is None:
+        yield answer
+        return
+    label = function.equation.label
+    test = f'assert (report := checks.check("{label}", {function.name})), report'
+    yield _raw(f"{label}-question", f"# BEGIN QUESTION\nname: {label}\npoints: 1")
+    yield from statement
+    for name, cell in (("SOLUTION", answer), ("TESTS", _code(f"{label}-test", test, "test"))):
+        yield _raw(f"{label}-begin-{name.lower()}", f"# BEGIN {name}")
+        yield cell
+        yield _raw(f"{label}-end-{name.lower()}", f"# END {name}")
+    yield _raw(f"{label}-end", "# END QUESTION")
+
+
+def _raw(name: str, source: str) -> Any:
+    return new_raw_cell(source, id=name)
 
 
 def introduction(exercise: Exercise) -> str:
@@ -421,12 +477,16 @@ def _bytes_of(path: Path) -> bytes | None:
 
 
 def write() -> None:
-    """Write everything."""
+    """Write everything that is kept here."""
     files = plain_files()
     for exercise in exercises():
         print(f"executing {exercise.name}", flush=True)
         solved = execute(notebook(exercise, solved=True))
         files[SOLUTIONS / f"{exercise.name}.ipynb"] = as_bytes(solved)
+    _write(files)
+
+
+def _write(files: dict[Path, bytes]) -> None:
     for path, content in files.items():
         with atomic_write(path) as file:
             file.write(content)
@@ -442,7 +502,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(description="Make the exercises from the solutions.")
     parser.add_argument("--check", action="store_true", help="only say what is stale")
-    if not parser.parse_args(arguments).check:
+    parser.add_argument("--otter", metavar="FOLDER", type=Path, help="write otter-grader's there")
+    options = parser.parse_args(arguments)
+    if options.otter:
+        _write({options.otter / f"{e.name}.ipynb": as_bytes(otter(e)) for e in exercises()})
+        return 0
+    if not options.check:
         write()
         return 0
     names = stale()
