@@ -152,10 +152,18 @@ def test_averaging_the_logarithm_is_not_exact_even_for_one_weight():
     assert 0.5 < running.exact(one).alive < 0.6
 
 
+def test_the_cavity_may_go_round_in_a_circle_of_two():
+    one, how = running.example(49), (running.joint_weight_step, running.cavity_evidence)
+    last = running.NARROW[:1]
+    ends = [running.turbo(one, running.ANNEALED + k * last, *how).alive for k in range(3)]
+    assert np.abs(ends[1] - ends[0]).max() > 0.5
+    assert np.allclose(ends[2], ends[0], atol=1e-3)
+
+
 @pytest.mark.slow
 def test_the_cavity_brings_the_probabilities_near_and_a_full_covariance_alone_does_not():
-    examples = [running.example(seed) for seed in range(30)]
-    truth = np.array([exact(seed).alive for seed in range(30)])
+    examples = [running.example(seed) for seed in range(15)]
+    truth = np.array([exact(seed).alive for seed in range(15)])
     off = {
         name: np.abs([running.turbo(one, *how).alive for one in examples] - truth).mean()
         for name, how in CURES.items()
