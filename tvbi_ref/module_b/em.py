@@ -76,14 +76,14 @@ def baum_welch(
 ) -> tuple[float, float]:
     r"""Return (p01, p10) after one Baum-Welch step: the likelihood of the evidence never falls.
 
-    With n_ss' the expected transitions and k_s the expected first nodes of J chains, each of
+    With n_ss' the expected transitions and k_s the expected first nodes of K chains, each of
     which starts from its stationary law, the expected complete log-likelihood is
 
-        (n01 + k1) ln p01 + n00 ln(1-p01) + (n10 + k0) ln p10 + n11 ln(1-p10) - J ln(p01 + p10).
+        (n01 + k1) ln p01 + n00 ln(1-p01) + (n10 + k0) ln p10 + n11 ln(1-p10) - K ln(p01 + p10).
 
     The last term is replaced by its tangent at the old p01 + p10, which lies below it and
     touches it there, so that raising the rest raises the likelihood. What is left falls apart
-    into one problem for p01 and one for p10. Without the first nodes (k = J = 0) the step is
+    into one problem for p01 and one for p10. Without the first nodes (k = K = 0) the step is
     the textbook's, p01 = n01/(n00 + n01).
 
     Parameters

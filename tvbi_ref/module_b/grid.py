@@ -315,8 +315,8 @@ class GridSupport(SupportPrior):
     def uniqueness(self) -> float:
         """The value that must stay below 1 for one fixed point: (degree - 1) tanh|J| if equal.
 
-        With unlike couplings it is the spectral radius of [[c, 2r], [2c, r]], r = tanh|J_row|
-        and c = tanh|J_col|: a message down a column goes on once down and twice sideways.
+        With unlike couplings it is the spectral radius of [[T_col, 2 T_row], [2 T_col, T_row]],
+        T = tanh|J|: a message down a column goes on once down and twice sideways.
         For equal couplings that is 3 tanh|J|, for a single direction tanh|J| < 1.
 
         Notes
