@@ -17,16 +17,16 @@ Operations = dict[str, Callable[..., Any]]
 
 SMALLEST: Operations = {
     "0": lambda x: 0 * x,
-    "-{x}": lambda x: -x,
-    "2 {x}": lambda x: 2 * x,
-    "{x} / 2": lambda x: x / 2,
+    "minus {x}": lambda x: -x,
+    "twice {x}": lambda x: 2 * x,
+    "half of {x}": lambda x: x / 2,
 }
 """What is lost or doubled most often; of these two can be at once."""
 
 OPERATIONS: Operations = {
     "1": lambda x: x * 0 + 1,
-    "4 {x}": lambda x: 4 * x,
-    "{x} / 4": lambda x: x / 4,
+    "4 times {x}": lambda x: 4 * x,
+    "a quarter of {x}": lambda x: x / 4,
     "{x}^2": lambda x: x**2,
     "the root of {x}": lambda x: np.sqrt(x),
     "|{x}|": lambda x: np.abs(x),
@@ -47,6 +47,7 @@ OPERATIONS: Operations = {
     "{x} rounded to a whole number": lambda x: np.round(x),
     "{x} transposed": lambda x: np.swapaxes(x, -1, -2),
     "the mean of all {x}": lambda x: x * 0 + np.mean(x),
+    "the sum of all {x}": lambda x: x * 0 + np.sum(x),
     "the largest {x}": lambda x: x * 0 + np.max(x),
     "max({x}, 0)": lambda x: np.maximum(x, 0),
     **{
@@ -60,6 +61,7 @@ OPERATIONS: Operations = {
             ("cut to at least", np.maximum),
             ("plus", np.add),
             ("cut to within [c, 1 - c], c =", lambda x, c: np.clip(x, c, 1 - c)),
+            ("= ln(p + c), c =", lambda x, c: np.log(np.exp(x) + c)),
         )
     },
     **{
@@ -102,11 +104,12 @@ OF_GAMMAS: Operations = {
 
 
 
-def derived(says: dict[str, str]) -> Iterator[tuple[str, Change]]:
+def derived(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str, Change]]:
     """Yield what can go wrong in one place or between two, in words, and what it changes.
 
     Parameters
     ----------
+    anatomy : Anatomy
     says : dict of str to str
         What letters and pieces are called; those that are not in it are left alone.
 
@@ -114,11 +117,14 @@ def derived(says: dict[str, str]) -> Iterator[tuple[str, Change]]:
     --------
     >>> from tvbi_ref.school.checks.mutants import mutants_of
     >>> anatomy = mutants_of("q-support")[0].anatomy
-    >>> words, change = next(derived({"l": "evidence"}))
+    >>> words, change = next(derived(anatomy, {"l": "evidence"}))
     >>> words, anatomy.with_changes(change)(2.0, 3.0)
     ('0 in place of evidence', 2.0)
     """
     yield from lost(says)
+    for x, y in permutations(says, 2):
+        for text, make in GAMMAS.items():
+            yield text.format(x=says[x], y=says[y]), {x: Piece((x, y), make)}
     for x in says:
         for text, make in ONE.items():
             yield text.format(x=says[x]), {x: Piece((x,), make)}
@@ -128,11 +134,36 @@ def derived(says: dict[str, str]) -> Iterator[tuple[str, Change]]:
     for x, y in combinations(says, 2):
         exchanged = {x: Piece((y,), _same), y: Piece((x,), _same)}
         yield f"{says[x]} and {says[y]} exchanged", exchanged
+    yield from _in_one_piece(anatomy, says)
+
+
+def _in_one_piece(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str, Change]]:
+    """Yield what goes wrong in one of several pieces that need the same."""
+    needs = [need for piece in anatomy.pieces.values() for need in piece.needs]
+    for name, piece in anatomy.pieces.items():
+        for x in dict.fromkeys(piece.needs) if name in says else ():
+            if x not in says or needs.count(x) == 1:
+                continue
+            for text, make in (LOST | ONE).items():
+                give = _with_one_changed(piece, x, make)
+                yield f"{text.format(x=says[x])} in {says[name]}", {name: Piece(piece.needs, give)}
+            for y in (y for y in says if y != x):
+                instead = tuple(y if need == x else need for need in piece.needs)
+                words = f"{says[y]} in place of {says[x]} in {says[name]}"
+                yield words, {name: Piece(instead, piece.give)}
+
+
+def _with_one_changed(piece: Piece, x: str, make: Callable[..., Any]) -> Callable[..., Any]:
+    def give(*values: Any) -> Any:
+        named = zip(piece.needs, values, strict=True)
+        return piece.give(*(make(value) if need == x else value for need, value in named))
+
+    return give
 
 
 def lost(says: dict[str, str]) -> Iterator[tuple[str, Change]]:
     """Yield the mistakes of one place that are made most often."""
-    for x in says:
+    for x in reversed(says):  # a term as a whole before the letters in it
         for text, make in LOST.items():
             yield text.format(x=says[x]), {x: Piece((x,), make)}
 
@@ -171,13 +202,20 @@ def _of(kinds: Any, texts: str, operations: Operations) -> Operations:
 NUMBERS = (np.ndarray, np.number, float, int)
 LOST = _of(NUMBERS, "{} in place of {{x}}", SMALLEST)
 ONE = _of(NUMBERS, "{} in place of {{x}}", OPERATIONS) | _of(Gamma, "{}", OF_GAMMA)
-TWO = _of(NUMBERS, "{} in place of {{x}}", OF_TWO) | _of(Gamma, "{}", OF_GAMMAS)
+TWO = _of(NUMBERS, "{} in place of {{x}}", OF_TWO)
+GAMMAS = _of(Gamma, "{}", OF_GAMMAS)
 
 
 SPOKEN: dict[str, str] = {
     # The prior
     "log_rho": "1/2 ln rho",
     "two_pi": "1/2 ln 2pi",
+    "prior-weight.normaliser": "the normaliser 1/2 ln(rho / 2pi)",
+    "gamma_more": "ln Gamma(a + 1/2)",
+    "gamma_a": "ln Gamma(a)",
+    "root": "the root",
+    "exponent": "the power a + 1/2",
+    "grown": "1 + w^2 / (2b)",
     "square": "rho w^2 / 2",
     "log_gamma": "ln Gamma(a)",
     "a_log_b": "a ln b",
@@ -227,6 +265,8 @@ SPOKEN: dict[str, str] = {
     "q_s": "ln q(s)",
     "q": "the result",
     "elbo.rho": "<rho>",
+    "elbo.gamma_a": "ln Gamma(a_tilde)",
+    "psi_a": "psi(a_tilde)",
     "elbo.log_rho": "<ln rho>",
     "pi": "pi_tilde",
     "E_w": "E ln p(w|rho)",
@@ -294,6 +334,7 @@ SPOKEN: dict[str, str] = {
     "bethe.entropy": "the entropy",
     "ln_Z": "the result",
     "r": "tanh|J_row|",
+    "sum": "tanh|J_row| + tanh|J_col|",
     "uniqueness.c": "tanh|J_col|",
     "radius": "the result",
     "prior": "the indicator's prior log-odds",

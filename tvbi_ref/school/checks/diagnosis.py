@@ -16,17 +16,25 @@ from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain, combinations, permutations, product, takewhile
-from time import monotonic
+from time import process_time
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref.equations import get
 from tvbi_ref.school.checks.case import Check
 from tvbi_ref.school.checks.derived import derived, lost, nudged, says
 from tvbi_ref.school.checks.mutants import Mutant, mutants_of
-from tvbi_ref.school.checks.mutants.registry import Anatomy, Change
-from tvbi_ref.school.checks.patterns import Pair, everywhere, pairs_of, somewhere, with_inputs
+from tvbi_ref.school.checks.mutants.registry import Anatomy, Change, Known
+from tvbi_ref.school.checks.patterns import (
+    Pair,
+    everywhere,
+    float32,
+    pairs_of,
+    somewhere,
+    with_inputs,
+)
 from tvbi_ref.school.checks.trials import Trial, as_results, close, overflowed
 
 Array = NDArray[Any]
@@ -43,8 +51,11 @@ FIRST_AXIS = {
 """What the entries along the first axis of a result are called."""
 
 
-LONGEST_SEARCH = 1.0
-"""Seconds for changes that nobody wrote down; what is not found by then is not said."""
+FEW = 3
+"""Cases that show whether a change moves a result."""
+
+LONGEST_SEARCH = 0.6
+"""Seconds of the processor for one change, and for two; what is not found by then is not said."""
 
 
 def diagnoses(check: Check, trials: list[Trial]) -> list[str]:
@@ -63,8 +74,7 @@ def _diagnoses(check: Check, trials: list[Trial]) -> Iterator[str]:
     if whole:
         yield f"known mistake: {whole}"
         return
-    until = monotonic() + LONGEST_SEARCH
-    of_each = [_explained(check, trials, by_result, k, until) for k in wrong]
+    of_each = [_explained(check, trials, by_result, k, LONGEST_SEARCH / len(wrong)) for k in wrong]
     if not wrong or not all(texts[0].startswith("known mistake") for texts in of_each):
         first = next(trial.finding for trial in trials if not trial.finding.ok)
         yield f"first, {first.case}: {first.text}"
@@ -79,17 +89,18 @@ def _diagnoses(check: Check, trials: list[Trial]) -> Iterator[str]:
 
 
 def _explained(
-    check: Check, trials: list[Trial], by_result: list[list[Pair]], k: int, until: float
+    check: Check, trials: list[Trial], by_result: list[list[Pair]], k: int, seconds: float
 ) -> list[str]:
     """Return what is known of one wrong result."""
     pairs = by_result[k]
     found = (
         _known(check, trials, (k,), "known mistake: ")
         or _another(check, by_result, k)
+        or float32(pairs)
         or everywhere(pairs)
-        or _changed(check, trials, k, _one_change, until)
+        or _changed(check, trials, k, _one_change, seconds)
         or with_inputs(pairs)
-        or _changed(check, trials, k, _two_changes, until)
+        or _changed(check, trials, k, _two_changes, seconds)
     )
     if found:
         return [found]
@@ -107,23 +118,27 @@ def _another(check: Check, by_result: list[list[Pair]], k: int) -> str:
 
 # --- functions that might give the same numbers ----------------------------------------------
 
-Candidate = tuple[str, Callable[..., Any]]
+Candidate = tuple[str, Callable[[Trial], Any]]
 
 
 def _known(check: Check, trials: list[Trial], which: tuple[int, ...], words: str = "") -> str:
-    candidates = ((words + mutant.mistake, mutant.function) for mutant in mutants_of(check.label))
+    candidates = ((words + mutant.mistake, _of(mutant)) for mutant in mutants_of(check.label))
     return _first_fitting(check, trials, which, candidates)
 
 
-Changes = Callable[[dict[str, str], list[Mutant]], Iterator[tuple[str, tuple[Change, ...]]]]
+def _of(mutant: Mutant) -> Callable[[Trial], Any]:
+    return lambda trial: mutant.function(*deepcopy(trial.case.arguments))
 
 
-def _one_change(spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
-    for words, change in derived(spoken):
+Changes = Callable[[Anatomy, dict[str, str], list[Mutant]], Iterator[Any]]
+
+
+def _one_change(anatomy: Anatomy, spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
+    for words, change in derived(anatomy, spoken):
         yield f"as with {words}", (change,)
 
 
-def _two_changes(spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
+def _two_changes(anatomy: Anatomy, spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
     """Yield two known mistakes at once, and one or two of what is lost most often."""
     known = [(mutant.mistake, mutant.change) for mutant in mutants]
     losses = [(f"as with {words}", change) for words, change in lost(spoken)]
@@ -133,24 +148,28 @@ def _two_changes(spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]
         yield f"two mistakes at once: {one} -- and: {other}", (change, second)
 
 
-def _changed(check: Check, trials: list[Trial], k: int, changes: Changes, until: float) -> str:
+def _changed(check: Check, trials: list[Trial], k: int, changes: Changes, seconds: float) -> str:
     """Say which changes to the right answer give these numbers, of those that move this result."""
-    usable = [_only(k, trial) for trial in _usable(trials, (k,))]
-    if not usable:
-        return ""
+    usable, until = [_only(k, trial) for trial in _usable(trials, (k,))], process_time() + seconds
     mutants = mutants_of(check.label)
-    make, right = _maker(check, mutants[0].anatomy, usable[0], k), usable[0].case.expected
+    anatomy = mutants[0].anatomy
+    make = _maker(check, anatomy, usable, k)
 
     def moves(change: Change) -> bool:
-        answer = _answer(make(change), usable[0])
-        return answer is None or not close(check, answer[0], right)
+        return not all(
+            _gives(check, make(change), trial, trial.case.expected) for trial in usable[:FEW]
+        )
 
-    spoken = {
-        x: words for x, words in says(check.label, mutants[0].anatomy).items() if moves(nudged(x))
-    }
+    spoken = {x: words for x, words in says(check.label, anatomy).items() if moves(nudged(x))}
     mutants = [mutant for mutant in mutants if moves(mutant.change)]
-    functions = ((words, make(*made)) for words, made in changes(spoken, mutants))
-    return _first_fitting(check, usable, (0,), takewhile(lambda _: monotonic() < until, functions))
+    candidates = changes(anatomy, spoken, mutants)
+    in_time = takewhile(lambda _: process_time() < until, candidates)
+    return _first_fitting(check, usable, (0,), ((words, make(*made)) for words, made in in_time))
+
+
+def _gives(check: Check, function: Callable[..., Any], trial: Trial, expected: Any) -> bool:
+    answer = _answer(function, trial)
+    return answer is not None and close(check, answer[0], as_results(expected)[0])
 
 
 def _only(k: int, trial: Trial) -> Trial:
@@ -160,14 +179,35 @@ def _only(k: int, trial: Trial) -> Trial:
     return replace(trial, case=case, observation=seen, wrong=(0,) * (k in trial.wrong))
 
 
-def _maker(check: Check, anatomy: Anatomy, trial: Trial, k: int) -> Callable[..., Any]:
+def _maker(check: Check, anatomy: Anatomy, trials: list[Trial], k: int) -> Callable[..., Any]:
     """Return what gives one result with changes, from its own piece alone if it has one."""
+    right = {trial.case.name: _right_pieces(anatomy, trial) for trial in trials}
+
+    def known(trial: Trial) -> Known:
+        return dict(right[trial.case.name]) or anatomy.known(deepcopy(trial.case.arguments))
+
+    def maker(piece: str, k: int) -> Callable[..., Any]:
+        def with_changes(*changes: Change) -> Callable[[Trial], Any]:
+            return lambda trial: as_results(anatomy.value(piece, changes, known(trial)))[k]
+
+        return with_changes
+
     needs = anatomy.pieces[anatomy.answer].needs
-    own = needs[k] if k < len(needs) else ""
-    answer = _answer(anatomy.with_changes(piece=own), trial)
-    if own in anatomy.pieces and answer and close(check, answer[0], trial.case.expected):
-        return lambda *changes: anatomy.with_changes(*changes, piece=own)
-    return lambda *changes: lambda *given: as_results(anatomy.with_changes(*changes)(*given))[k]
+    if len(needs) == len(check.returns) > 1:
+        own = maker(needs[k], 0)
+        if all(_gives(check, own(), trial, trial.case.expected) for trial in trials[:FEW]):
+            return own
+    return maker(anatomy.answer, k)
+
+
+def _right_pieces(anatomy: Anatomy, trial: Trial) -> Known:
+    """Return the right pieces, which most changes leave alone; none where modules remember."""
+    if any(map(callable, trial.case.arguments)):
+        return {}
+    known = anatomy.known(trial.case.arguments)
+    for name in anatomy.pieces:
+        anatomy.value(name, (), known)
+    return known
 
 
 def _first_fitting(
@@ -178,15 +218,22 @@ def _first_fitting(
     loose = _loose(check)
     if not all(_agrees(loose, t, as_results(t.case.expected), which) for t in usable):
         check = loose
+    wrong = [t for t in usable if any(k in t.wrong for k in which)]
     for words, function in candidates:
-        if all(_agrees(check, trial, _answer(function, trial), which) for trial in usable):
+        fits = all(_agrees(check, t, _answer(function, t), which, True) for t in usable)
+        if fits and any(_agrees(check, t, _answer(function, t), which) for t in wrong):
             return words
     return ""
 
 
 def _usable(trials: list[Trial], which: tuple[int, ...]) -> list[Trial]:
     """Return the cases whose numbers tell of a mistake, one of the small wrong ones first."""
-    usable = [t for t in trials if t.observation.results is not None and not t.case.advice]
+    usable = [
+        t for t in trials if len(t.observation.results or ()) == len(as_results(t.case.expected))
+    ]
+    # A form that breaks down where there is advice can hide the mistake of another form there.
+    plain = [t for t in usable if not t.case.advice]
+    usable = plain if any(k in t.wrong for t in plain for k in which) else usable
     # Where the function's own arithmetic broke down, the numbers tell nothing of the mistake.
     sound = [t for t in usable if not any(_broken(t, k) for k in which)]
     usable = sound if any(k in t.wrong for t in sound for k in which) else usable
@@ -194,18 +241,31 @@ def _usable(trials: list[Trial], which: tuple[int, ...]) -> list[Trial]:
     return sorted(usable, key=lambda t: not wrong[t.case.name])
 
 
-def _answer(function: Callable[..., Any], trial: Trial) -> Results | None:
+def _answer(function: Callable[[Trial], Any], trial: Trial) -> Results | None:
     try:
-        return as_results(function(*deepcopy(trial.case.arguments)))
+        return as_results(function(trial))
     except Exception:  # of a piece that cannot be changed so
         return None
 
 
-def _agrees(check: Check, trial: Trial, ours: Results | None, which: tuple[int, ...]) -> bool:
+def _agrees(
+    check: Check,
+    trial: Trial,
+    ours: Results | None,
+    which: tuple[int, ...],
+    lenient: bool = False,
+) -> bool:
+    """Return whether the numbers are the same; `lenient` where ours are none (NaN), too."""
     theirs = trial.observation.results
     if theirs is None or ours is None or len(theirs) != len(ours):
         return False
-    return all(close(check, theirs[k], ours[k]) for k in which)
+    fill = _filled if lenient else lambda mine, yours: mine
+    return all(close(check, theirs[k], fill(ours[k], theirs[k])) for k in which)
+
+
+def _filled(ours: Array, theirs: Array) -> Array:
+    """Return our numbers, theirs where ours are none."""
+    return np.where(np.isnan(ours), theirs, ours) if ours.shape == theirs.shape else ours
 
 
 def _broken(trial: Trial, k: int) -> bool:
@@ -233,7 +293,7 @@ def _share(
     """Return in how many of the cases that either gets wrong the numbers are the same."""
     check, fits, of = _loose(check), 0, 0
     for trial in trials:
-        ours = _answer(mutant.function, trial)
+        ours = _answer(_of(mutant), trial)
         same, right = (
             _agrees(check, trial, ours, (k,)),
             _agrees(check, trial, as_results(trial.case.expected), (k,)),

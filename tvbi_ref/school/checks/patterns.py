@@ -110,8 +110,6 @@ def _holds(finds: tuple[Callable[[list[Pair]], list[str]], ...], pairs: list[Pai
     wrong = [pair for pair in pairs if pair.wrong.any()]
     for find in finds if wrong else ():
         for text in find(wrong):
-            if text.endswith("?"):
-                return text
             return f"{text} {'everywhere' if text in find(pairs) else 'in all that fails'}"
     return ""
 
@@ -138,7 +136,8 @@ def somewhere(pairs: list[Pair], first_axis: tuple[str, ...] = ()) -> list[str]:
         return []
     where, what = _region(wrong, first_axis), _at_wrong(wrong)
     text = next((text for find in (_scales, _inputs) for text in find(what)), "")
-    what_is = f"{text} {'there' if where else 'in every entry that is wrong'}" if text else ""
+    place = {"wrong": "there", "right": "elsewhere"}.get(where[:5], "in every entry that is wrong")
+    what_is = f"{text} {place}" if text else ""
     return [text for text in ("; ".join(filter(None, (where, what_is))), _feature(pairs)) if text]
 
 
@@ -181,10 +180,6 @@ OF_ANY: dict[str, Sides] = {
     "the square root of what is expected": lambda g, e: (np.where(g < 0, np.nan, g**2), e),
     "the sigmoid of what is expected": lambda g, e: (g, expit(e)),
     "cut down to whole numbers": lambda g, e: (g, np.trunc(e)),
-    **{
-        f"rounded to {digits} decimals": lambda g, e, digits=digits: (g, np.round(e, digits))
-        for digits in range(9)
-    },
 }
 
 OF_PROBABILITIES: dict[str, Sides] = {
@@ -212,34 +207,59 @@ def _scales(pairs: list[Pair]) -> list[str]:
     """Return what makes the right entries of what came, the same for all."""
     if any(pair.got.shape != pair.expected.shape for pair in pairs):
         return []
+    got, expected = _pooled(pairs)
+    if np.iscomplexobj(got) or not np.isfinite(got).all() or _same(got, expected):
+        return []
+    if all(pair.expected.dtype == bool for pair in pairs):
+        if len(set(got)) == 1:
+            return [f"always {bool(got[0])}"]
+        came = set(got[got != expected])
+        return [f"{bool(*came)} where {not bool(*came)} is expected"] if len(came) == 1 else []
+    return [*_table(got, expected), *_affine(got, expected)]
+
+
+def _pooled(pairs: list[Pair]) -> tuple[Array, Array]:
+    """Return what came and what was expected, of all cases in a row."""
     got, expected = (
         np.concatenate([np.empty(0), *(np.ravel(getattr(pair, side)) for pair in pairs)])
         for side in ("got", "expected")
     )
     telling = np.isfinite(expected) | (got != expected)
-    got, expected = got[telling], expected[telling]
-    if np.iscomplexobj(got) or not np.isfinite(got).all() or _same(got, expected):
-        return _is_float32(got, expected)
-    return _is_float32(got, expected) or [*_table(got, expected), *_affine(got, expected)]
+    return got[telling], expected[telling]
 
 
-def _is_float32(got: Array, expected: Array) -> list[str]:
+def float32(pairs: list[Pair]) -> str:
+    """Ask whether something is float32, where most cases are wrong in the eighth digit.
+
+    Examples
+    --------
+    >>> right = np.array([0.1, 0.2])
+    >>> float32([Pair(np.float64(np.float32(right)), right, right > 0, {})])
+    'relative error 1e-08: is something float32?'
+    """
+    wrong = [pair for pair in pairs if pair.wrong.any()]
+    if len(wrong) < len(pairs) / 2 or any(x.got.shape != x.expected.shape for x in wrong):
+        return ""
+    got, expected = _pooled(wrong)
     if not np.isfinite(got).all() or (got == expected).all():
-        return []
+        return ""
     differs = (got != expected) & (expected != 0)
     error = np.abs(got - expected)[differs] / np.abs(expected[differs])
     # Of a difference of two like numbers float32 leaves less, so not the worst entry tells.
     close = np.abs(got - expected).max() < 1e-5 * np.abs(expected).max()
     if error.size and np.median(error) < 1e-6 and close:
-        return [f"relative error {np.median(error):.0e}: is something float32?"]
-    return []
+        return f"relative error {np.median(error):.0e}: is something float32?"
+    return ""
 
 
 def _table(got: Array, expected: Array) -> Iterator[str]:
     probable = ((expected >= 0) & (expected <= 1)).all()
     for text, sides in ((OF_PROBABILITIES if probable else OF_LOG_ODDS) | OF_ANY).items():
-        if np.allclose(*sides(got, expected), rtol=1e-6, atol=1e-9):
+        if np.allclose(*sides(got, expected), rtol=2e-8, atol=1e-10):
             yield text
+    for digits in range(9):
+        if np.allclose(got, np.round(expected, digits), rtol=1e-13, atol=1e-15):
+            yield f"rounded to {digits} decimals"
 
 
 def _affine(got: Array, expected: Array) -> Iterator[str]:
@@ -253,7 +273,9 @@ def _affine(got: Array, expected: Array) -> Iterator[str]:
     low, high = got.min(), got.max()
     cut = ~_equal(got, expected)
     bounds = [f"{bound:.6g}" for bound in (low, high) if (got[cut] == bound).any()]
-    if np.unique(expected[cut]).size > 1 and _same(np.clip(expected, low, high), got):
+    if np.unique(expected[cut]).size > 1 and np.allclose(
+        np.clip(expected, low, high), got, rtol=1e-12, atol=0
+    ):
         yield f"cut at {' and '.join(bounds)}"
     if np.unique(expected).size > FEWEST:
         slope, offset = np.polyfit(expected, got, 1)
@@ -315,7 +337,7 @@ def _sizes(pairs: list[Pair]) -> list[str]:
         {
             f"the right value {words} {name}"
             for name, size in _lengths(pair)
-            for words, factor in (("times", size), ("divided by", 1 / size if size else 0))
+            for words, factor in (("times", size), ("divided by", 1 / max(size, 1)))
             if _same(pair.got, pair.expected * factor)
         }
         for pair in pairs
@@ -365,6 +387,8 @@ def _moved(x: Array) -> Iterator[tuple[str, Array]]:
         yield f"{text}, in every entry", np.full(x.shape, total)
     for axes in permutations(range(x.ndim)):
         yield f"the axes are in the order {axes}", x.transpose(axes)
+    if x.ndim > 1:
+        yield "the last two axes are exchanged", np.swapaxes(x, -1, -2)
     yield "all in a row (ravel)", x.ravel()
     yield "divided by the sum of its entries", x / x.sum()
 
@@ -386,7 +410,7 @@ def _region(pairs: list[Pair], first_axis: tuple[str, ...]) -> str:
             if outside >= FEWEST and all(
                 not (pair.wrong & ~mask).any() for pair, mask in zip(pairs, masks, strict=True)
             ):
-                covering.append((-outside, len(text), words.format(text)))
+                covering.append((-outside, not sign, len(text), words.format(text)))
     return min(covering)[-1] if covering else ""
 
 
@@ -471,5 +495,5 @@ def _of_array(name: str, x: Array) -> Iterator[tuple[str, bool]]:
     yield f"a 0 in {name}", bool((x == 0).any())
     for bound in (1, 10, 20, 30, 100, 500):
         yield f"an entry beyond +-{bound} in {name}", bool((np.abs(x) > bound).any())
-    for bound in (1e-12, 1e-6, 1e-3):
-        yield f"an entry within +-{bound:g} in {name}", bool((np.abs(x) < bound).any())
+    for small in (1e-12, 1e-6, 1e-3):
+        yield f"an entry within +-{small:g} in {name}", bool((np.abs(x) < small).any())

@@ -15,8 +15,9 @@ mistakes(
     {
         "log_rho": lambda rho: 0.5 * np.log(rho),
         "two_pi": lambda: 0.5 * np.log(2 * np.pi),
+        "normaliser": lambda log_rho, two_pi: log_rho - two_pi,
         "square": lambda w, rho: 0.5 * rho * w**2,
-        "density": lambda log_rho, two_pi, square: log_rho - two_pi - square,
+        "density": lambda normaliser, square: normaliser - square,
     },
     "the precision is taken for the variance: the variance is 1/rho",
     {"rho": lambda rho: 1 / rho},
@@ -76,7 +77,14 @@ mistakes(
         "b": lambda prior: prior.rate,
         "degrees": lambda a: 2 * a,
         "scale": lambda a, b: np.sqrt(b / a),
-        "density": lambda w, degrees, scale: stats.t.logpdf(w, degrees, scale=scale),
+        "gamma_more": lambda degrees: gammaln((degrees + 1) / 2),
+        "gamma_a": lambda degrees: gammaln(degrees / 2),
+        "root": lambda degrees, scale: np.sqrt(np.pi * degrees) * scale,
+        "exponent": lambda degrees: (degrees + 1) / 2,
+        "grown": lambda w, degrees, scale: 1 + (w / scale) ** 2 / degrees,
+        "density": lambda gamma_more, gamma_a, root, exponent, grown: (
+            gamma_more - gamma_a - np.log(root) - exponent * np.log(grown)
+        ),
     },
     "a degrees of freedom: the Student-t has 2a",
     {"degrees": lambda a: a},
@@ -96,6 +104,10 @@ mistakes(
     {"w": lambda w: np.sqrt(2) * w},
     "the power of b + w^2/2 is a: it is a + 1/2, the Gaussian's normaliser adds rho^(1/2)",
     {"density": lambda density, b, w: density + 0.5 * np.log(b + w**2 / 2)},
+    "ln Gamma(a + 1/2) is missing: the Gaussian's rho^(1/2) raises the Gamma's shape by 1/2",
+    {"gamma_more": lambda: 0},
+    "-ln Gamma(a) is missing: it belongs to the Gamma's own normaliser",
+    {"gamma_a": lambda: 0},
 )
 
 mistakes(

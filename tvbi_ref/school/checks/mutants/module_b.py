@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import entr, expit, logit
+from scipy.special import entr, expit, logit, softmax
 
 from tvbi_ref.school.checks.mutants.registry import Pieces, mistakes
 
@@ -169,8 +169,8 @@ mistakes(
         "ln_b": lambda ln_psi, c, c2, s: (
             ln_psi + c[..., None, None] * s[:, None] + c2[..., None, None] * s
         ),
-        "psi_r": lambda ln_b: np.exp(ln_b - ln_b.max(axis=(-2, -1), keepdims=True)),
-        "b": lambda psi_r: psi_r / psi_r.sum(axis=(-2, -1), keepdims=True),
+        "psi_r": lambda ln_b: np.exp(ln_b),
+        "b": lambda ln_b: softmax(ln_b, axis=(-2, -1)),
     },
     "psi is transposed: its first index is the first node's state",
     {"ln_psi": lambda ln_psi: ln_psi.T},
@@ -183,6 +183,8 @@ mistakes(
     "all edges together sum to 1: each edge's belief is a distribution of its own",
     {"b": lambda b: b / b.sum()},
     "the largest entry is 1: divide by the sum of the four, not by their maximum",
+    {"b": lambda ln_b: np.exp(ln_b - ln_b.max(axis=(-2, -1), keepdims=True))},
+    "the four weights do not sum to 1: a belief is divided by their sum",
     {"b": lambda psi_r: psi_r},
     "the cavities are multiplied with x = +-1, so they count double: c goes with s",
     {"s": lambda s: 2 * s},
@@ -502,9 +504,16 @@ mistakes(
     "this is the mean field's entropy, sum H(b_n): Bethe's takes H of the edges and then d - 1 of "
     "the nodes' off",
     {"entropy": lambda H_nodes: float(H_nodes.sum())},
+    "a node's entropy lacks its other half: it is -b ln b - (1 - b) ln(1 - b)",
+    {"H_nodes": lambda b: entr(b)},
     "the entropies are in bits: beside an energy the logarithm is the natural one",
     {"entropy": lambda entropy: entropy / np.log(2)},
 )
+
+
+def _largest(r: float, c: float) -> float:
+    return float(np.abs(np.linalg.eigvals([[c, 2 * r], [2 * c, r]])).max())
+
 
 mistakes(
     "uniqueness",
@@ -512,18 +521,24 @@ mistakes(
     {
         "r": lambda J_row: np.tanh(abs(J_row)),
         "c": lambda J_col: np.tanh(abs(J_col)),
-        "radius": lambda r, c: float((r + c + np.sqrt((r + c) ** 2 + 12 * r * c)) / 2),
+        "sum": lambda r, c: r + c,
+        "root": lambda r, c: np.emath.sqrt((r + c) ** 2 + 12 * r * c).real,
+        "radius": lambda sum, root: float((sum + root) / 2),
     },
+    "the signs of the couplings are kept in the matrix [[T_col, 2 T_row], [2 T_col, T_row]]: "
+    "T is tanh|J|",
+    {"radius": lambda J_row, J_col: _largest(np.tanh(J_row), np.tanh(J_col))},
     "the signs of the couplings are kept: it is |J| that counts",
     {"r": lambda J_row: np.tanh(J_row), "c": lambda J_col: np.tanh(J_col)},
     "all four neighbours are counted: a message goes on in three directions, not back",
     {"radius": lambda r, c: float(2 * (r + c))},
     "tanh is missing: a message passes tanh|J| of a small change on, not |J|",
     {"r": lambda J_row: abs(J_row), "c": lambda J_col: abs(J_col)},
-    "this is 3 tanh of the larger coupling: unlike couplings have the radius of [[c, 2r], [2c, r]]",
+    "this is 3 tanh of the larger coupling: unlike couplings have the radius of "
+    "[[T_col, 2 T_row], [2 T_col, T_row]], T = tanh|J|",
     {"radius": lambda r, c: float(3 * max(r, c))},
     "this is 3 times the mean of the two tanh|J|: there is one way straight on and two sideways, "
-    "so unlike couplings need the radius of [[c, 2r], [2c, r]]",
+    "so unlike couplings need the radius of [[T_col, 2 T_row], [2 T_col, T_row]]",
     {"radius": lambda r, c: float(1.5 * (r + c))},
     "this is tanh|J_row| + tanh|J_col|: sideways a message goes on in two directions",
     {"radius": lambda r, c: float(r + c)},

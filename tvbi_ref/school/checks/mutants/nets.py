@@ -166,6 +166,8 @@ mistakes(
     "x for x^2 under the root: a negative input gives a negative variance and NaN; "
     "Var(x w) = x^2 Var(w)",
     {"x2": lambda x: x},
+    "x for x^2, and |...| so that the root exists: Var(x w) = x^2 Var(w) is never negative",
+    {"under_root": lambda x, S: np.abs(x @ S) + 1e-8},
     "the root is missing: the noise is multiplied by the standard deviation, not the variance",
     {"sd": lambda under_root: under_root},
     "one noise for all rows: every row of the batch has its own draw, e of shape (B, J)",
@@ -291,6 +293,8 @@ mistakes(
     {"x2": lambda x: np.abs(x)},
     "x for x^2 in the map of the variances: negative pixels give negative variances and NaN",
     {"x2": lambda x: x},
+    "x for x^2 in the map of the variances, and |...| for its root: x^2 is never negative",
+    {"under_root": lambda x, S, stride, padding: np.abs(_conv(x, S, stride, padding)) + 1e-8},
     "the root of the variance map is missing: the noise takes the standard deviation",
     {"sd": lambda under_root: under_root},
     "one noise for a whole feature map, as if the weight were drawn: every PLACE has its own "
@@ -317,14 +321,26 @@ def _by_kernel(x: Any, kernel: Any, g: Any, stride: int, padding: int) -> Any:
     return np.einsum("bfij,bcijkl->fckl", g, _windows(x, kernel, stride, padding))
 
 
-def _by_x(x: Any, kernel: Any, g: Any, stride: int, padding: int) -> Any:
+def _by_x(x: Any, kernel: Any, g: Any, stride: int, padding: int, keep: int = 1) -> Any:
+    """Return what comes back to each pixel; with `keep` 0 from the last window alone."""
     B, C, H, W = x.shape
     d_x = np.zeros((B, C, H + 2 * padding, W + 2 * padding))
     height, width = kernel.shape[2:]
     for i, j in np.ndindex(g.shape[2:]):
         part = np.einsum("bf,fckl->bckl", g[:, :, i, j], kernel)
-        top, left = stride * i, stride * j
-        d_x[:, :, top : top + height, left : left + width] += part
+        window = np.s_[:, :, stride * i : stride * i + height, stride * j : stride * j + width]
+        d_x[window] = keep * d_x[window] + part
+    return d_x[:, :, padding : padding + H, padding : padding + W].copy()
+
+
+def _by_place(x: Any, kernel: Any, g: Any, stride: int, padding: int) -> Any:
+    """Return what comes back to each pixel from the last place in the kernel that it was under."""
+    B, C, H, W = x.shape
+    d_x = np.zeros((B, C, H + 2 * padding, W + 2 * padding))
+    height, width = (stride * (n - 1) + 1 for n in g.shape[2:])
+    for k, l in np.ndindex(kernel.shape[2:]):
+        part = np.einsum("bfij,fc->bcij", g, kernel[:, :, k, l])
+        d_x[:, :, k : k + height : stride, l : l + width : stride] = part
     return d_x[:, :, padding : padding + H, padding : padding + W].copy()
 
 
@@ -361,6 +377,10 @@ mistakes(
     "dX puts the kernel down flipped: going back, the weight at offset (k, l) returns to the "
     "pixel at (k, l) that it was multiplied with",
     {"back": lambda back: lambda kernel, g: back(_flipped(kernel), g)},
+    "= for += in dX, window after window: a pixel hears from every window that it was under",
+    {"back": lambda x, stride, padding: lambda kernel, g: _by_x(x, kernel, g, stride, padding, 0)},
+    "= for += in dX, one place of the kernel after another: a pixel was under several of them",
+    {"back": lambda x, stride, padding: lambda kernel, g: _by_place(x, kernel, g, stride, padding)},
     "the kernels' gradients are flipped, those of a true convolution: entry (k, l) belongs to "
     "the pixels at offset (k, l)",
     {"dM": lambda dM: _flipped(dM), "dS": lambda dS: _flipped(dS)},

@@ -21,6 +21,10 @@ Change = dict[str, Piece]
 """The letters and pieces that a mistake changes."""
 
 
+Known = dict[tuple[str, tuple[int, ...]], Any]
+"""Values of letters and pieces, each with the numbers of the changes that reach it."""
+
+
 class Anatomy:
     """An equation's right answer in pieces, to be put together with some of them changed.
 
@@ -43,18 +47,24 @@ class Anatomy:
         """The last piece."""
         return list(self.pieces)[-1]
 
-    def with_changes(self, *changes: Change, piece: str = "") -> Callable[..., Any]:
-        """Return the answer, or a piece, with changes each made to what those before it left."""
+    def with_changes(self, *changes: Change) -> Callable[..., Any]:
+        """Return the answer with changes, each made to what those before it have left."""
 
         def function(*arguments: Any) -> Any:
-            known = {(name, ()): x for name, x in zip(self.letters, arguments, strict=True)}
-            made = tuple(range(len(changes)))
-            return self._value(piece or self.answer, changes, made, known)
+            return self.value(self.answer, changes, self.known(arguments))
 
         return function
 
+    def known(self, arguments: tuple[Any, ...]) -> Known:
+        """Return what the arguments give by themselves."""
+        return {(name, ()): x for name, x in zip(self.letters, arguments, strict=True)}
+
+    def value(self, name: str, changes: tuple[Change, ...], known: Known) -> Any:
+        """Return a piece with changes; what is worked out for it is `known` from then on."""
+        return self._value(name, changes, tuple(range(len(changes))), known)
+
     def _value(
-        self, name: str, changes: tuple[Change, ...], made: tuple[int, ...], known: dict[Any, Any]
+        self, name: str, changes: tuple[Change, ...], made: tuple[int, ...], known: Known
     ) -> Any:
         """Return a piece; what the changes that are made do not reach is worked out once."""
         made = tuple(k for k in made if self.reach[name].intersection(changes[k]))
@@ -137,8 +147,8 @@ def mistakes(label: str, letters: str, right: Pieces, *words_and_changes: str | 
         assert isinstance(words, str)
         assert isinstance(pieces, dict)
         change = {name: _piece(piece) for name, piece in pieces.items()}
-        for name, piece in change.items():
-            _demand(label, words, (name, *piece.needs), there)
+        for name, (needs, _) in change.items():
+            _demand(label, words, (name, *needs), there)
         MUTANTS.append(Mutant(label, words, anatomy, change))
 
 
