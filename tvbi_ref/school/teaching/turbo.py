@@ -236,7 +236,9 @@ def columns(
             axes.set(title=wire.replace("_", " "), xlabel="weight", ylim=(0, 1), xticks=places)
             axes.grid(False, axis="x")
         row[0].set_ylabel("P(s = 1)")
-        figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        handles, labels = row[0].get_legend_handles_labels()
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=3)
+        legend.get_patches()[-1].set_facecolor("white")  # every panel has its own colour
     return figure
 
 
@@ -488,12 +490,12 @@ def schedules(
             for look, (name, y) in zip(plain, lines.items(), strict=False):
                 axes.plot(epochs, y, label=name, **look)
             axes.set(title=title, xlabel="epoch")
-            legend_below(axes)
         for look, (name, share) in zip(LOOKS, density.items(), strict=False):
             row[2].plot(epochs, np.where(share > 0, share, np.nan), label=name, ms=3, **look)
         row[2].set(title="share that lives", xlabel="epoch", yscale="log")
-        row[2].legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=8)
         row[0].set_yscale("log")
+        for axes in row:
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=9)
     return figure
 
 
