@@ -78,7 +78,7 @@ def step_sizes(
         for axes, title, lines in zip(panels, titles, (errors, remainders), strict=True):
             for name, y in lines.items():
                 axes.plot(steps, np.where(y > 0, y, np.nan), label=name, ms=4, **looks[name])
-            axes.set(title=title, xlabel="step h", xscale="log", yscale="log")
+            axes.set(title=title, xlabel=r"step $\tau$", xscale="log", yscale="log")
             axes.legend(fontsize=9)
     return figure
 
