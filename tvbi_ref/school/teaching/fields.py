@@ -31,6 +31,12 @@ BOUND = float(np.arctanh(1 / 3))
 ONSAGER = float(np.log(1 + np.sqrt(2)) / 2)
 """Where the infinite lattice without a field orders (Onsager, Physical Review 65, 1944)."""
 
+STARTS: Any = (
+    {"color": plots.RED, "alpha": 0.5, "lw": 5, "solid_capstyle": "butt"},
+    {"color": plots.BLUE, "ls": "--", "lw": 1.6},
+)
+"""How two starts look, so that both are seen where they lead to the same."""
+
 
 def lattice(
     rows: Sequence[Sequence[FloatArray]], *, above: Sequence[str], left: Sequence[str] = ("",)
@@ -82,6 +88,30 @@ def draw_support(axes: Axes, support: FloatArray) -> None:
     axes.set(xticks=[], yticks=[])
     for side in ("top", "right"):
         axes.spines[side].set_visible(True)
+
+
+def columns(truth: FloatArray, samples: FloatArray) -> Figure:
+    """Draw the support of one column beside others that its prior has drawn.
+
+    Parameters
+    ----------
+    truth : ndarray (I, 1), 0 or 1
+    samples : ndarray (I, J), 0 or 1
+
+    Examples
+    --------
+    >>> len(columns(np.ones((4, 1)), np.eye(4)).axes)
+    2
+    """
+    look: Any = {"width_ratios": [truth.shape[1], samples.shape[1]]}
+    with mpl.rc_context(plots.STYLE | {"axes.grid": False, "axes.titlesize": 10}):
+        figure = Figure(figsize=(7.6, 2.0), layout="constrained")
+        left, right = figure.subplots(1, 2, gridspec_kw=look)
+        draw_support(left, truth)
+        draw_support(right, samples)
+        left.set(title="truth", ylabel="weight n")
+        right.set_title(f"{samples.shape[1]} columns drawn from the same chain")
+    return figure
 
 
 def draw_lines(axes: Axes, x: ArrayLike, lines: Mapping[str, FloatArray]) -> None:
@@ -150,32 +180,55 @@ def transition(
     couplings : ndarray (n,)
         J = J_row = J_col.
     ends : mapping from a start to an ndarray (n,)
-        The density after the last sweep.
+        The density after the last sweep, of two starts.
     traces : mapping from (start, coupling) to an ndarray (sweeps,)
         Densities on the way. A start has its colour of the left panel, a coupling its dashes.
 
     Examples
     --------
     >>> J, half = np.array([0.1, 0.2]), np.full(2, 0.5)
-    >>> len(transition(J, {"off": half}, {("off", "J = 0.1"): half}).axes)
+    >>> ends = {"on": half, "off": half}
+    >>> len(transition(J, ends, {("off", "J = 0.1"): half}).axes)
     2
     """
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=(8, 4), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
-        draw_lines(left, couplings, ends)
+        draw_starts(left, couplings, ends)
         for value, name, align in ((BOUND, "bound", "right"), (ONSAGER, " Onsager", "left")):
             left.axvline(value, color="0.4", ls=":", lw=1.2)
             left.text(value, 1.09, name, ha=align, va="top", fontsize=9)
         left.set(xlabel="coupling J", ylabel="density", ylim=(-0.05, 1.12))
         legend_below(left)
-        starts, dashes = looks_of(ends), looks_of([coupling for _, coupling in traces])
+        starts = dict(zip(ends, STARTS, strict=True))
+        dashes = looks_of([coupling for _, coupling in traces])
         for (start, coupling), trace in traces.items():
             look: Any = {"color": starts[start]["color"], "ls": dashes[coupling]["ls"]}
             right.plot(1 + np.arange(len(trace)), trace, label=f"{start}, {coupling}", **look)
         right.set(xlabel="Gibbs sweep", xscale="log")
         legend_below(right)
     return figure
+
+
+def draw_starts(axes: Axes, x: FloatArray, ends: Mapping[str, FloatArray]) -> None:
+    """Draw where two starts lead: a broad pale line, and dashes that are seen on top of it.
+
+    Parameters
+    ----------
+    axes : Axes
+    x : ndarray (n,)
+    ends : mapping from a start to an ndarray (n,)
+        Two.
+
+    Examples
+    --------
+    >>> axes = Figure().subplots()
+    >>> draw_starts(axes, np.arange(2), {"on": np.ones(2), "off": np.ones(2)})
+    >>> len(axes.lines)
+    2
+    """
+    for look, (name, y) in zip(STARTS, ends.items(), strict=True):
+        axes.plot(x, y, label=name, **look)
 
 
 def two_panels(

@@ -1,4 +1,4 @@
-"""Sum-product in pictures: factor graphs, messages sweep by sweep, the widget of the lessons on Module B.
+"""Sum-product in pictures: factor graphs, messages sweep by sweep, the widgets of Module B's lessons.
 
 A weight's node is a circle, a factor a square, as everywhere in the literature. Where beliefs
 are drawn, a black node is believed alive and a white one dead. A message that says "alive" is
@@ -20,9 +20,10 @@ from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
+from tvbi_ref.module_b import chain_messages
 from tvbi_ref.module_b.grid import ABOVE, BELOW, LEFT, RIGHT
-from tvbi_ref.school.teaching.fields import BOUND, as_png, draw_lines, legend_below
-from tvbi_ref.school.teaching.looks import LOOKS, looks_of
+from tvbi_ref.school.teaching.fields import BOUND, as_png, draw_lines, draw_starts, legend_below
+from tvbi_ref.school.teaching.looks import LINES, LOOKS, looks_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +37,12 @@ PALETTE = [
     for value in share + (1 - share) * np.array(mpl.colors.to_rgb(colour))
 ]
 """Of an animation: black, alive and dead, each on its way to white."""
+
+ARROW: Any = {
+    **{"angles": "xy", "scale_units": "xy", "scale": 1, "units": "xy", "zorder": 2, "lw": 1},
+    **{"width": 0.08, "headwidth": 2.8, "headlength": 2.6, "headaxislength": 2.6},
+}
+"""In distances between two nodes."""
 
 BARE: Any = plots.STYLE | {"axes.grid": False}
 
@@ -243,6 +250,64 @@ def chain_passes(
     return figure
 
 
+def listening(evidence: FloatArray, truth: FloatArray, mean_run: float) -> Figure:
+    """Draw one column under a chain whose live runs have a given mean length.
+
+    Parameters
+    ----------
+    evidence, truth : ndarray (I,)
+        As of `chain_passes`. The chain's density is that of the truth.
+    mean_run : float, at least 1/(1 - density), where the chain has no memory
+
+    Examples
+    --------
+    >>> figure = listening(np.zeros(4), np.array([0.0, 1, 1, 0]), 2.0)
+    >>> figure.get_suptitle()
+    'mean run 2: wrong decisions alone 2, with the chain 2'
+    """
+    density = float(truth.mean())
+    p10 = 1 / mean_run
+    passes = chain_messages(evidence[:, None], p10 * density / (1 - density), p10)
+    above, below = (m[:, 0] for m in passes)
+    alone, heard = (np.sum((l > 0) != (truth == 1)) for l in (evidence, evidence + above + below))
+    figure = chain_passes(evidence, above, below, truth)
+    figure.suptitle(f"mean run {mean_run:g}: wrong decisions alone {alone}, with the chain {heard}")
+    return figure
+
+
+def listen(evidence: FloatArray, truth: FloatArray) -> Any:
+    """Return a widget: a slider for the chain's mean run, and what the weights then hear.
+
+    `listening` draws the same picture for one setting.
+
+    Parameters
+    ----------
+    evidence, truth : ndarray (I,)
+
+    Returns
+    -------
+    ipywidgets.VBox
+
+    Examples
+    --------
+    >>> len(listen(np.zeros(4), np.array([0.0, 1, 1, 0])).children)
+    2
+    """
+    import ipywidgets as widgets
+
+    style: Any = {"continuous_update": False, "style": {"description_width": "6em"}}
+    low = round(1 / (1 - float(truth.mean())) + 0.05, 1)
+    slider = widgets.FloatSlider(low, min=low, max=30, step=0.1, description="mean run", **style)
+    image = widgets.Image(format="png")
+
+    def redraw(change: object = None) -> None:
+        image.value = as_png(listening(evidence, truth, slider.value))
+
+    slider.observe(redraw, names="value")
+    redraw()
+    return widgets.VBox([slider, image])
+
+
 # Messages on a grid, sweep by sweep
 
 
@@ -267,15 +332,12 @@ def draw_messages(axes: Axes, own: FloatArray, messages: FloatArray) -> None:
     n_rows, n_cols = own.shape
     i, j = np.indices(own.shape)
     belief = expit(own + messages.sum(axis=0))
-    axes.scatter(j, i, s=110, c=belief, cmap="gray_r", vmin=0, vmax=1, ec="0.3", zorder=3)
+    axes.scatter(j, i, s=150, c=belief, cmap="gray_r", vmin=0, vmax=1, ec="0.3", zorder=3)
     tails, ways, m = _arrows(messages)
     for says, colour, fill in ((m > 0, ALIVE, ALIVE), (m < 0, DEAD, "white")):
-        look: Any = {"ec": colour, "fc": fill, "lw": 0.9, "width": 0.013, "zorder": 2}
+        look: Any = ARROW | {"ec": colour, "fc": fill}
         if says.any():
-            at, way = tails[says], ways[says]
-            axes.quiver(
-                *at.T, *way.T, angles="xy", scale_units="xy", scale=1, units="width", **look
-            )
+            axes.quiver(*tails[says].T, *ways[says].T, **look)
     axes.set(xlim=(-0.6, n_cols - 0.4), ylim=(n_rows - 0.4, -0.6), aspect="equal")
     axes.set_axis_off()
 
@@ -288,7 +350,7 @@ def _arrows(messages: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         m = messages[side][i, j]
         way = -np.array([right, down], dtype=float)
         # The two messages of an edge pass each other on the right-hand side.
-        aside = 0.13 * np.array([-way[1], way[0]])
+        aside = 0.15 * np.array([-way[1], way[0]])
         centre = np.stack([j + 0.5 * right, i + 0.5 * down], axis=1) + aside
         length = 0.24 + 0.3 * np.abs(np.tanh(m))[:, None]
         tails.append(centre - 0.5 * length * way)
@@ -346,15 +408,15 @@ def sweep_strip(own: FloatArray, history: Sequence[FloatArray], shown: Sequence[
     """
     n_rows, n_cols = own.shape
     lines = len(shown) // 2
-    height = (3.5 * n_rows / n_cols + 0.35) * lines
+    height = (4 * n_rows / n_cols + 0.3) * lines + 0.7
     with mpl.rc_context(BARE | {"axes.titlesize": 10}):
         figure = Figure(figsize=(8, height), layout="constrained")
         panels = figure.subplots(lines, 2, squeeze=False).ravel()
         for axes, sweep in zip(panels, shown, strict=True):
             draw_messages(axes, own, history[sweep])
             axes.set_title(f"sweep {sweep}" if sweep else "before the first sweep")
-        scale: Any = {"ax": list(panels), "shrink": 0.6, "label": "belief, P(s = 1)"}
-        figure.colorbar(panels[0].collections[0], **scale)
+        scale: Any = {"ax": list(panels), "location": "bottom", "shrink": 0.5, "aspect": 40}
+        figure.colorbar(panels[0].collections[0], label="belief, P(s = 1)", **scale)
     return figure
 
 
@@ -472,6 +534,44 @@ def against_coupling(
         right.set(xlabel="exact P(s = 1)", ylabel="loopy belief", title="all nodes, three layers")
         for axes in (left, right):
             legend_below(axes)
+    return figure
+
+
+def two_answers(
+    maps: Mapping[str, tuple[FloatArray, FloatArray]],
+    couplings: FloatArray,
+    ends: Mapping[str, Mapping[str, FloatArray]],
+) -> Figure:
+    """Draw a sweep of equal messages against the diagonal, and where two starts lead a grid.
+
+    Parameters
+    ----------
+    maps : mapping from a name to two ndarrays (m,)
+        Message before and after a sweep.
+    couplings : ndarray (n,)
+    ends : mapping from a title to a mapping from a start to an ndarray (n,)
+        The density, of two starts; a panel for each title.
+
+    Examples
+    --------
+    >>> J, m = np.array([0.1, 0.2]), np.array([-1.0, 1.0])
+    >>> ends = {"h = 0": {"on": J, "off": J}}
+    >>> len(two_answers({"J = 0.1": (m, 0.3 * m)}, J, ends).axes)
+    2
+    """
+    with mpl.rc_context(plots.STYLE | {"axes.titlesize": 10}):
+        figure = Figure(figsize=(8, 3.6), layout="constrained")
+        left, *others = figure.subplots(1, 1 + len(ends))
+        for look, (name, (before, after)) in zip(LINES[2:], maps.items(), strict=False):
+            left.plot(before, after, label=name, **look)
+            left.plot(before, before, color="0.4", lw=1)
+        left.set(xlabel="message before a sweep", title="message after it, h = 0")
+        for axes, (title, starts) in zip(others, ends.items(), strict=True):
+            draw_starts(axes, couplings, starts)
+            axes.axvline(BOUND, color="0.4", ls=":", lw=1.2)
+            axes.set(xlabel="coupling J", ylim=(-0.03, 1.03), title=title)
+        for axes in (left, *others):
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=1)
     return figure
 
 
