@@ -224,6 +224,7 @@ OTTER_CONFIG = """\
 name: {name}
 check_all_cell: false
 export_cell: false
+strip_solutions_from_all_cells: true
 generate: true"""
 
 

@@ -121,6 +121,60 @@ def test_an_exercise_gives_nothing_away(name):
             assert body(node) == ["raise NotImplementedError"], task
 
 
+def students_of_otter(master) -> str:
+    """Return what `otter assign` leaves of a master: no block of a solution, no block of tests."""
+    kept, dropped = [], False
+    for cell in master.cells:
+        if cell.cell_type == "raw":
+            dropped = cell.source == "# BEGIN TESTS"
+        elif not dropped:
+            kept.append(cell.source)
+    block = r"^ *# BEGIN SOLUTION NO PROMPT$.*?^ *# END SOLUTION$"
+    return re.sub(block, "", "\n".join(kept), flags=re.DOTALL | re.MULTILINE)
+
+
+@each_exercise
+def test_no_copy_of_the_students_holds_a_line_of_a_solution(name):
+    exercise = make_exercises.read(SOLUTIONS / f"{name}.py")
+    book = nbformat.read(EXERCISES / f"{name}.ipynb", 4)
+    copies = {
+        "file": (EXERCISES / f"{name}.py").read_text(),
+        "notebook": "\n".join(cell.source for cell in book.cells),
+        "otter": students_of_otter(make_exercises.otter(exercise)),
+    }
+    asked = [function for function in exercise.functions if not function.given]
+    solution = {line.strip() for f in asked for line in f.body.splitlines() if line.strip()}
+    for kind, text in copies.items():
+        assert not solution & {line.strip() for line in text.splitlines()}, kind
+        assert text.count("raise NotImplementedError") == len(asked), kind
+        assert "### BEGIN" not in text
+
+
+@each_exercise
+@pytest.mark.slow
+def test_the_master_for_otter_has_a_question_an_equation_and_its_solutions_run(name):
+    exercise = make_exercises.read(SOLUTIONS / f"{name}.py")
+    master = make_exercises.otter(exercise)
+    nbformat.validate(master)
+    raw = [cell.source for cell in master.cells if cell.cell_type == "raw"]
+    assert raw[0].startswith("# ASSIGNMENT CONFIG\n")
+    named = [
+        re.search(r"name: (.*)", text)[1] for text in raw if text.startswith("# BEGIN QUESTION")
+    ]
+    assert named == [equation.label for equation in exercise.equations]
+    for block in ("SOLUTION", "TESTS", "QUESTION"):
+        count = sum(text.split("\n")[0] == f"# BEGIN {block}" for text in raw)
+        assert count == raw.count(f"# END {block}") == len(named)
+    assert not any("nbgrader" in cell.metadata for cell in master.cells)
+    names = {}
+    exec("\n".join(cell.source for cell in master.cells if cell.cell_type == "code"), names)
+
+
+def test_the_masters_for_otter_are_written(tmp_path):
+    assert make_exercises.main(["--otter", str(tmp_path / "masters")]) == 0
+    assert sorted(path.stem for path in (tmp_path / "masters").iterdir()) == NAMES
+
+
 def test_what_is_to_be_copied_is_the_solution_of_the_earlier_exercise():
     homes = {e.task: e.exercise for e in EQUATIONS.values()}
     copies = 0
