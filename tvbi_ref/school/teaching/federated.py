@@ -36,7 +36,7 @@ SIZES = [64, 48, 10]
 PRIOR = HierarchicalPrior.spike_and_slab(ChainSupport(0.02, 0.5), variance=0.1, contrast=1e-3)
 BITS = 32
 """Of a number on the wire."""
-NARROW = 0.03
+NARROW = 0.01
 """The contrast from which on only survivors are sent."""
 
 
