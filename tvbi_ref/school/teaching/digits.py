@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.lab import plots
-from tvbi_ref.school.teaching.fields import draw_support, legend_below
+from tvbi_ref.school.teaching.fields import draw_support
 from tvbi_ref.school.teaching.looks import show_coinciding
 
 if TYPE_CHECKING:
@@ -315,40 +315,6 @@ def decisions(
     return figure
 
 
-def against_permutations(
-    actual: Mapping[str, Sequence[float]], permuted: Mapping[str, Sequence[FloatArray]]
-) -> Figure:
-    """Draw mean runs beside those of the same masks with their rows permuted.
-
-    Parameters
-    ----------
-    actual : mapping from a name to the mean run of each layer
-    permuted : mapping from the same names to an ndarray (n,) for each layer
-
-    Examples
-    --------
-    >>> len(against_permutations({"grid": [2.0]}, {"grid": [np.ones(5)]}).axes)
-    1
-    """
-    n_layers = len(next(iter(actual.values())))
-    with mpl.rc_context(plots.STYLE | {"axes.titlesize": 10}):
-        figure = Figure(figsize=(7.6, 3.5), layout="constrained")
-        row = figure.subplots(1, n_layers, squeeze=False)[0]
-        for k, axes in enumerate(row):
-            for place, (look, name) in enumerate(zip(LOOKS, actual, strict=False)):
-                others = permuted[name][k]
-                ends: Any = {"color": "0.45", "lw": 6, "solid_capstyle": "butt"}
-                axes.plot([place] * 2, [others.min(), others.max()], label="rows permuted", **ends)
-                mark: Any = {"color": look["color"], "marker": look["marker"], "ls": "", "ms": 8}
-                axes.plot(place, actual[name][k], label="as found", **mark)
-            axes.set_xticks(range(len(actual)), list(actual), rotation=30)
-            axes.set(title=f"layer {k + 1}", xlim=(-0.5, len(actual) - 0.5), ylim=(0, None))
-        row[0].set_ylabel("mean run down a column")
-        handles, labels = row[0].get_legend_handles_labels()
-        figure.legend(handles[:2], labels[:2], loc="outside lower center", ncols=2)
-    return figure
-
-
 # Comparing runs
 
 
@@ -383,37 +349,6 @@ def fronts(points: Mapping[str, FloatArray], dense: float, error: float) -> Figu
         row[0].set_ylabel("validation accuracy")
         handles, labels = row[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3)
-    return figure
-
-
-def reliability(
-    curves: Mapping[str, tuple[FloatArray, NDArray[np.bool_]]], bins: int = 5
-) -> Figure:
-    """Draw how often predictions are right, against how sure they are, bins of equal counts.
-
-    Parameters
-    ----------
-    curves : mapping from a name to (largest probability, whether right)
-        Two arrays (n,). At most five names.
-    bins : int
-
-    Examples
-    --------
-    >>> p = np.linspace(0.5, 1.0, 20)
-    >>> len(reliability({"dense": (p, p > 0.6)}).axes[0].lines)
-    2
-    """
-    with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(5.6, 4.2), layout="constrained")
-        axes = figure.subplots()
-        axes.plot([0.5, 1], [0.5, 1], color="0.6", lw=1)
-        for look, (name, (p, right)) in zip(LOOKS, curves.items(), strict=False):
-            groups = np.array_split(np.argsort(p), bins)
-            x = [p[group].mean() for group in groups]
-            y = [right[group].mean() for group in groups]
-            axes.plot(x, y, ms=5, label=name, **look)
-        axes.set(xlabel="mean probability of the predicted class", ylabel="share that is right")
-        legend_below(axes)
     return figure
 
 
