@@ -40,19 +40,19 @@ def main(command: Sequence[str]) -> None:
         worker.wait()
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        end_children()
+        _end_children()
 
 
-def end_children() -> None:
+def _end_children() -> None:
     """End the children of this process, then theirs, which become its own, until none is left."""
     with suppress(ChildProcessError):
         while True:
-            for child in children():
+            for child in _children():
                 os.kill(child, signal.SIGKILL)
             os.waitpid(-1, 0)
 
 
-def children() -> Iterator[int]:
+def _children() -> Iterator[int]:
     """Yield the children of this process, the dead ones that nobody has waited for among them."""
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it is gone
