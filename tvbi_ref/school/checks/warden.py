@@ -48,7 +48,8 @@ def _end_children() -> None:
     with suppress(ChildProcessError):
         while True:
             for child in _children():
-                os.kill(child, signal.SIGKILL)
+                with suppress(PermissionError):  # it has become another user's
+                    os.kill(child, signal.SIGKILL)
             os.waitpid(-1, 0)
 
 
