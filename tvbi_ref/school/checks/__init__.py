@@ -2,7 +2,8 @@
 
 `check(label, function)` asks whether a function is the equation, `check_gradients` whether a
 gradient is one, `grade(file)` both of a whole file of homework. `cases(label)` are what is tried;
-`write_cases` and `check_results` are for functions in another language.
+`write_cases` and `check_results` are for functions in another language, `problem` judges answers
+that no equation has.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ _HOME = {
     "check_gradients": "gradients",
     "check_results": "archive",
     "grade": "grading",
+    "problem": "problems",
+    "target_picture": "problems",
     "write_cases": "archive",
 }
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from tvbi_ref.school.checks.equations import check  # noqa: F401
     from tvbi_ref.school.checks.gradients import GradientReport, check_gradients  # noqa: F401
     from tvbi_ref.school.checks.grading import Grade, Mark, grade  # noqa: F401
+    from tvbi_ref.school.checks.problems import problem, target_picture  # noqa: F401
     from tvbi_ref.school.checks.report import Finding, Report  # noqa: F401
 
 

@@ -1,0 +1,330 @@
+"""Problems beyond the equations: derive, break, explain, extend. An answer is judged, not compared.
+
+What may be answered in many ways has no expected value. Each problem says how its answer is tried:
+by the expected log joint, by enumeration, by differences, by a likelihood.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from tvbi_ref import module_a
+from tvbi_ref._validation import as_float_array, as_real
+from tvbi_ref.gamma import Gamma
+from tvbi_ref.module_b import ChainSupport, GridSupport, SupportPrior, exact
+from tvbi_ref.school.checks.calling import describe
+from tvbi_ref.school.checks.gradients import check_gradients
+from tvbi_ref.school.checks.report import Finding, Report
+from tvbi_ref.turbo.follow_up import update_precision_complex
+
+Array = NDArray[np.float64]
+Judge = Callable[[Any], Iterator[Finding]]
+
+KINDS = ("derive", "break", "explain", "extend")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to find, and how an answer is judged.
+
+    Parameters
+    ----------
+    name : str
+    kind : str
+        One of `KINDS`.
+    lesson : str
+        The lesson that it belongs to.
+    asked : str
+        Markdown.
+    judge : callable (answer) -> iterator of Finding
+    """
+
+    name: str
+    kind: str
+    lesson: str
+    asked: str
+    judge: Judge
+
+
+PROBLEMS: dict[str, Problem] = {}
+
+
+def _problem(name: str, kind: str, lesson: str) -> Callable[[Judge], Judge]:
+    """File a judge, whose docstring is what is asked for, under a name."""
+
+    def file(judge: Judge) -> Judge:
+        PROBLEMS[name] = Problem(name, kind, lesson, inspect.cleandoc(judge.__doc__ or ""), judge)
+        return judge
+
+    return file
+
+
+def problem(name: str, answer: Any) -> Report:
+    """Judge the answer to a problem.
+
+    Parameters
+    ----------
+    name : str
+        One of `PROBLEMS`.
+    answer : object
+        What the problem asks for. Whatever it does when it is tried is a finding.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If there is no such problem.
+
+    Examples
+    --------
+    >>> print(problem("evidence-limits", (-1.0, 1.0)).message)
+    [evidence-limits] failed 2 of 2
+    first, the least: -1 is not within 1 % of what the equation tends to as m goes to 0
+    """
+    if name not in PROBLEMS:
+        raise ValueError(f"name must be one of {', '.join(PROBLEMS)}; got {name!r}")
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            findings = tuple(PROBLEMS[name].judge(answer))
+    except Exception as error:  # a stranger's answer may do anything
+        findings = (Finding("the answer", False, f"raised {describe(error)}"),)
+    wrong = [finding for finding in findings if not finding.ok]
+    if not wrong:
+        return Report(name, True, f"[{name}] passed all {len(findings)}", findings)
+    message = f"[{name}] failed {len(wrong)} of {len(findings)}"
+    return Report(name, False, f"{message}\nfirst, {wrong[0].case}: {wrong[0].text}", findings)
+
+
+# Derive
+
+
+@_problem("laplace-precision", "derive", "03_module_a")
+def _laplace_precision(answer: Any) -> Iterator[Finding]:
+    r"""Another prior of the weight, Laplace in place of Gaussian:
+    $p(w \mid \rho) = \frac\rho2 e^{-\rho \lvert w \rvert}$, $\rho$ as before. Derive the best
+    $q(\rho)$ and write
+    `update_precision_laplace(expected_absolute, q_support, active, inactive)`, with $\mathrm E_q \lvert w \rvert$ (I, J) in the place of $m$; return shape and rate, each (I, J).
+
+    *Judged:* $\ln q(\rho)$ must differ from the expected log joint by a constant, at 40 values of
+    $\rho$.
+    """
+    rng, rho = np.random.default_rng(0), np.geomspace(1e-3, 1e3, 40)
+    for name, scale in (("ordinary weights", 1.0), ("weights of a millionth", 1e-6)):
+        absolute, alive = scale * rng.exponential(size=(3, 2)), rng.uniform(size=(3, 2))
+        live, dead = Gamma(1.5, 0.3), Gamma(2.0, 1e-3)
+        shape, rate = (np.asarray(x) for x in answer(absolute.copy(), alive.copy(), live, dead))
+        joint = np.log(rho) - np.multiply.outer(absolute, rho)
+        for share, gamma in ((alive, live), (1 - alive, dead)):
+            joint = joint + np.multiply.outer(share, gamma.log_density(rho))
+        q = np.multiply.outer(shape - 1, np.log(rho)) - np.multiply.outer(rate, rho)
+        off = float(np.ptp(q - joint, axis=-1).max())
+        text = f"ln q(rho) and the expected log joint differ by more than a constant, {off:.3g}"
+        yield Finding(name, off < 1e-8 * np.abs(joint).max(), text)
+
+
+@_problem("at-least-one", "derive", "05_sum_product")
+def _at_least_one(answer: Any) -> Iterator[Finding]:
+    r"""A factor of three supports, $\psi(s, s', s'') = 1$ if at least one of them lives, else 0.
+    Derive its message to $s$ and write `at_least_one(cavity_second, cavity_third)`: log-odds in,
+    two arrays of one shape; log-odds out.
+
+    *Judged:* by enumeration of the four states of the two senders, also where they are very sure.
+    """
+    rng = np.random.default_rng(1)
+    cases = {
+        "random": 3 * rng.normal(size=(2, 4, 3)),
+        "both surely alive": np.full((2, 2), 300.0),
+        "both surely dead": np.full((2, 2), -300.0),
+        "one each": np.array([[-800.0], [800.0]]),
+    }
+    for name, (second, third) in cases.items():
+        states = np.stack([0 * second, second, third, second + third])
+        right = np.logaddexp.reduce(states) - np.logaddexp.reduce(states[1:])
+        got = np.asarray(answer(second.copy(), third.copy()))
+        ok = got.shape == right.shape and np.allclose(got, right, rtol=1e-9, atol=1e-11)
+        yield Finding(name, ok, f"got {got.ravel()[:2]}; expected {right.ravel()[:2]}")
+
+
+@_problem("gate", "derive", "10_manual_backprop")
+def _gate(answer: Any) -> Iterator[Finding]:
+    r"""A new layer: $z_{ri} = x_{ri}\, \sigma(g_i) + b_i$, a gate and a bias for each unit. Write a
+    class `Gate(gate, bias)` with `forward(x)`, `backward(grad)`, which returns the gradient by $x$,
+    and `parameters()`, a list of two `nets.Parameter`, the gate first.
+
+    *Judged:* `forward` by the formula, all gradients by differences.
+    """
+    rng = np.random.default_rng(2)
+    gate, bias, x = rng.normal(size=4), rng.normal(size=4), rng.normal(size=(5, 4))
+    layer = answer(gate.copy(), bias.copy())
+    right = x * expit(gate) + bias
+    yield Finding("forward", np.allclose(layer.forward(x), right), "is not x sigma(g) + b")
+    report = check_gradients(layer, x)
+    yield Finding("backward", report.passed, report.message)
+    named = [p.value.shape for p in layer.parameters()]
+    yield Finding("parameters", named == [(4,), (4,)], f"have the shapes {named}")
+
+
+# Break
+
+
+@_problem("complex-step", "break", "03_module_a")
+def _complex_step(answer: Any) -> Iterator[Finding]:
+    r"""Find numbers for which one step of the complex update [q-precision-complex] lowers the ELBO
+    of a single real weight by at least a quarter of a nat. Return a dict with `mean`, `variance`,
+    `before` and `after`, $\tilde\pi$ when $q(\rho)$ was made by the real update and now, `a`, `b`,
+    `contrast` $= \bar b / b$, with $\bar a = a$; Module B is silent, $\operatorname{logit}\pi = 0$.
+
+    *Judged:* by the ELBO before and after the step; the real update must not lower it.
+    """
+    names = ("mean", "variance", "before", "after", "a", "b", "contrast")
+    mean, variance, before, after, a, b, contrast = (as_real(answer[k], k) for k in names)
+    one = np.ones((1, 1))
+    gammas = Gamma(a, b), Gamma(a, contrast * b)
+    m = (mean**2 + variance) * one
+    log_odds = np.log(after / (1 - after)) * one
+
+    def bound(q: tuple[Array, Array]) -> float:
+        return sum(
+            module_a.elbo(mean * one, variance * one, *q, log_odds, 0 * one, *gammas)
+        )  # its terms
+
+    start = module_a.update_precision(m, before * one, *gammas)
+    steps = {
+        f: f(m, after * one, *gammas) for f in (module_a.update_precision, update_precision_complex)
+    }
+    fall = bound(start) - bound(steps[update_precision_complex])
+    yield Finding(
+        "the complex update", fall >= 0.25, f"the ELBO falls by {fall:.3g}; 0.25 is asked for"
+    )
+    rise = bound(steps[module_a.update_precision]) - bound(start)
+    yield Finding("the real update", rise > -1e-9, f"the ELBO falls by {-rise:.3g}")
+
+
+@_problem("loops-part", "break", "06_grids_and_bethe")
+def _loops_part(answer: Any) -> Iterator[Finding]:
+    r"""Find a layer of at most 16 weights on which loopy and exact part although there is one fixed
+    point only: return `(own, coupling_row, coupling_col)`, own $= h + l$ (I, J), with the
+    uniqueness value below 1 and a belief that is off by at least 0.02.
+
+    *Judged:* by enumeration. (How large can you make it? And beyond the bound?)
+    """
+    own, row, col = (
+        as_float_array(answer[0], "own", ndim=2),
+        as_real(answer[1], "row"),
+        as_real(answer[2], "col"),
+    )
+    yield Finding("size", own.size <= 16, f"own has {own.size} weights; at most 16 are asked for")
+    grid = GridSupport(0.0, row, col)
+    one = f"the uniqueness value is {grid.uniqueness:.3g}; below 1 is asked for"
+    yield Finding("one fixed point", grid.uniqueness < 1, one)
+    loopy = grid.extrinsic(own, sweeps=2000, tol=1e-12).belief
+    off = float(np.abs(loopy - exact.enumerate_marginals(own, row, col)).max())
+    yield Finding("apart", off >= 0.02, f"the beliefs are {off:.3g} apart; 0.02 is asked for")
+
+
+# Explain
+
+
+@_problem("evidence-limits", "explain", "03_module_a")
+def _evidence_limits(answer: Any) -> Iterator[Finding]:
+    r"""Predict, then run: between which two values lies the collapsed evidence $l$ of a weight,
+    whatever its $m$, if $a = \bar a = 1$ and the contrast is $10^{-3}$? Return `(least, most)`,
+    by thought and a pocket calculator.
+
+    *Judged:* within one per cent of what the equation tends to.
+    """
+    gammas = Gamma(1.0, 0.1), Gamma(1.0, 1e-4)
+    for name, m, told in zip(("least", "most"), (1e-12, 1e12), answer, strict=True):
+        limit = float(module_a.evidence_collapsed(np.full((1, 1), m), *gammas)[0, 0])
+        tends = "m goes to 0" if name == "least" else "m grows"
+        text = f"{told:g} is not within 1 % of what the equation tends to as {tends}"
+        yield Finding(f"the {name}", abs(told - limit) <= 0.01 * abs(limit), text)
+
+
+TARGET = ChainSupport(0.03, 0.25)
+
+
+def target_picture() -> Array:
+    """Return the support (60, 60) that the problem `chain-picture` shows.
+
+    Examples
+    --------
+    >>> target_picture().shape
+    (60, 60)
+    """
+    return TARGET.sample((60, 60), np.random.default_rng(5))
+
+
+@_problem("chain-picture", "explain", "04_fields")
+def _chain_picture(answer: Any) -> Iterator[Finding]:
+    r"""A picture to reproduce: `checks.target_picture()` was drawn from Markov chains down the
+    columns. Look at it, count what you need, and return `(p01, p10)`.
+
+    *Judged:* the picture must be at most 4 nats less likely under your chain than under the best.
+    """
+    S, (p01, p10) = target_picture(), answer
+    steps = [[np.sum((S[:-1] == s) & (S[1:] == t)) for t in (0, 1)] for s in (0, 1)]
+    best = ChainSupport(steps[0][1] / sum(steps[0]), steps[1][0] / sum(steps[1]))
+    lost = best.log_prob(S) - ChainSupport(p01, p10).log_prob(S)
+    yield Finding("likelihood", lost <= 4, f"{lost:.1f} nats less likely than it could be")
+
+
+# Extend
+
+
+@_problem("support-prior", "extend", "06_grids_and_bethe")
+def _support_prior(answer: Any) -> Iterator[Finding]:
+    r"""A support prior of your own ([how](../../docs/support_priors.md)): return an object of your
+    subclass of `SupportPrior` that can have layers of 4 x 3 weights, and is exact there.
+
+    *Judged:* by the sum over all 4096 supports of your own `log_prob`: the extrinsic messages, that
+    they do not contain a weight's own evidence, and the density of your samples.
+    """
+    yield from exact_prior(answer, (4, 3))
+
+
+def exact_prior(prior: SupportPrior, shape: tuple[int, int]) -> Iterator[Finding]:
+    """Judge a support prior by the sum over all supports of a small layer.
+
+    Parameters
+    ----------
+    prior : SupportPrior
+    shape : tuple (I, J)
+        At most 12 weights.
+
+    Examples
+    --------
+    >>> [finding.ok for finding in exact_prior(ChainSupport(0.2, 0.4), (4, 3))]
+    [True, True, True]
+    """
+    rng = np.random.default_rng(6)
+    log_prior = np.array([prior.log_prob(S) for S in exact.all_states(shape)])
+
+    def marginals(l: Array) -> Array:
+        return exact.marginals(shape, lambda states: log_prior + (states * l).sum(axis=(1, 2)))
+
+    l = 2 * rng.normal(size=shape)
+    off = float(np.abs(prior.extrinsic(l, tol=1e-10).belief - marginals(l)).max())
+    yield Finding("beliefs", off < 1e-6, f"are {off:.2g} from those of all supports together")
+    other = l.copy()
+    other[1, 1] += 3.0
+    moved = float(np.subtract(*(prior.extrinsic(e).log_odds[1, 1] for e in (other, l))))
+    told = f"a weight's own evidence, 3 more, has moved its answer by {moved:.2g}"
+    yield Finding("extrinsic", abs(moved) < 1e-6, told)
+    drawn = np.mean([prior.sample(shape, rng) for _ in range(2000)])
+    density = float(marginals(np.zeros(shape)).mean())
+    slack = 5 * np.sqrt(density * (1 - density) / 2000)  # neighbours are no independent draws
+    told = f"a density of {drawn:.3f}; log_prob says {density:.3f}"
+    yield Finding("samples", bool(abs(drawn - density) < slack), told)
