@@ -63,7 +63,7 @@ def cavity(field: ArrayLike, evidence: ArrayLike, other_messages: MessageStack) 
 
 @equation("sum-product")
 def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
-    """Return the message m = ln[(psi11 r + psi01) / (psi10 r + psi00)], r = e^cavity.
+    """Return the message m = ln[(psi11 o + psi01) / (psi10 o + psi00)], o = e^cavity.
 
     Parameters
     ----------

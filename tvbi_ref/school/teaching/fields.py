@@ -109,7 +109,7 @@ def columns(truth: FloatArray, samples: FloatArray) -> Figure:
         left, right = figure.subplots(1, 2, gridspec_kw=look)
         draw_support(left, truth)
         draw_support(right, samples)
-        left.set(title="truth", ylabel="weight n")
+        left.set(xlabel="truth", ylabel="weight n")
         right.set_title(f"{samples.shape[1]} columns drawn from the same chain")
     return figure
 

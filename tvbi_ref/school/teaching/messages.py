@@ -23,7 +23,7 @@ from tvbi_ref.lab import plots
 from tvbi_ref.module_b import chain_messages
 from tvbi_ref.module_b.grid import ABOVE, BELOW, LEFT, RIGHT
 from tvbi_ref.school.teaching.fields import BOUND, as_png, draw_lines, draw_starts, legend_below
-from tvbi_ref.school.teaching.looks import LINES, LOOKS, looks_of
+from tvbi_ref.school.teaching.looks import LINES, LOOKS, looks_of, show_coinciding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -524,6 +524,7 @@ def against_coupling(
         figure = Figure(figsize=(8, 4.1), layout="constrained")
         left, right = figure.subplots(1, 2)
         draw_lines(left, couplings, lines)
+        show_coinciding(left)
         left.axvline(BOUND, color="0.4", ls=":", lw=1.2)
         left.text(BOUND, left.get_ylim()[1], "bound ", ha="right", va="top", fontsize=9)
         left.set(yscale="log", xlabel="coupling J", title="error of a belief, 4 x 4")
