@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from tvbi_ref import module_a
-from tvbi_ref._validation import as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_float_array, as_real
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b import ChainSupport, GridSupport, SupportPrior, exact
 from tvbi_ref.school.checks.calling import describe
@@ -25,7 +24,6 @@ from tvbi_ref.school.checks.gradients import check_gradients
 from tvbi_ref.school.checks.report import Finding, Report
 from tvbi_ref.turbo.follow_up import update_precision_complex
 
-Array = NDArray[np.float64]
 Judge = Callable[[Any], Iterator[Finding]]
 
 KINDS = ("derive", "break", "explain", "extend")
@@ -115,7 +113,8 @@ def _laplace_precision(answer: Any) -> Iterator[Finding]:
     r"""Another prior of the weight, Laplace in place of Gaussian:
     $p(w \mid \rho) = \frac\rho2 e^{-\rho \lvert w \rvert}$, $\rho$ as before. Derive the best
     $q(\rho)$ and write
-    `update_precision_laplace(expected_absolute, q_support, active, inactive)`, with $\mathrm E_q \lvert w \rvert$ (I, J) in the place of $m$; return shape and rate, each (I, J).
+    `update_precision_laplace(expected_absolute, q_support, active, inactive)`, with
+    $\mathrm E_q \lvert w \rvert$ (I, J) in the place of $m$; return shape and rate, each (I, J).
 
     *Judged:* $\ln q(\rho)$ must differ from the expected log joint by a constant, at 40 values of
     $\rho$.
@@ -195,7 +194,7 @@ def _complex_step(answer: Any) -> Iterator[Finding]:
     m = (mean**2 + variance) * one
     log_odds = np.log(after / (1 - after)) * one
 
-    def bound(q: tuple[Array, Array]) -> float:
+    def bound(q: tuple[FloatArray, FloatArray]) -> float:
         return sum(
             module_a.elbo(mean * one, variance * one, *q, log_odds, 0 * one, *gammas)
         )  # its terms
@@ -256,7 +255,7 @@ def _evidence_limits(answer: Any) -> Iterator[Finding]:
 TARGET = ChainSupport(0.03, 0.25)
 
 
-def target_picture() -> Array:
+def target_picture() -> FloatArray:
     """Return the support (60, 60) that the problem `chain-picture` shows.
 
     Examples
@@ -312,7 +311,7 @@ def exact_prior(prior: SupportPrior, shape: tuple[int, int]) -> Iterator[Finding
     rng = np.random.default_rng(6)
     log_prior = np.array([prior.log_prob(S) for S in exact.all_states(shape)])
 
-    def marginals(l: Array) -> Array:
+    def marginals(l: FloatArray) -> FloatArray:
         return exact.marginals(shape, lambda states: log_prior + (states * l).sum(axis=(1, 2)))
 
     l = 2 * rng.normal(size=shape)
