@@ -134,8 +134,8 @@ def test_a_region_holds_all_that_is_wrong_and_leaves_out_what_is_right(seed):
     masks = [rng.random(x.shape) < rng.choice([0.1, 0.5]) for x in RIGHT]
     pairs = [pair(np.where(m, np.sin(9 * x), x), x) for m, x in zip(masks, RIGHT, strict=True)]
     failing = [p for p in pairs if p.wrong.any()]
-    for text in somewhere(pairs):
-        words, _, region = text.partition(" only ")
+    for text in (text for text in somewhere(pairs) if "only in: " not in text):
+        words, _, region = text.partition("; ")[0].partition(" only ")
         regions = [dict(_regions(p, ()))[region] == (words == "wrong") for p in failing]
         assert all(not (p.wrong & ~r).any() for p, r in zip(failing, regions, strict=True))
         assert sum((~r).sum() for r in regions) >= 3
@@ -322,6 +322,51 @@ def test_what_is_spoken_of_is_there():
     pieces = {(label, name) for label in CHECKS for name in mutants_of(label)[0].anatomy.pieces}
     names = {name for _, name in pieces} | {f"{label}.{name}" for label, name in pieces}
     assert SPOKEN.keys() <= names
+
+
+ODD = {
+    "complex": lambda x: x * 1j,
+    "whole": lambda x: np.full(x.shape, 3),
+    "nothing": lambda x: x[:0] if x.ndim else np.zeros(0),
+    "nan": lambda x: np.full(x.shape, np.nan),
+    "infinite": lambda x: np.full(x.shape, -np.inf),
+    "huge": lambda x: np.where(x == 0, 1e308, -1e308 * np.ones(x.shape)),
+    "true": lambda x: np.ones(x.shape, bool),
+    "deep": lambda x: x[None, None] + 1,
+    "tiny": lambda x: np.full(x.shape, 5e-324),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("label", ["prune", "bits", "belief", "elbo", "em-chain", "q-collapsed"])
+def test_no_answer_ends_the_diagnosis(label, odd):
+    def function(*arguments):
+        results = reference(label)(*arguments)
+        several = isinstance(results, tuple)
+        made = tuple(
+            np.asarray(ODD[odd](np.asarray(x))) for x in (results if several else (results,))
+        )
+        return made if several else made[0]
+
+    told(label, function)
+
+
+def test_results_of_which_one_is_missing_now_and_then_are_no_trouble():
+    def function(second_moment, prior):
+        shape, rate = reference("q-collapsed")(second_moment, prior)
+        return (shape, rate + 1) if len(second_moment) > 2 else (shape,)
+
+    assert "off by +1" in told("q-collapsed", function)
+
+
+def test_what_a_mask_is_compared_with_is_said():
+    message = told("prune", lambda c: np.abs(c) > 0.7)
+    assert "True where |support_log_odds| is " in message
+
+
+def test_another_factor_in_each_case_is_said():
+    pairs = [pair(f * x, x) for f, x in zip([2, 3, 5], RIGHT, strict=True)]
+    assert everywhere(pairs) == "in each case another multiple of what is expected everywhere"
 
 
 @pytest.mark.slow

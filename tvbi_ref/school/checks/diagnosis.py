@@ -243,7 +243,8 @@ def _usable(trials: list[Trial], which: tuple[int, ...]) -> list[Trial]:
 
 def _answer(function: Callable[[Trial], Any], trial: Trial) -> Results | None:
     try:
-        return as_results(function(trial))
+        answer = as_results(function(trial))
+        return answer if all(x.dtype.kind in "biufc" for x in answer) else None
     except Exception:  # of a piece that cannot be changed so
         return None
 

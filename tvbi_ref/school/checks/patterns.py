@@ -6,7 +6,7 @@ A sentence is said only if it holds on every case that fails.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import Any
 
@@ -34,30 +34,34 @@ class Pair:
         `wrong` marks the entries that differ: all if the shapes do.
     inputs : dict
         The case's arguments by name, a Gamma as two of them.
+    case : str
+        Its name.
     """
 
     got: Array
     expected: Array
     wrong: Array
     inputs: dict[str, Array]
+    case: str = ""
 
 
 def pairs_of(check: Check, names: list[str], trials: list[Trial], k: int) -> list[Pair]:
     """Return one result of every case that gave as many as were expected."""
     return [
-        _pair(check, (trial.observation.results or ())[k], expected[k], inputs)
+        replace(_pair(check, results[k], expected[k]), inputs=inputs, case=trial.case.name)
         for trial in trials
+        for results in [trial.observation.results or ()]
         for expected in [as_results(trial.case.expected)]
-        if len(trial.observation.results or ()) == len(expected)
+        if len(results) == len(expected)
         for inputs in [dict(_flat(zip(names, trial.case.arguments, strict=True)))]
     ]
 
 
-def _pair(check: Check, got: Array, expected: Array, inputs: dict[str, Array]) -> Pair:
+def _pair(check: Check, got: Array, expected: Array) -> Pair:
     wrong = np.ones(expected.shape, bool)
     if got.shape == expected.shape:
         wrong = ~_equal(got, expected, check.rtol, check.atol)
-    return Pair(got.astype(float) if got.dtype == bool else got, expected, wrong, inputs)
+    return Pair(got.astype(float) if got.dtype == bool else got, expected, wrong, {})
 
 
 def _flat(named: Any) -> Iterator[tuple[str, Any]]:
@@ -90,7 +94,7 @@ def everywhere(pairs: list[Pair]) -> str:
     >>> everywhere([Pair(right[::-1], right, right != 2, {})])
     'turned round along axis 0 everywhere'
     """
-    return _holds((_scales, _arrays, _sizes), pairs)
+    return _holds((_scales, _arrays, _sizes, _thresholds, _by_case), pairs)
 
 
 def with_inputs(pairs: list[Pair]) -> str:
@@ -138,7 +142,17 @@ def somewhere(pairs: list[Pair], first_axis: tuple[str, ...] = ()) -> list[str]:
     text = next((text for find in (_scales, _inputs) for text in find(what)), "")
     place = {"wrong": "there", "right": "elsewhere"}.get(where[:5], "in every entry that is wrong")
     what_is = f"{text} {place}" if text else ""
-    return [text for text in ("; ".join(filter(None, (where, what_is))), _feature(pairs)) if text]
+    found = ("; ".join(filter(None, (where, what_is))), _feature(pairs) or _few(pairs))
+    return [text for text in found if text]
+
+
+def _few(pairs: list[Pair]) -> str:
+    """Name the cases that fail, or those that pass, if they are few."""
+    for words, fails in (("wrong", True), ("right", False)):
+        few = [pair.case for pair in pairs if bool(pair.wrong.any()) == fails]
+        if 0 < len(few) <= min(FEWEST, len(pairs) / 3):
+            return f"{words} only in: {', '.join(few)}"
+    return ""
 
 
 def _at_wrong(pairs: list[Pair]) -> list[Pair]:
@@ -210,6 +224,8 @@ def _scales(pairs: list[Pair]) -> list[str]:
     got, expected = _pooled(pairs)
     if np.iscomplexobj(got) or not np.isfinite(got).all() or _same(got, expected):
         return []
+    if not got.size:
+        return []
     if all(pair.expected.dtype == bool for pair in pairs):
         if len(set(got)) == 1:
             return [f"always {bool(got[0])}"]
@@ -273,12 +289,13 @@ def _affine(got: Array, expected: Array) -> Iterator[str]:
     low, high = got.min(), got.max()
     cut = ~_equal(got, expected)
     bounds = [f"{bound:.6g}" for bound in (low, high) if (got[cut] == bound).any()]
-    if np.unique(expected[cut]).size > 1 and np.allclose(
-        np.clip(expected, low, high), got, rtol=1e-12, atol=0
-    ):
+    several = min(cut.sum() - len(bounds), np.unique(expected[cut]).size - 1) > 0
+    if several and np.allclose(np.clip(expected, low, high), got, rtol=1e-12, atol=0):
         yield f"cut at {' and '.join(bounds)}"
     if np.unique(expected).size > FEWEST:
-        slope, offset = np.polyfit(expected, got, 1)
+        low, high = np.argmin(expected), np.argmax(expected)
+        slope = (got[high] - got[low]) / (expected[high] - expected[low])
+        offset = got[low] - slope * expected[low]
         if np.allclose(slope * expected + offset, got, rtol=1e-8, atol=1e-9):
             yield f"{slope:.6g} times the right value {offset:+.6g}"
 
@@ -353,8 +370,38 @@ def _lengths(pair: Pair) -> Iterator[tuple[str, float]]:
 
 def _in_all(sets: Any) -> list[str]:
     """Return the sentences that hold in every case, the shortest first."""
-    common = set.intersection(*sets)
+    several = list(sets)
+    common = set.intersection(*several) if several else set()
     return sorted(common, key=lambda text: (len(text), text))
+
+
+def _thresholds(pairs: list[Pair]) -> list[str]:
+    """Return which argument is compared with what, where a mask is expected."""
+    if any(pair.expected.dtype != bool or pair.got.shape != pair.expected.shape for pair in pairs):
+        return []
+    found: list[str] = []
+    for name, x in pairs[0].inputs.items():
+        if x.shape == pairs[0].expected.shape:
+            of_each = [_bounds(pair.got.ravel() == 1, pair.inputs[name].ravel()) for pair in pairs]
+            found += _compared(f"{name}", of_each)
+            of_each = [
+                _bounds(pair.got.ravel() == 1, np.abs(pair.inputs[name].ravel())) for pair in pairs
+            ]
+            found += _compared(f"|{name}|", of_each)
+    return found
+
+
+def _bounds(on: Array, x: Array) -> tuple[float, float]:
+    """Return the largest number where a mask is off and the smallest where it is on."""
+    return float(x[~on].max(initial=-np.inf)), float(x[on].min(initial=np.inf))
+
+
+def _compared(words: str, of_each: list[tuple[float, float]]) -> Iterator[str]:
+    below, above = max(low for low, _ in of_each), min(high for _, high in of_each)
+    if -np.inf < below < above < np.inf:
+        yield f"True where {words} is {above:.4g} or more, False where it is {below:.4g} or less,"
+    elif all(low < high for low, high in of_each) and below < np.inf:
+        yield f"True from one {words} on, which is another in each case,"
 
 
 # --- arrays as a whole -----------------------------------------------------------------------
@@ -391,6 +438,21 @@ def _moved(x: Array) -> Iterator[tuple[str, Array]]:
         yield "the last two axes are exchanged", np.swapaxes(x, -1, -2)
     yield "all in a row (ravel)", x.ravel()
     yield "divided by the sum of its entries", x / x.sum()
+
+
+def _by_case(pairs: list[Pair]) -> list[str]:
+    """Return what is one number in each case, and another in another."""
+    telling = [pair for pair in pairs if np.unique(pair.expected).size > 1]
+    if len(telling) < FEWEST or any(pair.got.shape != pair.expected.shape for pair in pairs):
+        return []
+    return [
+        text
+        for text, of in (
+            ("in each case another multiple of what is expected", lambda p: p.got / p.expected),
+            ("in each case off by another number", lambda p: p.got - p.expected),
+        )
+        if all(any(_constant(of(pair).ravel(), text)) for pair in telling)
+    ]
 
 
 # --- where ------------------------------------------------------------------------------------

@@ -166,8 +166,6 @@ mistakes(
     "x for x^2 under the root: a negative input gives a negative variance and NaN; "
     "Var(x w) = x^2 Var(w)",
     {"x2": lambda x: x},
-    "x for x^2, and |...| so that the root exists: Var(x w) = x^2 Var(w) is never negative",
-    {"under_root": lambda x, S: np.abs(x @ S) + 1e-8},
     "the root is missing: the noise is multiplied by the standard deviation, not the variance",
     {"sd": lambda under_root: under_root},
     "one noise for all rows: every row of the batch has its own draw, e of shape (B, J)",
@@ -293,8 +291,6 @@ mistakes(
     {"x2": lambda x: np.abs(x)},
     "x for x^2 in the map of the variances: negative pixels give negative variances and NaN",
     {"x2": lambda x: x},
-    "x for x^2 in the map of the variances, and |...| for its root: x^2 is never negative",
-    {"under_root": lambda x, S, stride, padding: np.abs(_conv(x, S, stride, padding)) + 1e-8},
     "the root of the variance map is missing: the noise takes the standard deviation",
     {"sd": lambda under_root: under_root},
     "one noise for a whole feature map, as if the weight were drawn: every PLACE has its own "
