@@ -75,3 +75,13 @@ def test_a_signal_has_two_clusters_of_five_and_the_noise_that_was_asked_for():
     assert set(starts) <= {1, 2}  # two that touch are one run
     left = problems.y - np.einsum("tmn,nt->tm", problems.A, problems.x)
     assert np.mean(left**2) / np.mean(problems.noise) == pytest.approx(1, abs=0.05)
+
+
+def test_the_chain_believes_a_start_at_which_all_looks_alive_and_independent_supports_do_not():
+    problems = recovery.draw(12, 10.0, seed=1)
+
+    def alive(module_b, rho):
+        return (recovery.recover(problems, module_b, rho=rho)[1] > 0).sum(axis=0).mean()
+
+    assert alive(recovery.chain, 10.0) < 15 < 50 < alive(recovery.chain, 1.0)
+    assert abs(alive(recovery.independent, 10.0) - alive(recovery.independent, 1.0)) < 1
