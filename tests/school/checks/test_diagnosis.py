@@ -255,6 +255,14 @@ def test_the_term_of_bethes_approximation_that_is_off_is_named(piece, words, fac
     assert (words in message and said in message) or "known mistake" in message, message
 
 
+def test_a_count_divided_by_the_rows_is_named():
+    def mean_for_sum(output, y, prior):
+        return prior.shape + y.size / 2 / len(y), reference("noise-precision")(output, y, prior)[1]
+
+    assert "shape: " in told("noise-precision", mean_for_sum)
+    assert "divided by the length of" in told("noise-precision", mean_for_sum)
+
+
 def test_half_of_an_entropy_is_named():
     def half(own, belief, horizontal, vertical, j_row, j_col):
         right = reference("bethe")(own, belief, horizontal, vertical, j_row, j_col)
@@ -314,7 +322,7 @@ def test_two_mistakes_at_once_are_told_in_one_of_two_ways(label):
 def test_what_is_derived_names_what_it_changes(label):
     anatomy = mutants_of(label)[0].anatomy
     spoken = says(label, anatomy)
-    words = [text for text, _ in derived(anatomy, spoken)]
+    words = [text for text, _ in derived(anatomy, spoken, spoken)]
     assert all(any(name in text for name in spoken.values()) for text in words)
 
 

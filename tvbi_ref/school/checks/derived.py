@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,9 @@ OF_TWO: Operations = {
     "{x} divided by {y}": lambda x, y: x / y,
     "{x} plus {y}": lambda x, y: x + y,
     "{x} minus {y}": lambda x, y: x - y,
+    "{x} divided by the length of {y}": lambda x, y: x / len(y),
+    "{x} divided by the number of entries of {y}": lambda x, y: x / y.size,
+    "{x} times the length of {y}": lambda x, y: x * len(y),
 }
 
 OF_GAMMA: Operations = {
@@ -103,8 +106,9 @@ OF_GAMMAS: Operations = {
 }
 
 
-
-def derived(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str, Change]]:
+def derived(
+    anatomy: Anatomy, says: dict[str, str], beside: dict[str, str]
+) -> Iterator[tuple[str, Change]]:
     """Yield what can go wrong in one place or between two, in words, and what it changes.
 
     Parameters
@@ -112,12 +116,14 @@ def derived(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str, Chang
     anatomy : Anatomy
     says : dict of str to str
         What letters and pieces are called; those that are not in it are left alone.
+    beside : dict of str to str
+        The letters and pieces, of which one may stand in another's place.
 
     Examples
     --------
     >>> from tvbi_ref.school.checks.mutants import mutants_of
     >>> anatomy = mutants_of("q-support")[0].anatomy
-    >>> words, change = next(derived(anatomy, {"l": "evidence"}))
+    >>> words, change = next(derived(anatomy, {"l": "evidence"}, {}))
     >>> words, anatomy.with_changes(change)(2.0, 3.0)
     ('0 in place of evidence', 2.0)
     """
@@ -128,9 +134,9 @@ def derived(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str, Chang
     for x in says:
         for text, make in ONE.items():
             yield text.format(x=says[x]), {x: Piece((x,), make)}
-    for x, y in permutations(says, 2):
-        for text, make in TWO.items():
-            yield text.format(x=says[x], y=says[y]), {x: Piece((x, y), make)}
+    for x, y in product(says, beside):
+        for text, make in TWO.items() if x != y else ():
+            yield text.format(x=says[x], y=beside[y]), {x: Piece((x, y), make)}
     for x, y in combinations(says, 2):
         exchanged = {x: Piece((y,), _same), y: Piece((x,), _same)}
         yield f"{says[x]} and {says[y]} exchanged", exchanged

@@ -123,22 +123,23 @@ Candidate = tuple[str, Callable[[Trial], Any]]
 
 def _known(check: Check, trials: list[Trial], which: tuple[int, ...], words: str = "") -> str:
     candidates = ((words + mutant.mistake, _of(mutant)) for mutant in mutants_of(check.label))
-    return _first_fitting(check, trials, which, candidates)
+    return _first_fitting(check, trials, which, candidates, lenient=True)
 
 
 def _of(mutant: Mutant) -> Callable[[Trial], Any]:
     return lambda trial: mutant.function(*deepcopy(trial.case.arguments))
 
 
-Changes = Callable[[Anatomy, dict[str, str], list[Mutant]], Iterator[Any]]
+Changes = Callable[[str, dict[str, str], list[Mutant]], Iterator[Any]]
 
 
-def _one_change(anatomy: Anatomy, spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
-    for words, change in derived(anatomy, spoken):
+def _one_change(label: str, spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
+    anatomy = mutants_of(label)[0].anatomy
+    for words, change in derived(anatomy, spoken, says(label, anatomy)):
         yield f"as with {words}", (change,)
 
 
-def _two_changes(anatomy: Anatomy, spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
+def _two_changes(label: str, spoken: dict[str, str], mutants: list[Mutant]) -> Iterator[Any]:
     """Yield two known mistakes at once, and one or two of what is lost most often."""
     known = [(mutant.mistake, mutant.change) for mutant in mutants]
     losses = [(f"as with {words}", change) for words, change in lost(spoken)]
@@ -162,7 +163,7 @@ def _changed(check: Check, trials: list[Trial], k: int, changes: Changes, second
 
     spoken = {x: words for x, words in says(check.label, anatomy).items() if moves(nudged(x))}
     mutants = [mutant for mutant in mutants if moves(mutant.change)]
-    candidates = changes(anatomy, spoken, mutants)
+    candidates = changes(check.label, spoken, mutants)
     in_time = takewhile(lambda _: process_time() < until, candidates)
     return _first_fitting(check, usable, (0,), ((words, make(*made)) for words, made in in_time))
 
@@ -211,17 +212,20 @@ def _right_pieces(anatomy: Anatomy, trial: Trial) -> Known:
 
 
 def _first_fitting(
-    check: Check, trials: list[Trial], which: tuple[int, ...], candidates: Iterable[Candidate]
+    check: Check,
+    trials: list[Trial],
+    which: tuple[int, ...],
+    candidates: Iterable[Candidate],
+    lenient: bool = False,
 ) -> str:
     """Return the words of the first function that gives the same numbers on every case."""
     usable = _usable(trials, which)
     loose = _loose(check)
     if not all(_agrees(loose, t, as_results(t.case.expected), which) for t in usable):
         check = loose
-    wrong = [t for t in usable if any(k in t.wrong for k in which)]
     for words, function in candidates:
-        fits = all(_agrees(check, t, _answer(function, t), which, True) for t in usable)
-        if fits and any(_agrees(check, t, _answer(function, t), which) for t in wrong):
+        fits = all(_agrees(check, t, _answer(function, t), which, lenient) for t in usable)
+        if fits and _tells(check, usable, function, which):
             return words
     return ""
 
@@ -262,6 +266,24 @@ def _agrees(
         return False
     fill = _filled if lenient else lambda mine, yours: mine
     return all(close(check, theirs[k], fill(ours[k], theirs[k])) for k in which)
+
+
+def _tells(
+    check: Check, trials: list[Trial], function: Callable[[Trial], Any], which: tuple[int, ...]
+) -> bool:
+    """Return whether a function that agrees has numbers (no NaN) where enough are wrong."""
+    of_wrong: list[Array] = []
+    for trial in trials:
+        ours, expected = _answer(function, trial) or (), as_results(trial.case.expected)
+        for k in which:
+            got = (trial.observation.results or ())[k]
+            if got.shape == expected[k].shape:
+                wrong = ~np.isclose(got, expected[k], check.rtol, check.atol, equal_nan=True)
+                of_wrong.append(~np.isnan(ours[k][wrong]))
+            else:
+                of_wrong.append(~np.isnan(ours[k].ravel()))
+    there = np.concatenate(of_wrong)
+    return bool(there.any() and there.mean() > 0.25)
 
 
 def _filled(ours: Array, theirs: Array) -> Array:
