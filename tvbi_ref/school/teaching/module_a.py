@@ -161,7 +161,7 @@ def settings(panels: Mapping[str, Sequence[Numbers]]) -> Figure:
                 axes.plot(m, l, label=label, **style)
             axes.axhline(0, color="0.4", lw=0.8)
             axes.set(xscale="log", xlabel="second moment m")
-            axes.set_title(title.replace(", ", ",\n", 1), fontsize=10)
+            axes.set_title(title, fontsize=10)
             axes.legend(
                 title=r"a, b; $\bar a$, $\bar b$",
                 loc="upper center",
@@ -225,7 +225,7 @@ def ladder(results: Mapping[str, Sequence[float]]) -> Figure:
     """
     places = np.arange(len(results))
     with mpl.rc_context(plots.STYLE):
-        figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+        figure = Figure(figsize=(7.5, 1 + 0.35 * len(results)), layout="constrained")
         axes = figure.subplots()
         for k, (label, colour, hatch) in enumerate(
             (("dead but kept", plots.RED, "//"), ("alive but dropped", plots.BLUE, ""))
