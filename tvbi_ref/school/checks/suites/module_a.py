@@ -138,6 +138,9 @@ def _elbo_cases() -> list[Case]:
         "support log-odds of +30, prior -30": _one(
             SLAB, SPIKE, support_log_odds=30.0, prior_log_odds=-30.0
         ),
+        "support log-odds of -30, prior +33: 1 - pi has lost its digits": _one(
+            SLAB, SPIKE, support_log_odds=-30.0, prior_log_odds=33.0
+        ),
         "rates of 1e-6 and less": _one(*SMALL_RATES, mean=1e-3, variance=1e-6, rate=1e-6),
         "two equal Gammas": _one(*SAME),
         "a variance of 1e-12, a rate of 1e-9": _one(
