@@ -87,7 +87,7 @@ def problem(name: str, answer: Any) -> Report:
     Examples
     --------
     >>> print(problem("evidence-limits", (-1.0, 1.0)).message)
-    [evidence-limits] failed 2 of 2
+    evidence-limits: failed 2 of 2
     first, the least: -1 is not within 1 % of what the equation tends to as m goes to 0
     """
     if name not in PROBLEMS:
@@ -100,8 +100,8 @@ def problem(name: str, answer: Any) -> Report:
         findings = (Finding("the answer", False, f"raised {describe(error)}"),)
     wrong = [finding for finding in findings if not finding.ok]
     if not wrong:
-        return Report(name, True, f"[{name}] passed all {len(findings)}", findings)
-    message = f"[{name}] failed {len(wrong)} of {len(findings)}"
+        return Report(name, True, f"{name}: passed all {len(findings)}", findings)
+    message = f"{name}: failed {len(wrong)} of {len(findings)}"
     return Report(name, False, f"{message}\nfirst, {wrong[0].case}: {wrong[0].text}", findings)
 
 
