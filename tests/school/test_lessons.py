@@ -66,6 +66,16 @@ def test_the_book_has_every_lesson_in_its_order():
     assert [page for page in pages if not any((FOLDER.parent).glob(f"{page}.*"))] == []
 
 
+def test_the_table_of_lessons_has_their_minutes_and_blanks():
+    rows = re.findall(r"\]\((\d\d_.*)\) \| (\d+) \| (\d+) \|", (FOLDER / "README.md").read_text())
+    minutes = [re.findall(r"\*About (\d+) minutes", prose(path))[0] for path in LESSONS]
+    blanks = [sum("### BEGIN SOLUTION" in c.source for c in code_cells(path)) for path in LESSONS]
+    names = [path.name for path in LESSONS]
+    assert [(page, said, int(n)) for page, said, n in rows] == list(
+        zip(names, minutes, blanks, strict=True)
+    )
+
+
 @pytest.mark.slow
 def test_every_lesson_begins_with_the_setup_cell_for_colab():
     check = [sys.executable, "notebooks/make_setup.py", "--check"]
