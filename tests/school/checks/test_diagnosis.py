@@ -13,7 +13,6 @@ from tvbi_ref import equations
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks import check
 from tvbi_ref.school.checks.derived import SPOKEN, derived, says
-from tvbi_ref.school.checks.diagnosis import LONGEST_SEARCH
 from tvbi_ref.school.checks.mutants import mutants_of
 from tvbi_ref.school.checks.patterns import (
     OF_ANY,
@@ -390,6 +389,6 @@ def test_an_answer_that_is_like_nothing_is_told_in_less_than_two_seconds(label):
         return tuple(wrong) if several else wrong[0]
 
     cases_of(label)
-    start = time.perf_counter()
+    start = time.process_time()
     told(label, strange)
-    assert time.perf_counter() - start < 2 * LONGEST_SEARCH
+    assert time.process_time() - start < 2

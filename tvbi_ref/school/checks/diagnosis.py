@@ -54,7 +54,7 @@ FIRST_AXIS = {
 FEW = 3
 """Cases that show whether a change moves a result."""
 
-LONGEST_SEARCH = 0.6
+LONGEST_SEARCH = 0.4
 """Seconds of the processor for one change, and for two; what is not found by then is not said."""
 
 
@@ -322,4 +322,6 @@ def _share(
             _agrees(check, trial, as_results(trial.case.expected), (k,)),
         )
         fits, of = fits + (same and not right), of + (not (same and right))
+        if of - fits > len(trials) / 2:
+            break  # it fits less than half
     return fits / max(of, 1), fits, of, mutant.mistake
