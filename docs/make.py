@@ -165,7 +165,6 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
     reports = [(mutant, check(label, mutant.function)) for mutant in mutants]
     caught = sum(not report and mutant.mistake in report.message for mutant, report in reports)
     alarms = sum(not check(label, function) for function in correct)
-    notebook = equation.lesson.split("#")[0]
     cells = [
         f"`[{label}]`",
         f"`{equation.implementation.replace(':', '.')}`",
@@ -173,7 +172,7 @@ def measure(equation: Equation) -> tuple[int, int, int, int, str]:
         f"{caught} of {len(mutants)}",
         f"{alarms} in {len(correct)}",
         f"[{equation.exercise}](../notebooks/exercises/{equation.exercise}.py)",
-        f"[{notebook}](../notebooks/{notebook}.ipynb)",
+        f"[lesson](../notebooks/{equation.exercise}.ipynb)",
     ]
     return caught, len(mutants), alarms, len(correct), f"| {' | '.join(cells)} |"
 

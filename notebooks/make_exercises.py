@@ -4,15 +4,16 @@
     python notebooks/make_exercises.py --check    writes nothing, exit status 1 if anything is stale
     python notebooks/make_exercises.py --otter FOLDER    writes masters for otter-grader there
 
-Written by hand are only `solutions/NN_name.py` and `exercises/README.md`. From them come
+Written by hand are only `solutions/NN_lesson.py` and `exercises/README.md`. From them come
 
-    exercises/NN_name.py       the same file, every body replaced by NotImplementedError
-    exercises/NN_name.ipynb    the same as a notebook, for nbgrader or without it
-    solutions/NN_name.ipynb    the solved notebook, executed
+    exercises/NN_lesson.py       the same file, every body replaced by NotImplementedError
+    exercises/NN_lesson.ipynb    the same as a notebook, for nbgrader or without it
+    solutions/NN_lesson.ipynb    the solved notebook, executed
     exercises/transcript.md    what the checker says to a student with two mistakes
 
-A function named as the task of an equation is an exercise; of the others, one whose docstring
-begins with "Copy here" is left to the student, and any other is given as it stands.
+An exercise has the name of its lesson. A function named as the task of an equation or as a problem
+(`tvbi_ref/school/checks/problems.py`) is asked for; of the others, one whose docstring begins with
+"Copy here" is left to the student, and any other is given as it stands.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_
 from tvbi_ref._files import atomic_write
 from tvbi_ref.equations import EQUATIONS, Equation
 from tvbi_ref.school.checks import grade
+from tvbi_ref.school.checks.problems import PROBLEMS, Problem
 
 HERE = Path(__file__).parent
 EXERCISES, SOLUTIONS = HERE / "exercises", HERE / "solutions"
@@ -53,8 +55,8 @@ class Function:
         Its source up to the end of the docstring.
     body : str
         The rest.
-    equation : Equation or None
-        The one that it is the task of.
+    asked : Equation, Problem or None
+        What it is the task of.
     given : bool
         Whether the exercise shows the body.
     """
@@ -62,7 +64,7 @@ class Function:
     name: str
     head: str
     body: str
-    equation: Equation | None
+    asked: Equation | Problem | None
     given: bool
 
     @property
@@ -84,6 +86,21 @@ class Function:
         gap = "\n" * (len(self.body) - len(body))  # before an inner function, as ruff wants it
         return f"{self.head}\n{gap}    ### BEGIN SOLUTION\n{body}\n    ### END SOLUTION"
 
+    @property
+    def label(self) -> str:
+        """What its cells are called."""
+        if isinstance(self.asked, Equation):
+            return self.asked.label
+        return self.name.replace("_", "-")
+
+    @property
+    def report(self) -> str:
+        """The call that judges it. What takes nothing returns the answer to a problem."""
+        if isinstance(self.asked, Equation):
+            return f'checks.check("{self.label}", {self.name})'
+        call = "()" if "():" in self.head else ""
+        return f'checks.problem("{self.label}", {self.name}{call})'
+
 
 @dataclass(frozen=True)
 class Exercise:
@@ -92,7 +109,7 @@ class Exercise:
     Parameters
     ----------
     name : str
-        "03_mean_field".
+        "03_module_a".
     docstring : str
     source : str
     prelude : str
@@ -109,7 +126,12 @@ class Exercise:
     @property
     def equations(self) -> list[Equation]:
         """Those that it asks for, in the order of the file."""
-        return [f.equation for f in self.functions if f.equation]
+        return [f.asked for f in self.functions if isinstance(f.asked, Equation)]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Those that it asks for, in the order of the file."""
+        return [f.asked for f in self.functions if isinstance(f.asked, Problem)]
 
     @property
     def stubs(self) -> str:
@@ -136,13 +158,16 @@ def read(path: Path) -> Exercise:
 
 
 def _function(node: ast.FunctionDef, lines: list[str], exercise: str) -> Function:
-    tasks = {e.task: e for e in EQUATIONS.values() if e.exercise == exercise}
+    tasks: dict[str, Equation | Problem] = {
+        e.task: e for e in EQUATIONS.values() if e.exercise == exercise
+    }
+    tasks |= {p.name.replace("-", "_"): p for p in PROBLEMS.values() if p.lesson == exercise}
     end = node.body[0].end_lineno
     return Function(
         name=node.name,
         head="\n".join(lines[node.lineno - 1 : end]),
         body="\n".join(lines[end : node.end_lineno]),
-        equation=tasks.get(node.name),
+        asked=tasks.get(node.name),
         given=node.name not in tasks and not (ast.get_docstring(node) or "").startswith("Copy"),
     )
 
@@ -185,16 +210,15 @@ METADATA = {
 
 
 def _cells(function: Function, source: str) -> Iterator[Any]:
-    if function.equation is None:
-        name = function.name.replace("_", "-")
-        yield _code(name, source, "locked" if function.given else "answer")
+    label = function.label
+    if function.asked is None:
+        yield _code(label, source, "locked" if function.given else "answer")
         return
-    label = function.equation.label
-    yield _markdown(f"{label}-statement", statement(function.equation))
+    yield _markdown(f"{label}-statement", statement(function.asked))
     yield _code(label, source, "answer")
     # Two statements without an assignment: a grader that takes the definitions out of a
     # notebook leaves both behind.
-    test = f'print(report := checks.check("{label}", {function.name}))\nassert report'
+    test = f"print(report := {function.report})\nassert report"
     yield _code(f"{label}-check", test, "test")
 
 
@@ -253,11 +277,11 @@ def _question(function: Function) -> Iterator[Any]:
     *statement, answer = list(_cells(function, function.marked))[:2]
     for nbgraders, otters in marks.items():
         answer.source = answer.source.replace(nbgraders, otters)
-    if function.equation is None:
+    if function.asked is None:
         yield answer
         return
-    label = function.equation.label
-    test = f'assert (report := checks.check("{label}", {function.name})), report'
+    label = function.label
+    test = f"assert (report := {function.report}), report"
     yield _raw(f"{label}-question", f"# BEGIN QUESTION\nname: {label}\npoints: 1")
     yield from statement
     for name, cell in (("SOLUTION", answer), ("TESTS", _code(f"{label}-test", test, "test"))):
@@ -272,48 +296,48 @@ def _raw(name: str, source: str) -> Any:
 
 
 def introduction(exercise: Exercise) -> str:
-    """Return the first cell: what the exercise is about, and the map of its equations.
+    """Return the first cell: what the exercise is about, and the map of what it asks for.
 
     Parameters
     ----------
     exercise : Exercise
     """
-    title, *paragraphs, last = exercise.docstring.split("\n\n")
-    link = "[docs/EQUATIONS.md](../../docs/EQUATIONS.md)"
-    where = last.split("Read: ")[1].replace("docs/EQUATIONS.md", link)
-    lessons = dict.fromkeys(e.lesson.split("#")[0] for e in exercise.equations)
+    title, *paragraphs, _ = exercise.docstring.split("\n\n")
     rows = [(e.title, f"`[{e.label}]`", f"`{e.task}`") for e in exercise.equations]
+    rows += [(f"*{p.kind}*", f"`{p.name}`", "a problem") for p in exercise.problems]
     return "\n\n".join(
         [
             f"# Exercise {int(exercise.name[:2])}. {title.rstrip('.')}",
             *(" ".join(paragraph.split()) for paragraph in paragraphs),
-            _table(("what you write", "equation", "function"), rows),
+            _table(("what is asked for", "name", "function"), rows),
             "Below each function is a cell that checks it. Run it as often as you like: it says "
-            "what is wrong, and where it knows the mistake it names it. The whole notebook is "
-            f"checked in a terminal by `tvbi-ref check {exercise.name}.ipynb`. Your functions may "
-            "use NumPy, SciPy and each other.",
-            f"Read: {where}. Lessons: {', '.join(f'`{name}`' for name in lessons)}.",
+            "what is wrong, and where it knows the mistake it names it. In a terminal "
+            f"`tvbi-ref check {exercise.name}.ipynb` checks all equations. Your functions may use "
+            "NumPy, SciPy and each other.",
+            f"What is asked for is derived in lesson [{exercise.name}](../{exercise.name}.ipynb). "
+            "Derive it by yourself first. The lesson's page has each equation folded, as a last "
+            "resort.",
         ]
     )
 
 
-def statement(equation: Equation) -> str:
-    """Return the cell above a function: the equation, its letters, their names and shapes.
+def statement(asked: Equation | Problem) -> str:
+    """Return the cell above a function: what it is, and its letters, but not the formula.
 
     Parameters
     ----------
-    equation : Equation
+    asked : Equation or Problem
     """
+    if isinstance(asked, Problem):
+        return f"## A problem: {asked.kind}, `{asked.name}`\n\n{asked.asked}"
     rows = [
         (role, f"${s.letter}$", f"`{s.name}`", s.shape, s.domain, s.meaning)
-        for role, symbols in (("in", equation.inputs), ("out", equation.outputs))
+        for role, symbols in (("in", asked.inputs), ("out", asked.outputs))
         for s in symbols
     ]
     header = ("", "letter", "name", "shape", "domain", "meaning")
-    return (
-        f"## {equation.title} `[{equation.label}]`\n\n"
-        f"$$\n{equation.statement}\n$$\n\n{_table(header, rows)}"
-    )
+    where = f"[lesson {asked.exercise}](../{asked.exercise}.ipynb#{asked.label})"
+    return f"## {asked.title} `[{asked.label}]`\n\nDerived in {where}.\n\n{_table(header, rows)}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -377,7 +401,7 @@ SLIPS = (
 
 def transcript() -> str:
     """Return what the checker says to three versions of one homework, as it really says it."""
-    versions = [(SOLUTIONS / "03_mean_field.py").read_text(encoding="utf-8")]
+    versions = [(SOLUTIONS / "03_module_a.py").read_text(encoding="utf-8")]
     for right, wrong in SLIPS:
         assert versions[0].count(right) == 1, f"not in the solution, or twice: {right}"
         versions.insert(0, versions[0].replace(right, wrong))
@@ -400,7 +424,7 @@ test holds it against the checker.
 ## First try
 
 ```text
-$ tvbi-ref check 03_mean_field_noether.py
+$ tvbi-ref check 03_module_a_noether.py
 {first}
 ```
 
@@ -414,7 +438,7 @@ where the ACTIVE Gamma explains the precision better.
 ## Second try
 
 ```text
-$ tvbi-ref check 03_mean_field_noether.py
+$ tvbi-ref check 03_module_a_noether.py
 {second}
 ```
 
@@ -428,7 +452,7 @@ rho^(1/2) in its normaliser, and a Gamma's shape counts the powers of rho.
 ## Third try
 
 ```text
-$ tvbi-ref check 03_mean_field_noether.py
+$ tvbi-ref check 03_module_a_noether.py
 {third}
 ```
 """
@@ -436,7 +460,7 @@ $ tvbi-ref check 03_mean_field_noether.py
 
 def _checked(source: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        homework = Path(folder, "03_mean_field_noether.py")
+        homework = Path(folder, "03_module_a_noether.py")
         homework.write_text(source, encoding="utf-8")
         result = replace(grade(homework), file=homework.name)
     return f"{result}\n$ echo $?\n{result.exit_status}"

@@ -1,7 +1,7 @@
 """Grade files of your own equations.
 
 Run the functions of each file in a process of its own and check every one against its equation. A
-file named like an exercise (03_mean_field_....py) is asked for all of that exercise, any other for
+file named like an exercise (03_module_a_....py) is asked for all of that exercise, any other for
 what it defines. A .json file has results that were computed in another language: see
 docs/other_languages.md. Exit status: 0 if all is right, 1 if not, 2 if a file cannot be found.
 """
@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help=what)
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--labels", metavar="LABEL,...", help="ask for these equations")
-    asked.add_argument("--exercise", metavar="NAME", help="ask for this exercise: 03_mean_field")
+    asked.add_argument("--exercise", metavar="NAME", help="ask for this exercise: 03_module_a")
     limit = "for each function"
     parser.add_argument("--time-limit", type=float, default=20.0, metavar="SECONDS", help=limit)
     seed = "draw the random cases anew, for a mark that no table of answers gets"

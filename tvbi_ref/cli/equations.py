@@ -1,7 +1,7 @@
 """The equations: statement, symbols, code, exercise.
 
-Without a label, the list of all equations with the function that implements each, its exercise and
-its lesson. With --cases, the cases that a check tries, for programmes in any language: see
+Without a label, the list of all equations with the function that implements each and its
+lesson. With --cases, the cases that a check tries, for programmes in any language: see
 docs/other_languages.md.
 """
 

@@ -74,8 +74,6 @@ class Equation:
         In the order of the function's results.
     implementation : str
         Where the package computes it, "module:attribute".
-    exercise : str
-        The exercise file that asks for it, without ".py".
     lesson : str
         Where it is taught, "notebook#label".
     notes : str
@@ -92,10 +90,14 @@ class Equation:
     inputs: tuple[Symbol, ...]
     outputs: tuple[Symbol, ...]
     implementation: str
-    exercise: str
     lesson: str
     notes: str = ""
     analytic: bool = False
+
+    @property
+    def exercise(self) -> str:
+        """The exercise that asks for it, a file without ".py": it has its lesson's name."""
+        return self.lesson.split("#")[0]
 
     @property
     def task(self) -> str:
@@ -183,7 +185,6 @@ class Table:
                 "label": e.label,
                 "title": e.title,
                 "function": e.implementation.replace(":", "."),
-                "exercise": e.exercise,
                 "lesson": e.lesson,
                 "statement": e.statement,
             }
@@ -191,7 +192,7 @@ class Table:
         ]
 
     def __str__(self) -> str:
-        header = ("label", "title", "function", "exercise", "lesson")
+        header = ("label", "title", "function", "lesson")
         return "\n".join(_aligned([header, *([row[name] for name in header] for row in self.rows)]))
 
     def _repr_markdown_(self) -> str:
@@ -200,12 +201,11 @@ class Table:
                 f"{row['title']}<br>`[{row['label']}]`",
                 f"$\\displaystyle {' '.join(row['statement'].split())}$",  # a cell is one line
                 f"`{row['function']}`",
-                f"`{row['exercise']}`",
                 f"`{row['lesson']}`",
             )
             for row in self.rows
         ]
-        header = ("equation", "statement", "function", "exercise", "lesson")
+        header = ("equation", "statement", "function", "lesson")
         return "\n".join(_markdown_table(header, lines))
 
 

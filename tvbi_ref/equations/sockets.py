@@ -31,9 +31,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from tvbi_ref._validation import as_choice
+from tvbi_ref._validation import as_choice, called_by_package, from_outside
 from tvbi_ref.equations.guard import Guarded
-from tvbi_ref.equations.registry import get
+from tvbi_ref.equations.registry import EQUATIONS, get
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,13 +69,16 @@ class Socket(Generic[P, R]):
         functools.update_wrapper(self, readable)
         self.label = label
         self.readable = readable
+        self._is_equation = label in EQUATIONS  # and no step that writes into its arguments
+        self._signature = inspect.signature(readable)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what the plug returns."""
+        """Return what the plug returns; a reader's arguments are looked at, see `as_plain`."""
         state = _STATE.get() or _without_use()
-        plug = state.plugs.get(self.label) or state.find(self)
-        answer: R = plug(*args, **kwargs)
-        return answer
+        plug: Callable[..., R] = state.plugs.get(self.label) or state.find(self)
+        if self._is_equation and not called_by_package():
+            return from_outside(plug, self._signature, args, kwargs)
+        return plug(*args, **kwargs)
 
     @property
     def fast(self) -> Callable[P, R] | None:
@@ -84,7 +87,7 @@ class Socket(Generic[P, R]):
         return plug and plug.function
 
     def __repr__(self) -> str:
-        names = ", ".join(inspect.signature(self.readable).parameters)
+        names = ", ".join(self._signature.parameters)
         return f"<[{self.label}] {self.__name__}({names})>"
 
     def __reduce__(self) -> str:  # pickled by name, as functions are

@@ -173,7 +173,7 @@ def grade(
         is left out and named. A .json file has results of another language: `check_results`.
     labels : sequence of str, optional
         What is asked for. By default the equations of the exercise whose name is in the
-        file's name (``03_mean_field_miller.py``), otherwise those whose functions the file
+        file's name (``03_module_a_miller.py``), otherwise those whose functions the file
         defines.
     time_limit : float > 0
         Seconds for each function, and for loading the file.

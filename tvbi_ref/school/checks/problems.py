@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 from scipy.special import expit
 
 from tvbi_ref import module_a
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
+from tvbi_ref.compression import entropy_bound
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b import ChainSupport, GridSupport, SupportPrior, exact
+from tvbi_ref.prior import log_marginal_weight
 from tvbi_ref.school.checks.calling import describe
 from tvbi_ref.school.checks.gradients import check_gradients
 from tvbi_ref.school.checks.report import Finding, Report
@@ -95,7 +98,8 @@ def problem(name: str, answer: Any) -> Report:
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            findings = tuple(PROBLEMS[name].judge(answer))
+            judged = PROBLEMS[name].judge(answer)
+            findings = tuple(Finding(f.case, f.ok, "" if f.ok else f.text) for f in judged)
     except Exception as error:  # a stranger's answer may do anything
         findings = (Finding("the answer", False, f"raised {describe(error)}"),)
     wrong = [finding for finding in findings if not finding.ok]
@@ -175,6 +179,27 @@ def _gate(answer: Any) -> Iterator[Finding]:
     yield Finding("parameters", named == [(4,), (4,)], f"have the shapes {named}")
 
 
+@_problem("poisson", "derive", "10_manual_backprop")
+def _poisson(answer: Any) -> Iterator[Finding]:
+    r"""Another likelihood: the targets are counts, $y \sim \mathrm{Poisson}(e^z)$, so that the
+    output $z$ is a log rate. Write `poisson(output, y)`, both (B, C): minus the log-likelihood in
+    the mean over the rows, and its gradient by $z$.
+
+    *Judged:* by SciPy's Poisson distribution and its differences.
+    """
+    rng = np.random.default_rng(3)
+    counts, rare = rng.normal(size=(4, 3)), rng.uniform(-9, -4, size=(2, 1))
+    for name, z, y in (("counts", counts, rng.poisson(5, (4, 3))), ("none", rare, 0 * rare)):
+        value, gradient = answer(z.copy(), y.copy())
+        right = -stats.poisson.logpmf(y, np.exp(z)).sum() / len(z)
+        told = f"{float(value):.6g}; expected {right:.6g}"
+        yield Finding(f"value, {name}", bool(np.isclose(value, right)), told)
+        up, down = (-stats.poisson.logpmf(y, np.exp(z + e)) for e in (1e-5, -1e-5))
+        slope = (up - down) / 2e-5 / len(z)  # each output has a term of its own
+        ok = np.shape(gradient) == z.shape and np.allclose(gradient, slope, rtol=1e-5)
+        yield Finding(f"gradient, {name}", ok, "is not the central difference")
+
+
 # Break
 
 
@@ -233,7 +258,68 @@ def _loops_part(answer: Any) -> Iterator[Finding]:
     yield Finding("apart", off >= 0.02, f"the beliefs are {off:.3g} apart; 0.02 is asked for")
 
 
+@_problem("never-settles", "break", "06_grids_and_bethe")
+def _never_settles(answer: Any) -> Iterator[Finding]:
+    r"""Find a layer of at most 16 weights on which parallel sweeps never settle, but do if each is
+    damped by a half. Return `(own, coupling_row, coupling_col)`, own $= h + l$ (I, J).
+
+    *Judged:* by 2000 sweeps without damping and 2000 with it.
+    """
+    own, row, col = as_float_array(answer[0], "own", ndim=2), *map(float, answer[1:])
+    yield Finding("size", own.size <= 16, f"own has {own.size} weights; at most 16 are asked for")
+    grid = GridSupport(0.0, row, col)
+    moved = {
+        d: float(grid.extrinsic(own, sweeps=2000, tol=1e-10, damping=d).residuals[-1])
+        for d in (0.0, 0.5)
+    }
+    told = f"they have settled: the last sweep moved the messages by {moved[0.0]:.2g}"
+    yield Finding("undamped sweeps", moved[0.0] > 1e-3, told)
+    told = f"the last one still moved the messages by {moved[0.5]:.2g}"
+    yield Finding("damped sweeps", moved[0.5] < 1e-9, told)
+
+
+@_problem("echo", "break", "08_extrinsic_messages")
+def _echo(answer: Any) -> Iterator[Finding]:
+    r"""Module A forgets to divide: it hands its whole belief, $l + \operatorname{logit}\pi$, to
+    Module B as if all of it were news. Find a chain of at most 12 weights on which a weight that is
+    dead with probability 0.8 or more lives with 0.8 or more after 30 such rounds, from
+    $\operatorname{logit}\pi = 0$. Return `(l, p01, p10)`, $l$ (I,).
+
+    *Judged:* by enumeration, and by the 30 rounds.
+    """
+    l, p01, p10 = as_float_array(answer[0], "l", ndim=1)[:, None], *map(float, answer[1:])
+    yield Finding("size", len(l) <= 12, f"l has {len(l)} weights; at most 12 are asked for")
+    prior, told = ChainSupport(p01, p10), np.zeros(l.shape)
+    right = exact.marginals(
+        l.shape, lambda S: exact.chain_log_weights(S, p01, p10) + (S * l).sum(axis=(1, 2))
+    )
+    for _ in range(30):
+        told = prior.extrinsic(l + told).log_odds
+    risen = expit(l + told)[right <= 0.2]
+    text = f"of those that are dead with 0.8 the highest comes to {max(risen, default=0):.3g}"
+    yield Finding("risen from the dead", bool((risen >= 0.8).any()), text)
+
+
 # Explain
+
+
+@_problem("heavy-tail", "explain", "01_three_layer_prior")
+def _heavy_tail(answer: Any) -> Iterator[Finding]:
+    r"""Predict, then run: a live weight has $a = 1.5$ and $b = 0.02$, and its precision is
+    integrated out. On paper with two logarithmic scales, which slope has its density far out? And
+    what is its standard deviation? Return both, by thought.
+
+    *Judged:* by the density's differences, and by its second moment.
+    """
+    prior, (slope, deviation) = Gamma(1.5, 0.02), answer
+    far = log_marginal_weight(np.array([[1e6], [1e7]]), prior).ravel()
+    right = (far[1] - far[0]) / np.log(10)
+    text = f"{slope:g} is not within 1 % of what the density has between 1e6 and 1e7"
+    yield Finding("slope", abs(slope - right) <= 0.01 * abs(right), text)
+    w = np.geomspace(1e-6, 1e6, 20_001)[:, None]
+    right = 2 * np.trapezoid(w**3 * np.exp(log_marginal_weight(w, prior)), np.log(w), axis=0)[0]
+    text = f"{deviation:g} is not within 1 %"
+    yield Finding("deviation", abs(deviation - right**0.5) <= 0.01 * right**0.5, text)
 
 
 @_problem("evidence-limits", "explain", "03_module_a")
@@ -327,3 +413,28 @@ def exact_prior(prior: SupportPrior, shape: tuple[int, int]) -> Iterator[Finding
     slack = 5 * np.sqrt(density * (1 - density) / 2000)  # neighbours are no independent draws
     told = f"a density of {drawn:.3f}; log_prob says {density:.3f}"
     yield Finding("samples", bool(abs(drawn - density) < slack), told)
+
+
+@_problem("own-format", "extend", "22_small_and_fast")
+def _own_format(answer: Any) -> Iterator[Finding]:
+    r"""A format of your own: return two functions, `write(matrix)`, which makes bytes of a sparse
+    float32 matrix, and `read(data)`, which makes the matrix of these bytes alone. All that is not
+    the 32 bits of a kept weight says where it stands; of weights in runs it must take fewer bits
+    than the bound [bits] of scattered ones.
+
+    *Judged:* by what comes back, bit for bit, and by the length.
+    """
+    (write, read), rng = answer, np.random.default_rng(7)
+    runs = ChainSupport(0.02, 0.1).sample((100, 60), rng) > 0
+    masks = {"runs": runs, "scattered": rng.uniform(size=(30, 7)) < 0.2, "empty": np.zeros((3, 2))}
+    for name, mask in masks.items():
+        matrix = (mask * rng.normal(size=mask.shape)).astype(np.float32)
+        data = bytes(write(matrix.copy()))
+        back = np.asarray(read(data))
+        same = back.dtype == matrix.dtype and np.array_equal(back, matrix)
+        yield Finding(name, same, "what is read is not what was written")
+        if name == "runs":
+            bits = 8 * len(data) / runs.sum() - 32
+            bound = entropy_bound([runs])
+            told = f"a kept weight's place takes {bits:.2f} bits; the bound is {bound:.2f}"
+            yield Finding("bits", bits < bound, told)
