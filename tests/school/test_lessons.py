@@ -163,7 +163,8 @@ def test_a_lesson_ends_with_three_questions_and_what_to_read_next(path):
 
 
 START, SUPPORTS, README = "00_start_here.ipynb", "04_fields.ipynb", "../README.md"
-MODULE_A, DIGITS = "03_module_a.ipynb", "13_mlp_on_digits.ipynb"
+PRIOR, MODULE_A = "01_three_layer_prior.ipynb", "03_module_a.ipynb"
+DIGITS = "13_mlp_on_digits.ipynb"
 QUOTED = [
     (SUPPORTS, r"a grid with field (\S+), which", START, r"field=([-\d.]+),"),
     (SUPPORTS, r"printed a density of about ([\d.]+\d)", START, r"before any data: ([\d.]+)"),
@@ -172,6 +173,10 @@ QUOTED = [
     (SUPPORTS, r"(\d+) sweeps are not enough", SUPPORTS, r"def densities.*, sweeps=(\d+)\)"),
     (START, r"README's numbers come from (\d+)", README, r"epochs=(\d+)"),
     (MODULE_A, r"\$6\.9\$ against \$([-\d.]+)\$", MODULE_A, r"1e-3: between ([-\d.]+) and"),
+    (MODULE_A, r"an ELBO of \$([-\d.]+)\$", MODULE_A, r"steps down: 0, ELBO in the end ([-\d.]+)"),
+    (MODULE_A, r"it is \$([\d.]+)\$, while mixing", MODULE_A, r"of the mixture ([\d.]+), mixed"),
+    (MODULE_A, r"and rates first gives \$([\d.]+)\$", MODULE_A, r", mixed first ([\d.]+)"),
+    (PRIOR, r"mid s = 1\) = ([-\d.]+\d)\$", PRIOR, r"  0\.5 +[-\d.]+ +([-\d.]+)"),
     (DIGITS, r"than this page's \(\$v = ([\d.]+)\$\)", README, r"variance=([\d.]+)"),
     (DIGITS, r"It is small here, ([\d.]+), for", DIGITS, r"coupling_row=([\d.]+)"),
     (
