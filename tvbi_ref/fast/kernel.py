@@ -1,13 +1,22 @@
-"""How a loop is compiled."""
+"""How a loop is compiled, and where what was compiled is kept."""
 
 from __future__ import annotations
 
+import hashlib
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+# Taken at the import: a file that is edited while the process runs is not what the process compiles.
+_FILES = sorted(Path(__file__).parent.glob("*.py"))
+SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 
 
 def kernel(function: Function) -> Function:
@@ -16,5 +25,54 @@ def kernel(function: Function) -> Function:
     No ``fastmath``: message passing needs infinities and signs of zero to mean what
     IEEE 754 says. No ``parallel``: it cannot be combined safely with the disk cache.
     Set ``NUMBA_DISABLE_JIT=1`` to run the same loops in plain Python under a debugger.
+    ``NUMBA_CACHE_DIR`` says where to keep it; without a place it is compiled in every process anew.
     """
-    return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    if compiled is not function:  # which it is under NUMBA_DISABLE_JIT
+        try:
+            compiled._cache = Cache(function)  # what Numba's own `enable_caching` does
+        except (RuntimeError, OSError) as error:
+            warn_once(str(error))
+    return cast(Function, compiled)
+
+
+class Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache of a function, good for these sources alone; one that fails is no error.
+
+    Numba knows an entry by the function's own file. But a kernel has the kernels and constants of
+    other files compiled in.
+    """
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), SOURCES)
+
+    def load_overload(self, *args: Any) -> Any:
+        """Return what is kept for these types; None, so that it is compiled, if it is damaged."""
+        try:
+            return super().load_overload(*args)
+        except Exception:
+            with suppress(OSError):
+                self.flush()
+
+    def save_overload(self, *args: Any) -> None:
+        """Keep what was compiled, if the disk has room and lets us."""
+        try:
+            super().save_overload(*args)
+        except OSError as error:
+            warn_once(str(error))
+
+
+_warned: list[str] = []
+
+
+def warn_once(reason: str) -> None:
+    """Say that what is compiled cannot be kept; where warnings are errors, compute all the same."""
+    if not _warned:
+        _warned.append(reason)
+        with suppress(RuntimeWarning):
+            warnings.warn(
+                "compiled code has no place to be kept and is compiled anew in every process, which "
+                f"takes seconds; NUMBA_CACHE_DIR may name a folder for it ({reason})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
