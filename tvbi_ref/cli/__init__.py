@@ -35,9 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 if all went well, 1 if `check` found something wrong, 2 for a mistake in the
-        arguments or the data.
+        arguments or the data, 130 if it was interrupted.
     """
-    options = parse(arguments)
+    try:
+        return _run(parse(arguments))
+    except KeyboardInterrupt:
+        print("tvbi-ref: interrupted; files already written are whole", file=sys.stderr)
+        return 130
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the command that was asked for."""
     if options.command is None:
         build_parser().print_help()
         return 2
@@ -52,9 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What a user can mend is said in one line; a traceback would bury it.
         print(f"tvbi-ref: {error}{_kept(options, error)}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("tvbi-ref: interrupted; files already written are whole", file=sys.stderr)
-        return 130
     finally:
         warnings.showwarning = shown
     return result
