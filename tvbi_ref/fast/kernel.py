@@ -14,7 +14,7 @@ from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-# Taken at the import: a file that is edited while the process runs is not what the process compiles.
+# Taken at the import: what is edited while a process runs is not what the process compiles.
 _FILES = sorted(Path(__file__).parent.glob("*.py"))
 SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in _FILES)).hexdigest()
 
@@ -27,7 +27,7 @@ def kernel(function: Function) -> Function:
     Set ``NUMBA_DISABLE_JIT=1`` to run the same loops in plain Python under a debugger.
     ``NUMBA_CACHE_DIR`` says where to keep it; without a place it is compiled in every process anew.
     """
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled: Any = numba.njit(nogil=True, error_model="numpy")(function)
     if compiled is not function:  # which it is under NUMBA_DISABLE_JIT
         try:
             compiled._cache = Cache(function)  # what Numba's own `enable_caching` does
@@ -36,7 +36,7 @@ def kernel(function: Function) -> Function:
     return cast(Function, compiled)
 
 
-class Cache(FunctionCache):  # type: ignore[misc]
+class Cache(FunctionCache):
     """Numba's cache of a function, good for these sources alone; one that fails is no error.
 
     Numba knows an entry by the function's own file. But a kernel has the kernels and constants of
@@ -71,8 +71,8 @@ def warn_once(reason: str) -> None:
         _warned.append(reason)
         with suppress(RuntimeWarning):
             warnings.warn(
-                "compiled code has no place to be kept and is compiled anew in every process, which "
-                f"takes seconds; NUMBA_CACHE_DIR may name a folder for it ({reason})",
+                "compiled code cannot be kept, and takes seconds in every process anew; "
+                f"NUMBA_CACHE_DIR may name a folder for it ({reason})",
                 RuntimeWarning,
                 stacklevel=2,
             )
