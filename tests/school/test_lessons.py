@@ -165,12 +165,21 @@ def test_a_lesson_ends_with_three_questions_and_what_to_read_next(path):
 START, SUPPORTS, README = "00_start_here.ipynb", "04_fields.ipynb", "../README.md"
 PRIOR, MODULE_A = "01_three_layer_prior.ipynb", "03_module_a.ipynb"
 DIGITS = "13_mlp_on_digits.ipynb"
+CHAINS, GRIDS = "05_sum_product.ipynb", "06_grids_and_bethe.ipynb"
+GROUPS = "21_groups_and_learning.ipynb"
 QUOTED = [
     (SUPPORTS, r"a grid with field (\S+), which", START, r"field=([-\d.]+),"),
     (SUPPORTS, r"printed a density of about ([\d.]+\d)", START, r"before any data: ([\d.]+)"),
     (SUPPORTS, r"Why is J_col = ([\d.]+) with", START, r"coupling_col=([\d.]+)"),
     (SUPPORTS, r"with J_row = ([\d.]+) allowed", START, r"coupling_row=([\d.]+)"),
     (SUPPORTS, r"(\d+) sweeps are not enough", SUPPORTS, r"def densities.*, sweeps=(\d+)\)"),
+    (SUPPORTS, r"chain has \$J = ([\d.]+)\$", SUPPORTS, r"the running example: J = ([\d.]+)"),
+    (CHAINS, r"a cavity of 2 says ([\d.]+) through", CHAINS, r"J = 1\.0: ([\d.]+\d)"),
+    (CHAINS, r"of the others alone with ([\d.]+)\.", CHAINS, r"without its l +([\d.]+)"),
+    (CHAINS, r"The numbers to hit, below: (\d+) wrong", CHAINS, r"alone 11, with the chain (\d+)"),
+    (GRIDS, r"couplings of 0\.2 have \$U = ([\d.]+)\$", GRIDS, r"J_col 0\.20: U = ([\d.]+)"),
+    (GROUPS, r"lead to 0\.041 and ([\d.]+\d)", GROUPS, r"from the evidence: [\d.]+, ([\d.]+)"),
+    (GROUPS, r"stay, (\d+) of 26 are in live", GROUPS, r"of which (\d+) in live"),
     (START, r"README's numbers come from (\d+)", README, r"epochs=(\d+)"),
     (MODULE_A, r"\$6\.9\$ against \$([-\d.]+)\$", MODULE_A, r"1e-3: between ([-\d.]+) and"),
     (MODULE_A, r"an ELBO of \$([-\d.]+)\$", MODULE_A, r"steps down: 0, ELBO in the end ([-\d.]+)"),
