@@ -139,7 +139,8 @@ def kept_in(path: Path) -> list[str]:
 
 
 def test_the_lessons_leave_blank_what_the_board_says():
-    kept = [label for path in LESSONS for label in kept_in(path)]
+    parts = [path for path in LESSONS if path.stem < "20"]
+    kept = [label for path in parts for label in kept_in(path)]
     assert kept == list(course.BLANKS)
 
 
@@ -199,7 +200,7 @@ def solved(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_solutions_of_all_lessons_are_a_file_of_right_equations(solved):
-    assert set(solved.functions) == set(course.BLANKS)
+    assert set(solved.functions) > set(course.BLANKS)  # and those of the electives
     again = load(solved.file)
     assert all(check(label, function) for label, function in again.functions.items())
 
@@ -212,4 +213,4 @@ def test_it_trains_digits_on_the_command_line(solved, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "each has passed its check" in done.stdout
     found = json.loads((tmp_path / "equations.json").read_text())
-    assert {e["label"] for e in found["equations"]} == set(course.BLANKS)
+    assert {e["label"] for e in found["equations"]} == set(solved.functions)

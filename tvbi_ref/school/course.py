@@ -42,17 +42,19 @@ BLANKS = (
     "markov-to-ising",
     "sum-product",
     "sum-product-ising",
-    "chain",
     "belief",
     "extrinsic-b",
+    "chain",
     "grid-sweep",
+    "uniqueness",
     "extrinsic-a",
     "turbo-loop",
     "local-reparam-dense",
     "local-reparam-dense-backward",
     "prune",
+    "local-reparam-conv",
 )
-"""What the lessons leave to the student, in their order."""
+"""What the lessons of parts I to IV leave to the student, in their order; electives add to it."""
 
 HEAD = '''\
 """My Turbo-VBI: every equation here has passed its check."""
@@ -96,7 +98,7 @@ class MyTurbo:
     ...     return prior_log_odds + evidence
     >>> print(mine.keep("q-support", update_support))
     [q-support] passed all 11 cases
-    kept in my_turbo.py: 1 of 19 equations is yours
+    kept in my_turbo.py: 1 of 21 equations is yours
     >>> mine.update_support(1.0, 2.0)
     3.0
     >>> folder.cleanup()
