@@ -140,12 +140,17 @@ def test_the_standard_output_goes_on_where_it_is(into, tmp_path):
 # Nothing is left
 
 
+def break_off(path, error):
+    with atomic_write(path) as file:
+        file.write(b"half")
+        raise error
+
+
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 def test_an_error_leaves_the_old_file_and_nothing_else(error, kind, tmp_path):
     (tmp_path / "a").write_bytes(b"old")
-    with pytest.raises(type(error)), atomic_write(tmp_path / "a") as file:
-        file.write(b"half")
-        raise error
+    with pytest.raises(type(error)):
+        break_off(tmp_path / "a", error)
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("a", b"old")]
 
 

@@ -54,7 +54,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         print(end="", flush=True)  # what was printed comes first
         opened = os.fdopen(os.dup(stream), "wb")
     elif old is not None and not stat.S_ISREG(old.st_mode):
-        opened = open(path, "wb")
+        opened = open(path, "wb")  # noqa: SIM115
     else:
         opened = _replacement(Path(os.path.realpath(path)), old)
     with opened as file:

@@ -121,6 +121,20 @@ def test_what_is_written_can_be_read_again(outcome, digits, tmp_path, monkeypatc
     assert len(files["trace_a_grid.csv"].read_text().splitlines()) == 1 + BUDGET.epochs
 
 
+def test_a_picture_that_fails_is_a_warning_and_loses_nothing(outcome, tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise ValueError("Axis limits cannot be NaN or Inf")
+
+    for name in ("supports", "trace"):
+        monkeypatch.setattr(experiment.plots, name, fails)
+    with pytest.warns(UserWarning, match="no picture .*: Axis limits") as caught:
+        written = experiment.write([outcome], "the table", tmp_path)
+    assert len(caught) == 2
+    assert sorted(written) == sorted(tmp_path.iterdir())
+    endings = [path.suffix for path in written]
+    assert endings == [".txt", ".npz", ".npz", ".csv", ".png", ".png"]  # pictures come last
+
+
 def test_a_file_is_no_folder_to_write_into(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(ValueError, match=r"out must be a folder to write into; got .*taken"):

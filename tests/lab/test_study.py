@@ -10,14 +10,16 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import joblib
 import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tvbi_ref import DivergenceError, nets, use
+import tvbi_ref
+from tvbi_ref import DataCorruptedError, DivergenceError, nets, use
+from tvbi_ref._archive import digest
 from tvbi_ref.compression import compress, load_compressed
 from tvbi_ref.lab.baselines import Budget, PlainTraining, Problem
 from tvbi_ref.lab.recipes import make_method
@@ -72,19 +74,60 @@ def test_every_method_leaves_a_row_and_a_network_that_agree(method, tmp_path):
     assert row == jobs.read_row(job, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", '{"error": 0.'])
-def test_a_damaged_row_is_named(text, tmp_path):
+def written(job, folder, **changes):
+    """Write a row of a job as if a run had made it, and return it."""
+    row = {**asdict(job), "error": 0.25, **changes}
+    row = {**row, "sha256": digest(row, {}), **changes}
+    job.path(folder).write_text(json.dumps(row))
+    return row
+
+
+def with_digits_exchanged(job, folder):
+    written(job, folder)
+    return job.path(folder).read_text().replace("0.25", "0.52")
+
+
+def of_another(**changes):
+    def write(job, folder):
+        return json.dumps(written(replace(job, **changes), folder))
+
+    return write
+
+
+DAMAGED = {
+    "empty": lambda *_: "",
+    "half": lambda *_: '{"error": 0.',
+    "null": lambda *_: "null",
+    "list": lambda *_: "[]",
+    "number": lambda *_: "3",
+    "one field": lambda *_: '{"task": 1}',
+    "no digest": lambda *_: json.dumps({**asdict(Job("toy", "snip")), "error": 0.25}),
+    "bytes": lambda *_: "\udcff",
+    "digits exchanged": with_digits_exchanged,
+    "another task": of_another(task="digits"),
+    "another method": of_another(method="dense"),
+    "other options": of_another(options={"sparsity": 0.6}),
+    "another seed": of_another(seed=1),
+    "another part": of_another(part="valid"),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+def test_a_row_that_is_not_the_jobs_is_named(what, tmp_path, no_fit):
     job = Job("toy", "snip", {"sparsity": 0.5})
-    job.path(tmp_path).write_text(text)
-    with pytest.raises(ValueError, match=rf"{job.path(tmp_path).name} is damaged: .*remove it"):
+    text = DAMAGED[what](job, tmp_path)
+    job.path(tmp_path).write_text(text, errors="surrogateescape")
+    with pytest.raises(
+        DataCorruptedError, match=rf"{job.path(tmp_path).name} is damaged: .*remove it"
+    ):
         run_job(job, tmp_path)
 
 
 def test_a_run_is_not_made_twice(tmp_path, no_fit):
     job = Job("toy", "snip", {"sparsity": 0.5})
-    job.path(tmp_path).write_text(json.dumps({"error": 0.25}))
-    assert run_job(job, tmp_path) == {"error": 0.25}
-    assert run_all([job, job], tmp_path) == [{"error": 0.25}] * 2
+    row = written(job, tmp_path)
+    assert run_job(job, tmp_path) == row
+    assert run_all([job, job], tmp_path) == [row] * 2
 
 
 @pytest.mark.parametrize(
@@ -107,6 +150,12 @@ def test_another_budget_has_another_file(monkeypatch):
     before = Job("toy", "snip").name
     budget = replace(TASKS["toy"].budget, epochs=3)
     monkeypatch.setitem(TASKS, "toy", replace(TASKS["toy"], budget=budget))
+    assert Job("toy", "snip").name != before
+
+
+def test_another_version_of_the_code_has_another_file(monkeypatch):
+    before = Job("toy", "snip").name
+    monkeypatch.setattr(tvbi_ref, "__version__", "0.0.0")
     assert Job("toy", "snip").name != before
 
 

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from tvbi_ref.errors import NonFiniteError
-from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport, markov_to_ising
+from tvbi_ref.module_b import (
+    ChainSupport,
+    GraphSupport,
+    GridSupport,
+    IndependentSupport,
+    markov_to_ising,
+)
 from tvbi_ref.module_b.grid import Border
 
 NAN, INF = float("nan"), float("inf")
@@ -154,3 +160,19 @@ def test_a_field_of_another_shape_than_the_layer_is_refused(field):
 def test_a_state_that_is_no_state_of_this_layer_is_refused(state, error):
     with pytest.raises(error, match="state"):
         grid().extrinsic(ZEROS, state)
+
+
+@pytest.mark.parametrize("field", [1e308, -1e308, 1001.0])
+@pytest.mark.parametrize(
+    "make",
+    [
+        IndependentSupport,
+        lambda h: grid(field=h),
+        lambda h: grid(field=np.full((2, 2), h)),
+        lambda h: grid(border=Border(top=h)),
+        lambda h: GraphSupport([[0, 1]], 0.1, h),
+    ],
+)
+def test_log_odds_that_no_float_can_hold_are_refused_at_once(make, field):
+    with pytest.raises(ValueError, match=r"must be .*1000.*got"):
+        make(field)

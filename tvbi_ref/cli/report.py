@@ -46,8 +46,8 @@ def run(options: argparse.Namespace) -> int:
     if folder:
         with atomic_write(folder / "report.txt") as file:
             file.write(f"{found}\n".encode())
-        picture = plots.save(plots.compression(found), folder / "report.png")
-        written += [folder / "report.txt", picture]
+        picture = experiment.picture(folder / "report.png", plots.compression, found)
+        written += [folder / "report.txt", *picture]
     if written:
         print("\nwritten:", *written, sep="\n  ")
     return 0

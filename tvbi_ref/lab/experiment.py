@@ -5,17 +5,22 @@ The command line, the figures and the lessons all run this.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from tvbi_ref._files import atomic_write
+from tvbi_ref._validation import FloatArray
 from tvbi_ref.checkpoint import save_network
 from tvbi_ref.compression import (
     Sparsity,
@@ -221,7 +226,7 @@ def make_folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write the table, the pictures, and the models with their zeros and without.
+    """Write the table, the models with their zeros and without, the traces; the pictures last.
 
     Parameters
     ----------
@@ -234,29 +239,62 @@ def write(outcomes: Sequence[Outcome], text: str, folder: str | os.PathLike[str]
     Returns
     -------
     list of pathlib.Path
-        What was written.
+        What was written. A picture that cannot be drawn is a warning.
     """
     target = make_folder(folder)
+    with atomic_write(target / "table.txt") as file:
+        file.write(f"{text}\n".encode())
+    stems = [o.name.replace(" ", "_") for o in outcomes]
+    kinds = ("model_{}.npz", "small_{}.npz", "trace_{}.csv")
+    results = [[target / kind.format(stem) for kind in kinds] for stem in stems]
+    for o, (model, small, trace) in zip(outcomes, results, strict=True):
+        save_network(model, o.network)
+        save_compressed(small, compress(o.network))
+        o.result.trace.to_csv(trace)
+    pictures = [picture(target / "supports.png", _supports, outcomes)]
+    for o, stem in zip(outcomes, stems, strict=True):
+        pictures += [
+            picture(target / f"trace_{stem}.png", plots.trace, o.result),
+            picture(target / f"weights_{stem}.png", plots.weights, _matrices(o.network)),
+            picture(target / f"messages_{stem}.png", plots.messages, o.result),
+        ]
+    return [target / "table.txt", *itertools.chain(*results, *pictures)]
+
+
+def picture(path: Path, draw: Callable[..., Figure], *arguments: Any) -> list[Path]:
+    """Write what `draw` returns, and return the path; where that fails, warn and return none.
+
+    Results come before their pictures, and a picture that fails must not end a run.
+
+    Parameters
+    ----------
+    path : Path
+    draw : callable
+    *arguments
+        What it draws.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     len(picture(Path(folder, "empty.png"), Figure))
+    1
+    """
+    try:
+        return [plots.save(draw(*arguments), path)]
+    except Exception as error:  # whatever a drawing library has
+        warnings.warn(f"no picture {path.name}: {error}", stacklevel=2)
+        return []
+
+
+def _supports(outcomes: Sequence[Outcome]) -> Figure:
+    """Draw the supports of all outcomes, one beside the other."""
     notes = {
         o.name: f"{o.sparsity.compression:.0f}x, mean run {o.sparsity.mean_run:.2f}"
         for o in outcomes
     }
-    masks = {o.name: support_masks(o.result) for o in outcomes}
-    written = [plots.save(plots.supports(masks, notes=notes), target / "supports.png")]
-    for o in outcomes:
-        stem = o.name.replace(" ", "_")
-        matrices = [layer.matrix(layer.mean.value) for layer in o.network.weight_layers]
-        written += [
-            plots.save(plots.trace(o.result), target / f"trace_{stem}.png"),
-            plots.save(plots.weights(matrices), target / f"weights_{stem}.png"),
-            plots.save(plots.messages(o.result), target / f"messages_{stem}.png"),
-            target / f"trace_{stem}.csv",
-            target / f"model_{stem}.npz",
-            target / f"small_{stem}.npz",
-        ]
-        o.result.trace.to_csv(target / f"trace_{stem}.csv")
-        save_network(target / f"model_{stem}.npz", o.network)
-        save_compressed(target / f"small_{stem}.npz", compress(o.network))
-    with atomic_write(target / "table.txt") as file:
-        file.write(f"{text}\n".encode())
-    return [target / "table.txt", *written]
+    return plots.supports({o.name: support_masks(o.result) for o in outcomes}, notes=notes)
+
+
+def _matrices(network: Network) -> list[FloatArray]:
+    return [layer.matrix(layer.mean.value) for layer in network.weight_layers]

@@ -52,6 +52,30 @@ class SupportMessage:
         return int(self.residuals.size)
 
 
+MAX_LOG_ODDS = 1000.0
+"""Of a prior's own field: the odds are certain in floats long before, and sums stay finite."""
+
+
+def as_field(field: ArrayLike, name: str) -> float | FloatArray:
+    """Return log-odds of a prior as a number, or as an array of its own.
+
+    Examples
+    --------
+    >>> as_field([1, 2], "field")
+    array([1., 2.])
+    >>> as_field(1e308, "field")
+    Traceback (most recent call last):
+    ValueError: field must be log-odds from -1000 to 1000; got 1e+308
+    """
+    array = as_float_array(field, name)
+    largest = array.flat[np.abs(array).argmax()]
+    if abs(largest) > MAX_LOG_ODDS:
+        raise ValueError(
+            f"{name} must be log-odds from {-MAX_LOG_ODDS:g} to {MAX_LOG_ODDS:g}; got {largest:g}"
+        )
+    return array.copy() if array.ndim else float(array)
+
+
 DAMPING_ABOVE_THE_BOUND = 0.5
 """What damping is where the couplings are too strong and the caller has not chosen."""
 

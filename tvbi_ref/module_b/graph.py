@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations import socket
-from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_odds, as_support
+from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_field, as_odds, as_support
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message
 from tvbi_ref.module_b.slots import IntArray, Slots, as_edges, colours_of
@@ -191,13 +191,12 @@ class GraphSupport(SupportPrior):
         if len(edges):
             shape = J.shape if np.ndim(self.couplings) else None
             J += as_float_array(self.couplings, "couplings", shape=shape)
-        field = as_float_array(self.field, "field")
         slots = Slots.of(edges)
         saturation(slots, J[slots.edge])  # refuses what cannot be computed in odds
         for name, value in (
             ("edges", edges),
             ("couplings", J),
-            ("field", float(field) if field.ndim == 0 else field.copy()),
+            ("field", as_field(self.field, "field")),
             ("_slots", slots),
             ("_slot_couplings", J[slots.edge]),
             ("_uniqueness", non_backtracking_radius(edges, J)),

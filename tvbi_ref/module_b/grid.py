@@ -28,9 +28,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from tvbi_ref._validation import FloatArray, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_real
 from tvbi_ref.equations import equation, socket
-from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_odds, as_support
+from tvbi_ref.module_b.base import (
+    MAX_LOG_ODDS,
+    Incoming,
+    Schedule,
+    SupportPrior,
+    as_field,
+    as_odds,
+    as_support,
+)
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message, markov_to_ising, stationary
 from tvbi_ref.module_b.uniqueness import uniqueness_of
@@ -223,7 +231,10 @@ class Border:
 
     def __post_init__(self) -> None:
         for side in ("top", "bottom", "left", "right"):
-            object.__setattr__(self, side, as_real(getattr(self, side), f"border.{side}"))
+            h = as_real(
+                getattr(self, side), f"border.{side}", at_least=-MAX_LOG_ODDS, at_most=MAX_LOG_ODDS
+            )
+            object.__setattr__(self, side, h)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,8 +281,7 @@ class GridSupport(SupportPrior):
     border: Border = Border()
 
     def __post_init__(self) -> None:
-        field = as_float_array(self.field, "field")
-        object.__setattr__(self, "field", float(field) if field.ndim == 0 else field.copy())
+        object.__setattr__(self, "field", as_field(self.field, "field"))
         for name in ("coupling_row", "coupling_col"):
             J = as_real(getattr(self, name), name, at_least=-MAX_COUPLING, at_most=MAX_COUPLING)
             object.__setattr__(self, name, J)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_real
-from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_support
+from tvbi_ref.module_b.base import MAX_LOG_ODDS, Incoming, Schedule, SupportPrior, as_support
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class IndependentSupport(SupportPrior):
     log_odds: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "log_odds", as_real(self.log_odds, "log_odds"))
+        log_odds = as_real(self.log_odds, "log_odds", at_least=-MAX_LOG_ODDS, at_most=MAX_LOG_ODDS)
+        object.__setattr__(self, "log_odds", log_odds)
 
     def _incoming(self, evidence: FloatArray, state: Any, schedule: Schedule) -> Incoming:
         return Incoming(np.full_like(evidence, self.log_odds))

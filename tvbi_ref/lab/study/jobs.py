@@ -19,11 +19,12 @@ import numpy as np
 from tqdm.auto import tqdm
 
 import tvbi_ref
+from tvbi_ref._archive import digest
 from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import as_choice, as_count
 from tvbi_ref.compression import compress, save_compressed
 from tvbi_ref.equations.sockets import carry, current, numba_is_here
-from tvbi_ref.errors import DivergenceError
+from tvbi_ref.errors import DataCorruptedError, DivergenceError
 from tvbi_ref.lab.recipes import BAYESIAN
 from tvbi_ref.lab.study.measures import measure
 from tvbi_ref.lab.study.methods import METHODS, fit
@@ -76,7 +77,8 @@ class Job:
     @property
     def name(self) -> str:
         """What its files are called: another for whatever would give another result."""
-        settings = asdict(self) | {"budget": asdict(TASKS[self.task].budget)}
+        code = {"package": tvbi_ref.__version__, "budget": asdict(TASKS[self.task].budget)}
+        settings = asdict(self) | code
         text = json.dumps(settings, sort_keys=True)
         key = hashlib.sha256(text.encode()).hexdigest()[:8]
         return f"{self.task}-{self.method}-{self.seed}-{self.part}-{key}"
@@ -98,9 +100,9 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
     Returns
     -------
     dict
-        The job, its measures, seconds, date and versions. A run that diverged has "failed",
-        the reason, in place of measures; one that went on from a checkpoint has None for
-        seconds, for nobody has counted those before.
+        The job, its measures, seconds, date and versions, and a SHA-256 of it all. A run that
+        diverged has "failed", the reason, in place of measures; one that went on from a
+        checkpoint has None for seconds, for nobody has counted those before.
 
     Examples
     --------
@@ -136,6 +138,7 @@ def run_job(job: Job, folder: PathLike) -> dict[str, Any]:
         row |= measure(network, data, bayesian=job.method.startswith(BAYESIAN))
         save_compressed(path.with_suffix(".npz"), compress(network))
     row |= {"date": datetime.date.today().isoformat(), "versions": versions()}
+    row |= {"sha256": digest(row, {})}
     _write(path, row)
     checkpoint.unlink(missing_ok=True)
     return row
@@ -191,8 +194,8 @@ def read_row(job: Job, folder: PathLike) -> dict[str, Any]:
     ------
     FileNotFoundError
         If it is not done.
-    ValueError
-        If its file is damaged.
+    DataCorruptedError
+        If its file is damaged, or the row of another job.
 
     Examples
     --------
@@ -201,11 +204,17 @@ def read_row(job: Job, folder: PathLike) -> dict[str, Any]:
     FileNotFoundError: ... 'nowhere/digits-dense-0-test-...json'
     """
     path = job.path(folder)
+    text = path.read_bytes()
     try:
-        row: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        message = f"{path} is damaged: {error}; remove it, and the job runs again"
-        raise ValueError(message) from error
+        row: dict[str, Any] = json.loads(text)
+        if row["sha256"] != digest(row, {}):
+            raise ValueError("its checksum does not match its content")
+        for name, value in json.loads(json.dumps(asdict(job))).items():
+            if row[name] != value:
+                raise ValueError(f"{name} must be {value!r}; got {row[name]!r}")
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"{path} is damaged: {error!r}; remove it, and the job runs again"
+        raise DataCorruptedError(message) from error
     return row
 
 
