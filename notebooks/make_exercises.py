@@ -89,9 +89,7 @@ class Function:
     @property
     def label(self) -> str:
         """What its cells are called."""
-        if isinstance(self.asked, Equation):
-            return self.asked.label
-        return self.name.replace("_", "-")
+        return getattr(self.asked, "label", self.name.replace("_", "-"))
 
     @property
     def report(self) -> str:
@@ -161,7 +159,7 @@ def _function(node: ast.FunctionDef, lines: list[str], exercise: str) -> Functio
     tasks: dict[str, Equation | Problem] = {
         e.task: e for e in EQUATIONS.values() if e.exercise == exercise
     }
-    tasks |= {p.name.replace("-", "_"): p for p in PROBLEMS.values() if p.lesson == exercise}
+    tasks |= {p.task: p for p in PROBLEMS.values() if p.lesson == exercise}
     end = node.body[0].end_lineno
     return Function(
         name=node.name,
@@ -304,7 +302,7 @@ def introduction(exercise: Exercise) -> str:
     """
     title, *paragraphs, _ = exercise.docstring.split("\n\n")
     rows = [(e.title, f"`[{e.label}]`", f"`{e.task}`") for e in exercise.equations]
-    rows += [(f"*{p.kind}*", f"`{p.name}`", "a problem") for p in exercise.problems]
+    rows += [(f"*{p.kind}*", f"`{p.name}`", f"`{p.task}`") for p in exercise.problems]
     return "\n\n".join(
         [
             f"# Exercise {int(exercise.name[:2])}. {title.rstrip('.')}",

@@ -123,9 +123,10 @@ def markov_to_ising(p01, p10):
 
 def chain_picture():
     """Answer the problem `chain-picture`; the notebook states it."""
-    from tvbi_ref import checks
+    import tvbi_ref
 
-    upper, lower = checks.target_picture()[:-1], checks.target_picture()[1:]
+    picture = tvbi_ref.checks.target_picture()
+    upper, lower = picture[:-1], picture[1:]
     p01 = ((upper == 0) & (lower == 1)).sum() / (upper == 0).sum()
     p10 = ((upper == 1) & (lower == 0)).sum() / (upper == 1).sum()
     return p01, p10

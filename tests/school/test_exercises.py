@@ -16,6 +16,7 @@ import pytest
 
 from tvbi_ref.equations import EQUATIONS
 from tvbi_ref.school.checks import grade
+from tvbi_ref.school.checks.problems import PROBLEMS
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 EXERCISES, SOLUTIONS = NOTEBOOKS / "exercises", NOTEBOOKS / "solutions"
@@ -38,6 +39,10 @@ each_folder = pytest.mark.parametrize("folder", [EXERCISES, SOLUTIONS], ids=["st
 def functions(path: Path) -> dict[str, ast.FunctionDef]:
     tree = ast.parse(path.read_text())
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def problems_of(name: str):
+    return [problem for problem in PROBLEMS.values() if problem.lesson == name]
 
 
 def body(node: ast.FunctionDef) -> list[str]:
@@ -67,17 +72,17 @@ def test_a_stale_or_orphaned_file_is_found(monkeypatch, tmp_path, capsys):
         shutil.copytree(NOTEBOOKS / folder, tmp_path / folder)
         monkeypatch.setattr(make_exercises, folder.upper(), tmp_path / folder)
     assert make_exercises.main(["--check"]) == 0
-    with (tmp_path / "exercises" / "05_messages.py").open("a") as file:
+    with (tmp_path / "exercises" / "05_sum_product.py").open("a") as file:
         file.write("# touched\n")
-    (tmp_path / "solutions" / "05_messages.ipynb").unlink()
-    (tmp_path / "exercises" / "10_gone.py").touch()
+    (tmp_path / "solutions" / "05_sum_product.ipynb").unlink()
+    (tmp_path / "exercises" / "05_gone.py").touch()
     assert make_exercises.main(["--check"]) == 1
     said = capsys.readouterr().out
     named = re.findall(r"stale: (\S+);", said)
     assert named == [
-        "exercises/05_messages.py",
-        "exercises/10_gone.py",
-        "solutions/05_messages.ipynb",
+        "exercises/05_gone.py",
+        "exercises/05_sum_product.py",
+        "solutions/05_sum_product.ipynb",
     ]
 
 
@@ -86,7 +91,7 @@ def test_the_transcript_shows_two_mistakes_named_and_mended(transcript):
     first, second, third = re.findall(r"```text\n(.*?)```", transcript, flags=re.DOTALL)
     assert first.count("known mistake") == first.count("FAIL") == 2
     assert second.count("known mistake") == second.count("FAIL") == 1
-    assert third.count("pass  ") == 9
+    assert third.count("pass  ") == 13
     assert "FAIL" not in third
     assert [text.split()[-1] for text in (first, second, third)] == ["1", "1", "0"]
 
@@ -103,15 +108,30 @@ def test_there_is_one_function_for_each_equation_with_the_registrys_names(name):
         assert f"[{equation.label}]" in docstring
         assert "Hint:" in docstring
         assert ">>>" in docstring
-    for task in found.keys() - wanted.keys():
+    problems = {problem.task for problem in problems_of(name)}
+    assert problems <= found.keys()
+    for task in found.keys() - wanted.keys() - problems:
         summary = ast.get_docstring(found[task]).splitlines()[0]
         assert summary.startswith("Copy here your own") or summary.endswith("(given).")
 
 
 def test_no_equation_is_without_an_exercise():
     assert [path.stem for path in sorted(SOLUTIONS.glob("*.py"))] == NAMES
-    asked = [e.label for exercise in make_exercises.exercises() for e in exercise.equations]
-    assert sorted(asked) == sorted(EQUATIONS)
+    made = make_exercises.exercises()
+    assert sorted(e.label for each in made for e in each.equations) == sorted(EQUATIONS)
+    assert {p.name for each in made for p in each.problems} == set(PROBLEMS)
+
+
+@each_exercise
+def test_no_formula_stands_in_a_docstring_or_above_a_cell(name):
+    for task, node in functions(EXERCISES / f"{name}.py").items():
+        what, *_ = ast.get_docstring(node).split("Parameters\n---")
+        assert not re.search(r"^ ", what, flags=re.MULTILINE), f"{task} sets something apart"
+    cells = nbformat.read(EXERCISES / f"{name}.ipynb", 4).cells
+    text = "".join(cell.source for cell in cells)
+    equations = [e for e in EQUATIONS.values() if e.exercise == name]
+    assert not [e.label for e in equations if e.statement in text]
+    assert all(f"(../{name}.ipynb#{e.label})" in text for e in equations)
 
 
 @each_exercise
@@ -161,7 +181,7 @@ def test_the_master_for_otter_has_a_question_an_equation_and_its_solutions_run(n
     named = [
         re.search(r"name: (.*)", text)[1] for text in raw if text.startswith("# BEGIN QUESTION")
     ]
-    assert named == [equation.label for equation in exercise.equations]
+    assert named == [f.label for f in exercise.functions if f.asked]
     for block in ("SOLUTION", "TESTS", "QUESTION"):
         count = sum(text.split("\n")[0] == f"# BEGIN {block}" for text in raw)
         assert count == raw.count(f"# END {block}") == len(named)
@@ -185,7 +205,7 @@ def test_what_is_to_be_copied_is_the_solution_of_the_earlier_exercise():
                 assert body(node) == body(original)
                 assert f"exercise {int(homes[name][:2])}" in ast.get_docstring(node)
                 copies += 1
-    assert copies == 6
+    assert copies == 7
 
 
 # Grading
@@ -211,7 +231,7 @@ def test_the_exercise_as_handed_out_gets_nothing_and_says_why(name):
 
 @pytest.mark.slow
 def test_a_notebook_is_graded_like_a_file():
-    solved, handed_out = (grade(f / "05_messages.ipynb") for f in (SOLUTIONS, EXERCISES))
+    solved, handed_out = (grade(f / "05_sum_product.ipynb") for f in (SOLUTIONS, EXERCISES))
     assert solved.passed, solved
     assert handed_out.score == 0
     assert all("not written yet" in mark.message for mark in handed_out.marks), handed_out
@@ -256,7 +276,6 @@ def test_every_equation_has_its_statement_its_cell_and_its_check(folder, name):
     cells = {cell.id: cell for cell in nbformat.read(folder / f"{name}.ipynb", 4).cells}
     for equation in (e for e in EQUATIONS.values() if e.exercise == name):
         label = equation.label
-        assert equation.statement in cells[f"{label}-statement"].source
         for symbol in (*equation.inputs, *equation.outputs):
             assert f"| `{symbol.name}` | {symbol.shape} |" in cells[f"{label}-statement"].source
         answer = cells[label].source
@@ -266,6 +285,19 @@ def test_every_equation_has_its_statement_its_cell_and_its_check(folder, name):
         assert f'checks.check("{label}", {equation.task})' in cells[f"{label}-check"].source
         assert cells[f"{label}-check"].metadata.nbgrader.points == 1
         assert f"`[{label}]` | `{equation.task}`" in cells["introduction"].source
+
+
+@each_folder
+@each_exercise
+def test_every_problem_has_its_statement_its_cell_and_its_check(folder, name):
+    cells = {cell.id: cell for cell in nbformat.read(folder / f"{name}.ipynb", 4).cells}
+    for problem in problems_of(name):
+        assert problem.asked in cells[f"{problem.name}-statement"].source
+        assert cells[problem.name].source.startswith(f"def {problem.task}(")
+        check = cells[f"{problem.name}-check"]
+        assert f'checks.problem("{problem.name}", {problem.task}' in check.source
+        assert check.metadata.nbgrader.points == 1
+        assert f"`{problem.name}` | `{problem.task}`" in cells["introduction"].source
 
 
 @each_exercise
@@ -278,7 +310,9 @@ def test_the_solved_notebook_was_run_from_top_to_bottom_and_passed(name):
             (output,) = cell.outputs
             assert output.name == "stdout"
             label = cell.id.removesuffix("-check")
-            assert re.fullmatch(rf"\[{label}\] passed all \d+ cases\n", output.text)
+            said = f"{label}: passed" if label in PROBLEMS else f"[{label}] passed"
+            assert output.text.startswith(f"{said} all ")
+            assert output.text.count("\n") == 1
         else:
             assert cell.outputs == []
 
@@ -306,17 +340,20 @@ README = (EXERCISES / "README.md").read_text()
 
 
 def test_the_readmes_table_is_the_registrys():
-    rows = re.findall(r"^\| `(\d\d_\w+)` \| (\d+) \| (.*?) \|", README, flags=re.MULTILINE)
-    assert [name for name, _, _ in rows] == NAMES
-    for name, count, lessons in rows:
-        equations = [e for e in EQUATIONS.values() if e.exercise == name]
-        assert int(count) == len(equations)
-        wanted = dict.fromkeys(e.lesson.split("#")[0] for e in equations)
-        assert sorted(re.findall(r"`(\w+)`", lessons)) == sorted(wanted)
+    row = r"^\| `(\d\d_\w+)` \| (\d+) \| (\d*) \| (.*?) \|"
+    rows = re.findall(row, README, flags=re.MULTILINE)
+    assert [name for name, *_ in rows] == NAMES
+    for name, count, blanks, problems in rows:
+        labels = [e.label for e in EQUATIONS.values() if e.exercise == name]
+        assert int(count) == len(labels)
+        lesson = (NOTEBOOKS / f"{name}.ipynb").read_text()
+        assert int(blanks or 0) == sum(f'keep(\\"{label}\\"' in lesson for label in labels)
+        wanted = ", ".join(f"*{p.kind}* `{p.name}`" for p in problems_of(name))
+        assert problems == wanted
 
 
 def test_the_readmes_gradebook_is_what_the_grader_writes(tmp_path):
-    homework = tmp_path / "08_turbo_noether.py"
+    homework = tmp_path / "08_extrinsic_messages_noether.py"
     homework.write_text(re.search(r"```python\n(def .*?)```", README, flags=re.DOTALL)[1])
     shown = json.loads(re.search(r"```json\n(.*?)```", README, flags=re.DOTALL)[1])
     result = replace(grade(homework, labels=["extrinsic-a"]), file=homework.name)

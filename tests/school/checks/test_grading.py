@@ -595,7 +595,7 @@ def test_a_misspelt_function_is_found(homework):
 @pytest.mark.parametrize("source", ["", "x = 1\n", "globals()[3] = 4\n", RIGHT])
 @pytest.mark.slow
 def test_a_function_that_is_missing_is_said_to_be(homework, source):
-    marks = grade(homework(source, "05_messages.py")).marks
+    marks = grade(homework(source, "05_sum_product.py")).marks
     assert {mark.message for mark in marks} == {
         f"[{mark.label}] is not defined in the file" for mark in marks
     }
@@ -613,18 +613,20 @@ def test_an_error_that_cannot_say_what_it_is_still_is_one(homework):
     assert grade(homework(source)).marks[0].message == "[q-support] raised Mute"
 
 
-@pytest.mark.parametrize("name", ["05_messages.py", "5-Messages kim.py", "noether_05_messages.py"])
+@pytest.mark.parametrize(
+    "name", ["05_sum_product.py", "5-Sum product kim.py", "noether_05_sum_product.py"]
+)
 @pytest.mark.slow
 def test_the_exercise_is_found_in_many_spellings(homework, name):
-    assert len(grade(homework(CAVITY, name)).marks) == 5
+    assert len(grade(homework(CAVITY, name)).marks) == 6
 
 
 def test_the_exercise_can_be_named(homework, capsys):
     path = str(homework(CAVITY))
-    assert main(["check", path, "--exercise", "05_messages"]) == 1
-    assert "1 of 5" in capsys.readouterr().out
-    assert main(["check", path, "--exercise", "messages"]) == 2
-    assert "--exercise must be one of 01_prior" in capsys.readouterr().err
+    assert main(["check", path, "--exercise", "05_sum_product"]) == 1
+    assert "1 of 6" in capsys.readouterr().out
+    assert main(["check", path, "--exercise", "sum_product"]) == 2
+    assert "--exercise must be one of 01_three_layer_prior" in capsys.readouterr().err
     assert main(["check", path, "--labels", "cavity, belief"]) == 1
 
 

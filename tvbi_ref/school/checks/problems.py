@@ -54,6 +54,11 @@ class Problem:
     asked: str
     judge: Judge
 
+    @property
+    def task(self) -> str:
+        """What its function is called in the exercises."""
+        return self.name.replace("-", "_")
+
 
 PROBLEMS: dict[str, Problem] = {}
 
@@ -162,9 +167,10 @@ def _at_least_one(answer: Any) -> Iterator[Finding]:
 
 @_problem("gate", "derive", "10_manual_backprop")
 def _gate(answer: Any) -> Iterator[Finding]:
-    r"""A new layer: $z_{ri} = x_{ri}\, \sigma(g_i) + b_i$, a gate and a bias for each unit. Write a
-    class `Gate(gate, bias)` with `forward(x)`, `backward(grad)`, which returns the gradient by $x$,
-    and `parameters()`, a list of two `nets.Parameter`, the gate first.
+    r"""A new layer: $z_{ri} = x_{ri}\, \sigma(g_i) + b_i$, a gate and a bias for each unit. Write
+    `gate(gate, bias)`, which returns a layer: an object, say of a class of yours, with
+    `forward(x)`, `backward(grad)`, which returns the gradient by $x$, and `parameters()`, a list of
+    two `nets.Parameter`, the gate first.
 
     *Judged:* `forward` by the formula, all gradients by differences.
     """
