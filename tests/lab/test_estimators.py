@@ -1,12 +1,13 @@
 """The scikit-learn estimators: its own checks, the same bits as the loop, units, uncertainty."""
 
 import pickle
+import warnings
 
 import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -59,6 +60,9 @@ def assert_same_network(one, other):
 
 
 @parametrize_with_checks([tiny(kind, method) for method in ("turbo-vbi", "snip") for kind in BOTH])
+@pytest.mark.filterwarnings(
+    "ignore:batch_size:UserWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+)
 @pytest.mark.slow
 def test_scikit_learn_finds_nothing_wrong(estimator, check):
     check(estimator)
@@ -133,7 +137,8 @@ def test_no_hidden_layer_is_logistic_regression_pruned(plane):
 
 def test_where_everything_is_pruned_the_bias_predicts(plane):
     X, _, y = plane
-    model = tiny(TurboVBIRegressor, support=IndependentSupport(-500.0)).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="every weight is pruned and the biases alone"):
+        model = tiny(TurboVBIRegressor, support=IndependentSupport(-500.0)).fit(X, y)
     assert model.n_weights_ == 0
     assert model.compression_ == np.inf
     mean, std = model.predict(X, return_std=True)
@@ -178,7 +183,9 @@ def test_labels_probabilities_and_logits_agree(plane, digits):
 
 
 def test_a_single_label_is_all_it_knows():
-    model = tiny(TurboVBIClassifier, epochs=1).fit(np.eye(3), ["only"] * 3)
+    model = tiny(TurboVBIClassifier, epochs=1, batch_size=3, fine_tune_epochs=0)
+    with pytest.warns(ConvergenceWarning, match="every weight is pruned"):
+        model.fit(np.eye(3), ["only"] * 3)
     assert model.predict(np.eye(3)).tolist() == ["only"] * 3
     assert model.predict_proba(np.eye(3)).tolist() == [[1.0]] * 3
 
@@ -262,6 +269,7 @@ def test_a_second_fit_leaves_nothing_of_the_first(plane):
     assert model.predict(X[:, :2]).shape == (400,)
 
 
+@pytest.mark.filterwarnings("ignore:every weight is pruned")
 def test_grid_search_over_a_pipeline(plane):
     X, y, _ = plane
     steps = make_pipeline(StandardScaler(), tiny(TurboVBIClassifier, support="independent"))
@@ -269,7 +277,11 @@ def test_grid_search_over_a_pipeline(plane):
     grid = [
         {name + "method_options": [{"field": -20.0}, {"field": -1.0}]},
         {name + "support": ["chains", GridSupport(-1.0, 0.1, 0.2)]},
-        {name + "method": ["snip"], name + "method_options": [{"sparsity": 0.5}]},
+        {
+            name + "method": ["snip"],
+            name + "method_options": [{"sparsity": 0.5}],
+            name + "support": [None],
+        },
     ]
     search = GridSearchCV(steps, grid, cv=2, error_score="raise").fit(1000 + 50 * X, y)
     assert search.score(1000 + 50 * X, y) > 0.95
@@ -323,7 +335,11 @@ def test_dask_workers_find_the_same(kind, plane):
             {"support": "ising"},
             "support must be one of 'independent', .*; got 'ising'",
         ),
-        ({"support": None}, "support must be one of .* or a SupportPrior; got None"),
+        ({"support": 3}, "support must be one of .* or a SupportPrior; got 3"),
+        (
+            {"method": "snip", "support": "grid"},
+            "support is for method='turbo-vbi' alone and must be None for 'snip'; got 'grid'",
+        ),
         ({"method_options": 0.9}, "method_options must be a dict or None; got 0.9"),
         (
             {"method_options": {"p01": 0.1}},
@@ -356,3 +372,52 @@ def test_divergence_is_reported(method, plane):
     X, _, y = plane
     with pytest.raises(DivergenceError, match="try a smaller learning rate"):
         tiny(TurboVBIRegressor, method, learning_rate=1e30).fit(X, y)
+
+
+# Fits that went through and are hardly what was wanted
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("method", ["turbo-vbi", "group_lasso"])
+def test_a_learning_rate_that_does_harm_is_said(kind, method, plane):
+    X, y = plane[0], target(kind, plane)
+    model = tiny(kind, method, learning_rate=1000.0, epochs=3, fine_tune_epochs=0)
+    with pytest.warns(ConvergenceWarning, match="worse than a constant does; try a smaller learn"):
+        model.fit(X, y)
+    assert model.predict(X).shape == (400,)
+    if kind is TurboVBIRegressor:
+        assert model.score(X, y) < 0  # which is what is said
+
+
+def test_a_batch_larger_than_the_data_is_said(plane):
+    X, y, _ = plane
+    with pytest.warns(UserWarning, match="batch_size=32 is more than the 20 rows; all are taken"):
+        large = tiny(TurboVBIClassifier).fit(X[:20], y[:20])
+    with warnings.catch_warnings(action="error"):
+        exact = tiny(TurboVBIClassifier, batch_size=20).fit(X[:20], y[:20])
+    assert_same_network(large.network_, exact.network_)
+
+
+def test_a_warning_names_the_line_that_called_fit(plane):
+    X, y, _ = plane
+    with pytest.warns(UserWarning, match="batch_size") as said:
+        tiny(TurboVBIClassifier).fit(X[:20], y[:20])
+    assert said[0].filename == __file__
+
+
+def test_where_warnings_are_errors_the_fit_is_still_there(plane):
+    X, y, _ = plane
+    model = tiny(TurboVBIClassifier, support=IndependentSupport(-500.0))
+    with pytest.raises(ConvergenceWarning):  # pytest makes errors of them
+        model.fit(X, y)
+    assert model.n_weights_ == 0
+    assert model.predict(X).shape == (400,)
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite")
+def test_a_search_goes_on_where_a_run_diverges(plane):
+    X, _, y = plane
+    search = GridSearchCV(tiny(TurboVBIRegressor), {"learning_rate": [1e30, 0.02]}, cv=2)
+    with pytest.warns(FitFailedWarning, match="try a smaller learning rate"):
+        search.fit(X, y)
+    assert search.best_params_ == {"learning_rate": 0.02}

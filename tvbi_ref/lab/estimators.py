@@ -11,6 +11,7 @@ callbacks or one prior a layer uses `tvbi_ref.TurboVBI` itself.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
@@ -19,6 +20,7 @@ from typing import Any, Literal, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
@@ -42,6 +44,9 @@ METHODS = (TURBO, *baselines.METHODS)
 DRAWS = 200
 """Networks drawn from q(w) for a predictive standard deviation, known to about 5% then."""
 
+ROUNDING = 1e-3
+"""By how much, in nats a row, a fit must be worse than a constant before it is said to be."""
+
 
 class _Estimator(BaseEstimator):
     """What both estimators share: the parameters, and the way from rows to a small network."""
@@ -56,7 +61,7 @@ class _Estimator(BaseEstimator):
         *,
         method: str = TURBO,
         method_options: Mapping[str, Any] | None = None,
-        support: str | SupportPrior = "grid",
+        support: str | SupportPrior | None = None,
         epochs: int = 150,
         fine_tune_epochs: int = 30,
         batch_size: int = 32,
@@ -73,13 +78,16 @@ class _Estimator(BaseEstimator):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def _fit(self, X: FloatArray, y: NDArray[Any], n_outputs: int, likelihood: str) -> Self:
-        """Train, prune and fine-tune a network on checked rows."""
+    def _fit(self, X: FloatArray, y: NDArray[Any], constant: FloatArray, likelihood: str) -> Self:
+        """Train, prune and fine-tune a network on checked rows, and doubt it.
+
+        `constant` (C,) is the best output of a network without inputs.
+        """
         as_choice(self.method, "method", METHODS)
         seed = _as_seed(self.random_state)
         budget = Budget(self.epochs, self.fine_tune_epochs, self.batch_size, self.learning_rate)
         budget = replace(budget, options=pick(DEMO.options_for(budget.epochs), SCHEDULE))
-        widths = [X.shape[1], *_as_hidden(self.hidden_layer_sizes), n_outputs]
+        widths = [X.shape[1], *_as_hidden(self.hidden_layer_sizes), len(constant)]
         network = nets.mlp(widths, seed=seed, likelihood=likelihood, noise=noise())
         problem = baselines.Problem(X, y, budget, seed, progress=False)
         trained = self._method().train(network, problem)
@@ -87,7 +95,25 @@ class _Estimator(BaseEstimator):
             problem.result, network=_without_rows(problem.result.network, network)
         )
         self._keep(_without_rows(trained, network))
+        self._doubt(X, y, constant)  # last: where warnings are errors, there is a fit to look at
         return self
+
+    def _doubt(self, X: FloatArray, y: NDArray[Any], constant: FloatArray) -> None:
+        """Warn of a fit that went through and is hardly what was wanted."""
+        if self.batch_size > len(X):
+            message = f"batch_size={self.batch_size} is more than the {len(X)} rows; all are taken"
+            warnings.warn(message, UserWarning, stacklevel=4)
+        if self.n_weights_ == 0:
+            message = "every weight is pruned and the biases alone predict; try a prior or a method"
+            warnings.warn(f"{message} that keeps more", ConvergenceWarning, stacklevel=4)
+            return
+        loss, alone = self.network_.loss, np.broadcast_to(constant, (len(X), len(constant)))
+        if loss.value(self._predictor.predict(X), y) > loss.value(alone, y) + ROUNDING:
+            message = (
+                "the network predicts its own training rows worse than a constant does; try a "
+                "smaller learning_rate, more epochs, or features of order one"
+            )
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
     def _keep(self, network: Network) -> None:
         """Set what the fitted estimator has of its network."""
@@ -105,8 +131,14 @@ class _Estimator(BaseEstimator):
         if not isinstance(given, Mapping):
             raise TypeError(f"method_options must be a dict or None; got {given!r}")
         if self.method != TURBO:
+            if self.support is not None:
+                raise ValueError(
+                    f"support is for method={TURBO!r} alone and must be None for {self.method!r}; "
+                    f"got {self.support!r}"
+                )
             return make_method(self.method, given, called="method_options")
         options, support = {**pick(DEMO.options, SCALES), **given}, self.support
+        support = "grid" if support is None else support
         if isinstance(support, SupportPrior):
             return make_method(self.method, options, support=support, called="method_options")
         if not isinstance(support, str) or support not in DEMO.supports:
@@ -144,10 +176,11 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         "field", "coupling_row", "coupling_col"), "variance" and "contrast" of
         `HierarchicalPrior.spike_and_slab` (0.1 and 1e-4 by default), and what else `TurboVBI`
         takes: "learn", "module_a" and so on. The spike is annealed over five sixths of the epochs.
-    support : {"independent", "chains", "grid"} or SupportPrior
-        The prior over which weights are alive, for Turbo-VBI alone, of every layer. A name brings
-        the demo's numbers. The last two expect neighbouring features to matter together, as
-        pixels do; where the order of the features means nothing, "independent" keeps fewer.
+    support : {"independent", "chains", "grid"} or SupportPrior, optional
+        The prior over which weights are alive, of every layer; "grid" by default. For Turbo-VBI
+        alone: a baseline has none, and refuses one. A name brings the demo's numbers. The last two
+        expect neighbouring features to matter together, as pixels do; where the order of the
+        features means nothing, "independent" keeps fewer.
     epochs, fine_tune_epochs : int
         Of the method, and of plain training of the survivors afterwards, at half the rate.
     batch_size : int
@@ -182,7 +215,8 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
     Source: [turbo-loop], [prune], [likelihood-categorical].
 
     Wrong parameters are reported by ``fit``: ValueError, or TypeError where not even the type
-    fits. A run that diverges raises `tvbi_ref.DivergenceError`.
+    fits. A run that diverges raises `tvbi_ref.DivergenceError`. A fit that lost every weight, or
+    predicts its own rows worse than a constant does, is a ``ConvergenceWarning`` of scikit-learn.
 
     Examples
     --------
@@ -215,7 +249,8 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         rows, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        return self._fit(rows, labels, len(self.classes_), "categorical")
+        constant = np.log(np.bincount(labels) / len(labels))
+        return self._fit(rows, labels, constant, "categorical")
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of every row, (n,).
@@ -278,7 +313,8 @@ class TurboVBIRegressor(MultiOutputMixin, RegressorMixin, _Estimator):
     Source: [turbo-loop], [prune], [likelihood-gaussian], [noise-precision].
 
     Wrong parameters are reported by ``fit``: ValueError, or TypeError where not even the type
-    fits. A run that diverges raises `tvbi_ref.DivergenceError`.
+    fits. A run that diverges raises `tvbi_ref.DivergenceError`. A fit that lost every weight, or
+    predicts its own rows worse than a constant does, is a ``ConvergenceWarning`` of scikit-learn.
 
     Examples
     --------
@@ -311,7 +347,8 @@ class TurboVBIRegressor(MultiOutputMixin, RegressorMixin, _Estimator):
         targets = np.reshape(y, (len(rows), -1))
         scaler = StandardScaler().fit(targets)
         self.target_scale_ = TargetScale(scaler.mean_, scaler.scale_)
-        return self._fit(rows, scaler.transform(targets), targets.shape[1], "gaussian")
+        standard = scaler.transform(targets)
+        return self._fit(rows, standard, np.zeros(targets.shape[1]), "gaussian")
 
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
