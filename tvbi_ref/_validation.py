@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from tvbi_ref.errors import NonFiniteError
 
 FloatArray = NDArray[np.floating[Any]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class PlainGamma(NamedTuple):
@@ -64,9 +69,7 @@ def as_float_array(
     Traceback (most recent call last):
     tvbi_ref.errors.NonFiniteError: x has 1 entry that is not finite (first at (1,): nan)
     """
-    array = as_array(value, name)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must be a real array; got dtype {array.dtype}")
+    array = _as_real_array(value, name)
     if dtype is not None or array.dtype.kind != "f":
         with np.errstate(over="ignore"):  # becomes inf, which is reported below
             array = array.astype(dtype or np.float64, copy=False)
@@ -88,11 +91,134 @@ def as_array(value: ArrayLike, name: str) -> NDArray[Any]:
     >>> as_array([[1, 2], [3]], "x")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ValueError: x must be a rectangular array: ...
+    >>> as_array(np.ma.array([1, 2], mask=[0, 1]), "x")
+    Traceback (most recent call last):
+    TypeError: x must be an array without a mask, which would be lost; got a masked array
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name} must be an array without a mask, which would be lost; got a masked array"
+        )
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} must be a rectangular array: {error}") from error
+    return array
+
+
+def _as_real_array(value: ArrayLike, name: str) -> NDArray[Any]:
+    """Return `value` as an array of real numbers in the machine's byte order."""
+    array = as_array(value, name)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must be a real array; got dtype {array.dtype}")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def border(function: Callable[P, R], *, nan: bool = False) -> Callable[P, R]:
+    """Let a function that takes its arrays as they are be called from outside the package.
+
+    Such a call goes through `from_outside`; one by the package itself, whose arrays are plain,
+    does not. For functions that hold their arguments to nothing else. With `nan` a NaN may pass.
+
+    Examples
+    --------
+    >>> @border
+    ... def twice(x):
+    ...     return 2 * x
+    >>> twice(1.0)
+    2.0
+    """
+    names = tuple(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        if called_by_package():
+            return function(*args, **kwargs)
+        return from_outside(function, names, args, kwargs, nan=nan)
+
+    return guarded
+
+
+def border_of_layer(function: Callable[P, R]) -> Callable[P, R]:
+    """Do what `border` does, but let a NaN pass through, so that a divergence is seen.
+
+    Examples
+    --------
+    >>> float(border_of_layer(np.tanh)(np.nan))
+    nan
+    """
+    return border(function, nan=True)
+
+
+def called_by_package() -> bool:
+    """Return whether the caller of the function that asks this is a module of this package."""
+    name: str = sys._getframe(2).f_globals.get("__name__", "")
+    return name.startswith("tvbi_ref.")
+
+
+def from_outside(
+    function: Callable[..., R],
+    names: Sequence[str],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    nan: bool = False,
+) -> R:
+    """Return what a function makes of plain arguments, in arrays that are not the caller's.
+
+    Examples
+    --------
+    >>> from_outside(lambda x: x, ["x"], [1j], {})
+    Traceback (most recent call last):
+    TypeError: x must be a real number; got 1j
+    """
+    named = [*zip(names, args, strict=False), *kwargs.items()]  # too many: the call says so
+    plain = [as_plain(value, name, nan=nan) for name, value in named]
+    n = min(len(names), len(args))
+    answer = function(*plain[:n], *args[n:], **dict(zip(kwargs, plain[n:], strict=True)))
+    return _apart(answer, plain)
+
+
+def as_plain(value: Any, name: str, *, nan: bool = False) -> Any:
+    """Return an argument with all arrays and numbers in it real, native and, unless `nan`, no NaN.
+
+    float16 and longdouble, in which not all can be computed, come back as float64; what is no
+    array, number, or list of them comes back as it is.
+
+    Examples
+    --------
+    >>> as_plain([np.float16([1.0]), 2], "x")
+    [array([1.]), 2]
+    >>> as_plain([np.ones(1), np.array([0.0, np.nan])], "x")
+    Traceback (most recent call last):
+    tvbi_ref.errors.NonFiniteError: x[1] has 1 entry that is not a number (first at (1,): nan)
+    """
+    if type(value) in (list, tuple):  # no named tuple, which is a Gamma or the like
+        return type(value)(
+            as_plain(entry, f"{name}[{k}]", nan=nan) for k, entry in enumerate(value)
+        )
+    if isinstance(value, complex):
+        raise TypeError(f"{name} must be a real number; got {value!r}")
+    if not isinstance(value, float) and not hasattr(type(value), "__array__"):
+        return value
+    array = _as_real_array(value, name)
+    if not nan:
+        _require_finite(array, name, allow_infinite=True)
+    if array.dtype.kind == "f" and array.itemsize not in (4, 8):
+        array = array.astype(np.float64)
+    return array if isinstance(value, np.ndarray) or array.ndim else array[()]
+
+
+def _apart(result: Any, given: Iterable[Any]) -> Any:
+    """Return a result without memory that it shares with what was given."""
+    arrays = [value for value in given if isinstance(value, np.ndarray)]
+    if isinstance(result, np.ndarray):
+        shared = any(np.may_share_memory(result, array) for array in arrays)
+        return result.copy() if shared else result
+    if isinstance(result, tuple):
+        parts = [_apart(part, arrays) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else tuple(parts)
+    return result
 
 
 def _require_finite(array: FloatArray, name: str, allow_infinite: bool) -> None:
@@ -122,7 +248,7 @@ def as_labels(value: ArrayLike, name: str, *, n_classes: int, length: int) -> ND
     Traceback (most recent call last):
     ValueError: y must hold labels from 0 to 2; got 3 at position 1
     """
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integer class labels; got dtype {array.dtype}")
     if array.shape != (length,):

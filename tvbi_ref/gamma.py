@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma, gammaln, xlogy
 
-from tvbi_ref._validation import FloatArray, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_float_array, as_real, border
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class Gamma:
             raise ValueError(f"precision must be >= 0; got {r.min():g}")
         return self.log_normalizer + xlogy(self.shape - 1.0, r) - self.rate * r
 
+    @border
     def expected_log_density(
         self, expected_precision: ArrayLike, expected_log_precision: ArrayLike
     ) -> FloatArray:
@@ -103,6 +104,7 @@ class Gamma:
         log_rho = np.asarray(expected_log_precision, dtype=np.float64)
         return self.log_normalizer + (self.shape - 1.0) * log_rho - self.rate * rho
 
+    @border
     def log_weight_evidence(self, second_moment: ArrayLike) -> FloatArray:
         r"""Return ln Z(m) = ln of the integral of Ga(rho; a, b) (rho/2pi)^(1/2) e^(-rho m/2).
 
@@ -146,6 +148,7 @@ class Gamma:
         return rng.gamma(self.shape, 1.0 / self.rate, size)
 
 
+@border
 def gamma_entropy(shape: ArrayLike, rate: ArrayLike) -> FloatArray:
     """Return H[Ga] = a_tilde - ln b_tilde + ln G(a_tilde) + (1 - a_tilde) psi(a_tilde).
 

@@ -758,7 +758,7 @@ def build(edges=((0, 1), (1, 2)), couplings=0.1, field=0.0):
         (lambda: build(None), TypeError, "edges"),
         (lambda: build([0, 1]), ValueError, r"edges must have shape \(E, 2\)"),
         (lambda: build([(0, 1, 2)]), ValueError, r"edges must have shape \(E, 2\)"),
-        (lambda: build([(0, 1), (2,)]), ValueError, "edges must be pairs"),
+        (lambda: build([(0, 1), (2,)]), ValueError, "edges must be a rectangular array"),
         (lambda: build(couplings=NAN), NonFiniteError, "couplings"),
         (lambda: build(couplings=[0.1, INF]), NonFiniteError, r"couplings .*first at \(1,\)"),
         (lambda: build(couplings=[0.1]), ValueError, r"couplings must have shape \(2,\)"),

@@ -66,7 +66,7 @@ def test_before_any_evidence_module_a_hears_what_the_field_says_of_itself():
     np.testing.assert_array_equal(wire.prior_log_odds, np.full((3, 4), -2.5))
 
 
-@pytest.mark.parametrize(("posterior", "incoming"), [(np.inf, np.inf), (np.nan, 0.0), (np.inf, 0)])
+@pytest.mark.parametrize(("posterior", "incoming"), [(np.inf, np.inf), (-np.inf, 0.0), (np.inf, 0)])
 def test_a_certainty_cannot_be_taken_back(posterior, incoming):
     with pytest.raises(NonFiniteError, match="1 of 1 extrinsic messages"):
         extrinsic_a([posterior], [incoming])

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import as_count
+from tvbi_ref._validation import as_array, as_count, border
 
 TABLE_HEADER_BITS = 32 + 8 + 8
 """How many numbers follow, how many bits a symbol of the table has, how long a codeword gets."""
@@ -188,6 +188,7 @@ class HuffmanCode:
         words = np.repeat(self.codewords[place], lengths)
         return np.packbits((words >> after.astype(np.uint64) & np.uint64(1)).astype(np.uint8))
 
+    @border
     def decode(self, packed: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
         """Return the first `count` symbols of what `encode` wrote.
 
@@ -360,6 +361,7 @@ def pack(numbers: ArrayLike, width: int) -> NDArray[np.uint8]:
     return np.packbits(bits.astype(np.uint8))
 
 
+@border
 def unpack(packed: NDArray[np.uint8], width: int, count: int) -> NDArray[np.int64]:
     """Return the `count` numbers that `pack` wrote.
 
@@ -381,7 +383,7 @@ def unpack(packed: NDArray[np.uint8], width: int, count: int) -> NDArray[np.int6
 
 def _as_stream(value: ArrayLike, name: str = "stream") -> NDArray[np.int64]:
     """Return whole numbers >= 0 in a row, or say why `value` is none."""
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.ndim == 1 and array.size == 0:
         return np.empty(0, dtype=np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu" or array.min() < 0:

@@ -17,7 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tvbi_ref._validation import FloatArray, as_float_array
+from tvbi_ref._validation import FloatArray, as_float_array, border_of_layer
 from tvbi_ref.compression.formats import FORMATS, Clusters, Dense, Format
 from tvbi_ref.compression.forward import WeightRuns, sparse_product
 from tvbi_ref.compression.variances import ByteVariances
@@ -180,6 +180,7 @@ class SparseDense(SparseLayer):
     array([[7.]])
     """
 
+    @border_of_layer
     def forward(self, x: FloatArray) -> FloatArray:
         """Return x W + b, (B, I) to (B, J)."""
         return self.weights.forward(x, self.bias)
@@ -227,6 +228,7 @@ class SparseConv(SparseLayer):
         """Return the kernels (F, C, kh, kw)."""
         return to_kernel(self.weights.to_dense(), self.shape, self.layout)
 
+    @border_of_layer
     def forward(self, x: FloatArray) -> FloatArray:
         """Return z = x * W + b, (B, C, H, W) to (B, F, Ho, Wo).
 

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref._validation import (
+    FloatArray,
+    as_count,
+    as_float_array,
+    as_real,
+    border,
+    border_of_layer,
+)
 from tvbi_ref.compression.formats import format_names
 from tvbi_ref.compression.layers import SparseConv, SparseLayer, sparse_network
 from tvbi_ref.compression.predictive import (
@@ -149,6 +156,7 @@ class CompressedNetwork:
 
     # Prediction
 
+    @border
     def as_inputs(self, x: ArrayLike, name: str = "x") -> FloatArray:
         """Return `x`, as the whole network took it, in the form the first layer takes.
 
@@ -171,6 +179,7 @@ class CompressedNetwork:
             raise ValueError(f"{name} must have shape ({wanted}){rows}; got {array.shape}")
         return array if self.kept_inputs.all() else array[:, self.kept_inputs]
 
+    @border_of_layer
     def forward(self, x: FloatArray) -> FloatArray:
         """Return the outputs (B, n_outputs) for inputs as `as_inputs` returns them."""
         return sparse_network(self.layers, x.astype(self.dtype, copy=False))

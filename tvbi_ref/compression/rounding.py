@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
+from tvbi_ref._validation import FloatArray, as_array, as_count, as_float_array, as_real
 from tvbi_ref.compression.coding import pack, unpack
 
 MAX_BITS = 32
@@ -267,7 +267,7 @@ def accuracy_by_bits(
 
 def _finite(value: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> FloatArray:
     """Return finite numbers in float64; a layer that is empty passes."""
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.size == 0 and array.shape == (shape or array.shape):
         return np.zeros(array.shape)
     return as_float_array(array, name, shape=shape)

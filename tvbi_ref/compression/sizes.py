@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._validation import as_array
 from tvbi_ref.compression.coding import entropy
 from tvbi_ref.equations import equation
 
@@ -37,7 +38,7 @@ def as_mask(mask: ArrayLike) -> NDArray[np.bool_]:
     Traceback (most recent call last):
     ValueError: mask must be a boolean (I, J) array; got int64 of shape (2,)
     """
-    array = np.asarray(mask)
+    array = as_array(mask, "mask")
     if array.dtype != bool or array.ndim != 2:
         raise ValueError(
             f"mask must be a boolean (I, J) array; got {array.dtype} of shape {array.shape}"

@@ -42,8 +42,8 @@ class TargetScale:
     std: FloatArray
 
     def __post_init__(self) -> None:
-        mean = as_float_array(self.mean, "mean", ndim=1)
-        std = as_float_array(self.std, "std", shape=mean.shape)
+        mean = as_float_array(self.mean, "mean", ndim=1).copy()
+        std = as_float_array(self.std, "std", shape=mean.shape).copy()
         if (std <= 0).any():
             raise ValueError(f"std must be > 0 for every target; got {std.min():g}")
         object.__setattr__(self, "mean", mean)
@@ -163,7 +163,7 @@ class Dataset:
         if len(y) != len(x):
             raise ValueError(f"{y_name} must have {len(x)} rows, as {x_name} has; got {len(y)}")
         for name, array in ((x_name, x), (y_name, y)):
-            object.__setattr__(self, name, np.ascontiguousarray(array))
+            object.__setattr__(self, name, np.array(array, order="C"))
             wanted = getattr(self, f"{name[0]}_train").shape[1:]
             if array.shape[1:] != wanted:
                 raise ValueError(

@@ -52,7 +52,7 @@ class SyntheticDataset(Dataset):
     def __post_init__(self) -> None:
         super().__post_init__()
         weights = tuple(
-            as_float_array(w, f"weights[{k}]", ndim=2, dtype=np.float32)
+            as_float_array(w, f"weights[{k}]", ndim=2, dtype=np.float32).copy()
             for k, w in enumerate(self.weights)
         )
         object.__setattr__(self, "weights", weights)

@@ -70,14 +70,14 @@ class Socket(Generic[P, R]):
         self.label = label
         self.readable = readable
         self._is_equation = label in EQUATIONS  # and no step that writes into its arguments
-        self._signature = inspect.signature(readable)
+        self._names = tuple(inspect.signature(readable).parameters)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what the plug returns; a reader's arguments are looked at, see `as_plain`."""
         state = _STATE.get() or _without_use()
         plug: Callable[..., R] = state.plugs.get(self.label) or state.find(self)
         if self._is_equation and not called_by_package():
-            return from_outside(plug, self._signature, args, kwargs)
+            return from_outside(plug, self._names, args, kwargs)
         return plug(*args, **kwargs)
 
     @property
@@ -87,8 +87,7 @@ class Socket(Generic[P, R]):
         return plug and plug.function
 
     def __repr__(self) -> str:
-        names = ", ".join(self._signature.parameters)
-        return f"<[{self.label}] {self.__name__}({names})>"
+        return f"<[{self.label}] {self.__name__}({', '.join(self._names)})>"
 
     def __reduce__(self) -> str:  # pickled by name, as functions are
         return self.__qualname__

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr, expit, log_expit
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma, gamma_entropy
 from tvbi_ref.module_a.q_precision import expected_log_precision, expected_precision
@@ -49,6 +49,7 @@ class CollapsedElbo(NamedTuple):
         return float(sum(self))
 
 
+@border
 def gaussian_entropy(variance: ArrayLike) -> FloatArray:
     """Return H[N(mu, sigma2)] = 1/2 ln(2 pi e sigma2), elementwise.
 
@@ -64,6 +65,7 @@ def gaussian_entropy(variance: ArrayLike) -> FloatArray:
     return 0.5 * (LOG_2PI + 1.0 + np.log(np.asarray(variance, np.float64)))
 
 
+@border
 def bernoulli_entropy(probability: ArrayLike) -> FloatArray:
     """Return H[Bern(p)] in nats, 0 at p = 0 and 1.
 
@@ -80,6 +82,7 @@ def bernoulli_entropy(probability: ArrayLike) -> FloatArray:
     return entr(p) + entr(1 - p)
 
 
+@border
 def expected_log_bernoulli(probability: ArrayLike, log_odds: ArrayLike) -> FloatArray:
     """Return p ln pi + (1-p) ln(1-pi) for pi = expit(log_odds), with 0 ln 0 = 0.
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import digamma
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma
 
@@ -44,6 +44,7 @@ def update_precision(
     return a_tilde, b_tilde
 
 
+@border
 def expected_precision(shape: ArrayLike, rate: ArrayLike) -> FloatArray:
     """Return <rho> = a_tilde / b_tilde.
 
@@ -59,6 +60,7 @@ def expected_precision(shape: ArrayLike, rate: ArrayLike) -> FloatArray:
     return np.asarray(shape, np.float64) / np.asarray(rate, np.float64)
 
 
+@border
 def expected_log_precision(shape: ArrayLike, rate: ArrayLike) -> FloatArray:
     """Return <ln rho> = psi(a_tilde) - ln b_tilde, with psi the digamma function.
 

@@ -14,10 +14,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation, socket
 
 
+@border
 def second_moment(mean: ArrayLike, variance: ArrayLike) -> FloatArray:
     """Return m = E_q[w^2] = mu^2 + sigma2, in float64.
 

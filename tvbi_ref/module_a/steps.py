@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a.collapsed import evidence_collapsed, precision_collapsed
 from tvbi_ref.module_a.objective import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
@@ -52,6 +52,7 @@ class LayerPosterior:
         return expit(self.support_log_odds)
 
 
+@border
 def collapsed_step(
     second_moment: FloatArray,
     prior_log_odds: FloatArray,
@@ -88,6 +89,7 @@ def collapsed_step(
     return LayerPosterior(log_odds, rho)
 
 
+@border
 def mean_field_step(
     second_moment: FloatArray,
     prior_log_odds: FloatArray,

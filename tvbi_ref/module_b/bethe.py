@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportMessage
 from tvbi_ref.module_b.chain import ChainSupport, chain_messages
@@ -78,6 +78,7 @@ def pair_belief(
     return b / b.sum(axis=(-2, -1), keepdims=True)
 
 
+@border
 def grid_pair_beliefs(
     grid: GridSupport, evidence: ArrayLike, message: SupportMessage
 ) -> PairBeliefs:
@@ -126,6 +127,7 @@ def agreement(pairs: FloatArray) -> float:
     return float(np.sum(pairs * np.outer(X, X)))
 
 
+@border
 def grid_log_partition(grid: GridSupport, evidence: ArrayLike, message: SupportMessage) -> float:
     """Return ln Z_Bethe of the field with its evidence.
 
@@ -200,6 +202,7 @@ def bethe_log_partition(
     return energy + float(pair_entropy - node_entropy.sum())
 
 
+@border
 def chain_pair_beliefs(chain: ChainSupport, evidence: ArrayLike) -> FloatArray:
     """Return the exact joint posterior of successive nodes of every chain.
 
@@ -229,6 +232,7 @@ def chain_pair_beliefs(chain: ChainSupport, evidence: ArrayLike) -> FloatArray:
     return pair_belief(log_psi, (forward + l)[:-1], (backward + l)[1:])
 
 
+@border
 def chain_log_partition(chain: ChainSupport, evidence: ArrayLike) -> float:
     """Return ln sum_S p(S) e^(sum l s), the exact log-likelihood of the evidence.
 

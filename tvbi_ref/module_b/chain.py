@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_support
 from tvbi_ref.module_b.messages import cavity, stationary, sum_product, transition_matrix
@@ -119,6 +119,7 @@ class ChainSupport(SupportPrior):
         if self.axis not in (0, 1):
             raise ValueError(f"axis must be 0 (down columns) or 1 (along rows); got {self.axis!r}")
 
+    @border
     def down_columns(self, array: FloatArray) -> FloatArray:
         """Return `array` with the chains down its columns, contiguous; its own inverse."""
         return np.ascontiguousarray(array if self.axis == 0 else array.T)

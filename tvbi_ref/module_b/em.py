@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import bisect
 from scipy.special import expit, logit
 
-from tvbi_ref._validation import FloatArray, as_real
+from tvbi_ref._validation import FloatArray, as_real, border
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportPrior
 from tvbi_ref.module_b.bethe import (
@@ -49,6 +49,7 @@ UNIQUENESS_BOUND = 0.95
 HALVINGS = 6
 
 
+@border
 def em_independent(support: IndependentSupport, evidence: ArrayLike) -> IndependentSupport:
     """Return the field whose probability is the mean belief: one EM step.
 
@@ -125,6 +126,7 @@ def _maximiser(yes: float, no: float, slope: float) -> float:
     return float(min(p, 1.0))  # by rounding it may be a last bit more
 
 
+@border
 def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
     """Return the chain after one step of `baum_welch` with its own posterior's beliefs.
 
@@ -198,6 +200,7 @@ def likelihood_gradient(
     )
 
 
+@border
 def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
     """Return the gradient of ln p(l | h, J): beliefs minus prior moments.
 
@@ -222,6 +225,7 @@ def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
     return _Likelihood(grid, np.asarray(evidence, np.float64)).gradient
 
 
+@border
 def em_ising(
     grid: GridSupport, evidence: ArrayLike, *, steps: int = 1, bound: float = UNIQUENESS_BOUND
 ) -> GridSupport:
@@ -344,6 +348,7 @@ RULES: dict[type[SupportPrior], Callable[[Any, ArrayLike], SupportPrior]] = {
 LEARNABLE = tuple(RULES)
 
 
+@border
 def learn(support: SupportPrior, evidence: ArrayLike) -> SupportPrior:
     """Return the support prior after one step towards the evidence.
 

@@ -63,10 +63,11 @@ def ising_log_weights(
     >>> ising_log_weights(np.ones((1, 2, 2)), 1.0, 0.5, 0.25).tolist()
     [5.5]
     """
+    states = _real(states, "states")
     x = 2 * states - 1
-    nodes = np.asarray(field) * states
-    rows = np.asarray(coupling_row) * x[:, :, 1:] * x[:, :, :-1]
-    cols = np.asarray(coupling_col) * x[:, 1:] * x[:, :-1]
+    nodes = _real(field, "field") * states
+    rows = _real(coupling_row, "coupling_row") * x[:, :, 1:] * x[:, :, :-1]
+    cols = _real(coupling_col, "coupling_col") * x[:, 1:] * x[:, :-1]
     return np.asarray(sum(part.sum(axis=(1, 2)) for part in (nodes, rows, cols)))
 
 
@@ -120,7 +121,7 @@ def enumerate_marginals(
     >>> enumerate_marginals([[0.0, 0.0], [0.0, 0.0]], 0.7, 0.2).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    h = np.asarray(field, dtype=np.float64)
+    h = _real(field, "field")
     return marginals(h.shape, lambda s: ising_log_weights(s, h, coupling_row, coupling_col))
 
 
@@ -134,7 +135,7 @@ def enumerate_log_partition(
     >>> round(enumerate_log_partition([[0.0, 0.0]]) / float(np.log(2.0)), 6)
     2.0
     """
-    h = np.asarray(field, dtype=np.float64)
+    h = _real(field, "field")
     log_w = ising_log_weights(all_states(h.shape), h, coupling_row, coupling_col)
     return float(np.logaddexp.reduce(log_w))
 
@@ -160,6 +161,18 @@ def chain_log_weights(states: NDArray[np.float64], p01: float, p10: float) -> ND
     """
     ones = p01 / (p01 + p10)
     step = np.log([[1 - p01, p01], [p10, 1 - p10]])
-    s = states.astype(int)
+    s = _real(states, "states").astype(int)
     first = np.log([1 - ones, ones])[s[:, 0]]
     return np.asarray(first.sum(axis=1) + step[s[:, :-1], s[:, 1:]].sum(axis=(1, 2)))
+
+
+def _real(value: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return an array of float64, or say what of `value` would be lost; no module of ours helps."""
+    array = np.asarray(value)
+    if (
+        isinstance(value, np.ma.MaskedArray)
+        or array.dtype.kind not in "fiub"
+        or np.isnan(array).any()
+    ):
+        raise TypeError(f"{name} must be a real array without mask and NaN; got {value!r}")
+    return array.astype(np.float64)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, as_array
 
 IntArray = NDArray[np.int64]
 
@@ -118,10 +118,7 @@ def as_edges(value: ArrayLike) -> IntArray:
     Traceback (most recent call last):
     ValueError: edges must not join the same two weights twice; got (1, 0) in edges[2]
     """
-    try:
-        edges = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"edges must be pairs of indices, shape (E, 2): {error}") from error
+    edges = as_array(value, "edges")
     if edges.size == 0:
         return np.empty((0, 2), dtype=np.int64)
     if edges.dtype.kind not in "iu":

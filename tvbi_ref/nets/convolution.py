@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_choice, as_count
+from tvbi_ref._validation import FloatArray, as_choice, as_count, border_of_layer
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.halves import standard_normal
 from tvbi_ref.nets.kernel_matrix import LAYOUTS, to_kernel, to_matrix
@@ -163,6 +163,7 @@ class Conv2D(WeightLayer):
         """Return a matrix of priors as an array (F, C, kh, kw): the inverse of `matrix`."""
         return np.ascontiguousarray(to_kernel(matrix, self.mean.value.shape, self.layout))
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return z = x * M + b, plus sqrt(x^2 * S + eps) e with e ~ N(0, 1) if `rng` is given.
 
@@ -198,6 +199,7 @@ class Conv2D(WeightLayer):
         self._shape = z.shape
         return z
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx and fill the gradients of mean, bias and ln sigma2.
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref._validation import FloatArray, as_count, border, border_of_layer
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.local_reparam import linear, local_reparam_dense, local_reparam_dense_backward
 from tvbi_ref.nets.parameters import Parameter, fill
@@ -131,6 +131,7 @@ class WeightLayer:
         """Return mean, log variance and bias."""
         return [self.mean, self.log_variance, self.bias]
 
+    @border
     def prune(self, keep: NDArray[np.bool_]) -> None:
         """Set the weights where `keep` is False to zero, for good.
 
@@ -279,6 +280,7 @@ class Dense(WeightLayer):
         J = as_count(n_outputs, "n_outputs", at_least=1)
         super().__init__(he_normal((I, J), I, rng, dtype), J, log_variance)
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return z = X M + b, plus sqrt(X^2 S + eps) e with e ~ N(0, 1) if `rng` is given.
 
@@ -307,6 +309,7 @@ class Dense(WeightLayer):
         self._memory: Memory = {}
         return draw_dense(self._x, M, self._S, self.bias.value, self._noise, self._memory)
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx and fill the gradients of mean, bias and ln sigma2.
 

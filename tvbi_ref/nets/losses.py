@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, softmax
 
-from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real
+from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real, border
 from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma, gamma_entropy
 from tvbi_ref.nets.shapes import require_shape
@@ -154,10 +154,12 @@ class Loss(ABC):
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return what a user compares: accuracy, or the root mean square error."""
 
+    @border
     def value(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the mean of -ln p(y | output) over the rows."""
         return self.value_and_gradient(output, y)[0]
 
+    @border
     def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
         """Return the gradient of `value` by the output."""
         return self.value_and_gradient(output, y)[1]
@@ -192,19 +194,23 @@ class SoftmaxCrossEntropy(Loss):
 
     score_name = "accuracy"
 
+    @border
     def as_targets(self, y: ArrayLike, n_rows: int, n_outputs: int, dtype: Any) -> NDArray[Any]:
         """Return labels in [0, n_outputs) as int64 (n_rows,)."""
         return as_labels(y, "y", n_classes=n_outputs, length=n_rows)
 
+    @border
     def value_and_gradient(self, output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
         """Return `softmax_cross_entropy`; output (B, C) logits, y (B,) labels."""
         return softmax_cross_entropy(output, y)
 
+    @border
     def probabilities(self, output: FloatArray) -> FloatArray:
         """Return softmax(z), rows summing to 1."""
         with np.errstate(under="ignore"):  # what rounds to 0 is 0
             return softmax(output, axis=1)
 
+    @border
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the share of rows whose largest logit is the label's."""
         return float(np.mean(output.argmax(axis=1) == y))
@@ -269,6 +275,7 @@ class GaussianLikelihood(Loss):
         expected = self.prior.expected_log_density(self.noise_precision, self.log_noise_precision)
         return float(expected) + entropy
 
+    @border
     def as_targets(self, y: ArrayLike, n_rows: int, n_outputs: int, dtype: Any) -> NDArray[Any]:
         """Return real targets (n_rows, n_outputs); one column may come as (n_rows,)."""
         targets = as_float_array(y, "y", dtype=dtype)
@@ -277,14 +284,17 @@ class GaussianLikelihood(Loss):
         require_shape(targets, "y", (n_rows, n_outputs))
         return targets
 
+    @border
     def value_and_gradient(self, output: FloatArray, y: NDArray[Any]) -> tuple[float, FloatArray]:
         """Return `gaussian_nll`."""
         return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)
 
+    @border
     def score(self, output: FloatArray, y: NDArray[Any]) -> float:
         """Return the root mean square error."""
         return float(np.sqrt(_sum_of_squares(y - output) / y.size))
 
+    @border
     def refit(self, output: FloatArray, y: NDArray[Any]) -> None:
         """Set q(gamma) = Ga(a_gamma + N D/2, b_gamma + 1/2 E||y - f||^2).
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array
+from tvbi_ref._validation import FloatArray, as_count, as_float_array, border, border_of_layer
 from tvbi_ref.nets.layers import Dense, Layer, WeightLayer
 from tvbi_ref.nets.losses import Loss, SoftmaxCrossEntropy
 from tvbi_ref.nets.parameters import Parameter, fill
@@ -123,18 +123,21 @@ class Network:
         """Return every trainable array, input side first."""
         return [parameter for layer in self.layers for parameter in layer.parameters()]
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return the outputs (B, C); with `rng` every weight layer adds its noise."""
         for layer in self.layers:
             x = layer.forward(x, rng)
         return x
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx for grad = dL/d output, and fill every parameter's gradient."""
         for layer in reversed(self.layers):
             grad = layer.backward(grad)
         return grad
 
+    @border_of_layer
     def fill_gradients(self, grad: FloatArray) -> None:
         """Do what `backward` does without dL/dx: what training needs, and no more."""
         first = self.layers.index(self.weight_layers[0])
@@ -145,6 +148,7 @@ class Network:
         finally:
             self.weight_layers[0].needs_dx = True
 
+    @border
     def loss_and_gradient(
         self, x: FloatArray, y: NDArray[Any], rng: np.random.Generator | None = None
     ) -> float:
@@ -162,6 +166,7 @@ class Network:
         self.fill_gradients(self.loss.gradient(output, y))
         return self.loss.value(output, y)
 
+    @border
     def as_inputs(self, x: ArrayLike, name: str = "x") -> FloatArray:
         """Return `x` as the first layer takes it, in the network's dtype, or say what is wrong.
 
@@ -195,6 +200,7 @@ class Network:
             )
         return array.reshape(-1, *self.input_shape)
 
+    @border
     def as_targets(self, y: ArrayLike, n_rows: int) -> NDArray[Any]:
         """Return `y` as the likelihood takes it, or say what is wrong with it."""
         return self.loss.as_targets(y, n_rows, self.widths[-1], self.dtype)
@@ -261,6 +267,7 @@ class Network:
         output = self.predict(x)
         return self.loss.score(output, self.as_targets(y, len(output)))
 
+    @border
     def refit_likelihood(
         self, x: FloatArray, y: NDArray[Any], rng: np.random.Generator | None = None
     ) -> None:
@@ -275,6 +282,7 @@ class Network:
         """Return copies of every parameter's value."""
         return [parameter.value.copy() for parameter in self.parameters()]
 
+    @border
     def set_state(self, values: Sequence[FloatArray]) -> None:
         """Put back what `state` returned."""
         fill([parameter.value for parameter in self.parameters()], values)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref._validation import FloatArray, as_real
+from tvbi_ref._validation import FloatArray, as_real, border_of_layer
 from tvbi_ref.nets.parameters import Parameter
 
 
@@ -24,6 +24,7 @@ class Elementwise(PlainLayer):
 
     slope: NDArray[Any]
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g times the derivative."""
         return grad * self.slope
@@ -38,6 +39,7 @@ class ReLU(Elementwise):
     array([[0., 2.]])
     """
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return max(x, 0)."""
         self.slope = x > 0
@@ -60,6 +62,7 @@ class LeakyReLU(Elementwise):
     def __init__(self, leak: float = 0.01) -> None:
         self.leak = as_real(leak, "leak", above=0, below=1)
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return x or leak * x."""
         self.slope = np.where(x > 0, 1.0, self.leak).astype(x.dtype)
@@ -75,6 +78,7 @@ class Tanh(Elementwise):
     array([[0., 1.]])
     """
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return tanh(x)."""
         z = np.tanh(x)
@@ -94,11 +98,13 @@ class Flatten(PlainLayer):
     (5, 2, 3, 4)
     """
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return x with one axis for all but the first."""
         self._shape = x.shape
         return x.reshape(len(x), -1)
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g in the shape of x."""
         return grad.reshape(self._shape)

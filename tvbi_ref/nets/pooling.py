@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tvbi_ref._validation import FloatArray, as_count
+from tvbi_ref._validation import FloatArray, as_count, border_of_layer
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.plain import PlainLayer
 from tvbi_ref.nets.shapes import require_shape, require_shapes
@@ -46,6 +46,7 @@ class MaxPool(_Tiles):
              [ 0.,  0.,  0.,  0.]]]])
     """
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return the maxima, (B, C, H, W) to (B, C, H/size, W/size).
 
@@ -62,6 +63,7 @@ class MaxPool(_Tiles):
         self._x, self._z = x, z
         return z
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g at the first maximum of every tile, 0 elsewhere."""
         require_shape(grad, "grad", self._z.shape)
@@ -86,6 +88,7 @@ class AveragePool(_Tiles):
              [0.5, 0.5]]]])
     """
 
+    @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return the means, (B, C, H, W) to (B, C, H/size, W/size).
 
@@ -101,6 +104,7 @@ class AveragePool(_Tiles):
             total += x[part]
         return total / self.size**2
 
+    @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g / size^2 at every pixel of a tile."""
         B, C, H, W = self._shape

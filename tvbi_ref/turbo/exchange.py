@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tvbi_ref._validation import FloatArray
+from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.errors import NonFiniteError
 from tvbi_ref.module_b import SupportMessage, SupportPrior, learn
@@ -110,6 +110,7 @@ class Exchange:
         # Before the first epoch Module B is asked without evidence: what the field says of itself.
         self.prior_log_odds = self._ask(np.zeros(self.shape), None)
 
+    @border
     def answer(self, evidence: FloatArray) -> FloatArray:
         """Return logit pi for Module A's evidence l (I, J); the messages start where they were."""
         return self._ask(evidence, self.message.state)
@@ -122,7 +123,7 @@ class Exchange:
         self.support = learn(self.support, self.evidence)
 
     def _ask(self, evidence: FloatArray, state: Any) -> FloatArray:
-        self.evidence = evidence
+        self.evidence = np.array(evidence)  # theirs may be written to
         self.message = self.support.extrinsic(
             evidence, state, sweeps=self.sweeps, tol=self.tol, damping=self.damping
         )

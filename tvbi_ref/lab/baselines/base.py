@@ -27,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_count, as_real
+from tvbi_ref._validation import FloatArray, as_count, as_real, border
 from tvbi_ref.nets import Network, WeightLayer, train
 from tvbi_ref.nets.training import Hooks
 from tvbi_ref.prior import HierarchicalPrior
@@ -267,6 +267,7 @@ def warm_up(share: float, length: float) -> float:
 # Masks
 
 
+@border
 def largest(scores: list[FloatArray], sparsity: float) -> list[Mask]:
     """Return which weights have the largest scores of the whole network: one threshold for all.
 
