@@ -3,15 +3,18 @@
 import gc
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tvbi_ref import nets
-from tvbi_ref._archive import digest, pack, unpack
-from tvbi_ref.checkpoint import load_network, save_network
-from tvbi_ref.errors import DataCorruptedError
+from tvbi_ref import checkpoint, nets
+from tvbi_ref._archive import digest, pack, read_archive, unpack, write_archive
+from tvbi_ref.checkpoint import FORMAT, VERSION, load_network, save_network
+from tvbi_ref.errors import DataCorruptedError, NonFiniteError
 from tvbi_ref.prior import Gamma
+
+DATA = Path(__file__).parent / "data"
 
 
 def learned(**changes):
@@ -275,6 +278,102 @@ def test_refusing_a_file_leaves_no_open_handle(tmp_path):
     with pytest.raises(DataCorruptedError):
         load_network(path)
     gc.collect()  # a ResourceWarning is an error here
+
+
+# Forged: arrays that are not the architecture's, with a checksum that is right
+
+
+def narrow(net, arrays, header):
+    arrays["parameter_0"] = arrays["parameter_0"].astype(np.float16)
+
+
+def with_nan(net, arrays, header):
+    arrays["parameter_1"] = np.full_like(arrays["parameter_1"], np.nan)
+
+
+FORGED = {
+    "a row for a matrix": lambda n, a, h: a.update(parameter_0=a["parameter_0"][:1]),
+    "a number for a matrix": lambda n, a, h: a.update(parameter_1=np.float32(0)),
+    "a number for a bias": lambda n, a, h: a.update(parameter_2=np.zeros(1, np.float32)),
+    "float16": narrow,
+    "float64": lambda n, a, h: a.update({k: v.astype(float) for k, v in a.items()}),
+    "whole numbers": lambda n, a, h: a.update(parameter_2=np.zeros(4, np.int32)),
+    "text": lambda n, a, h: a.update(parameter_2=np.array(["0"] * 4)),
+    "NaN": with_nan,
+    "infinite": lambda n, a, h: a["parameter_0"].fill(np.inf),
+    "mask of a row": lambda n, a, h: a.update(mask_0=np.ones(4, bool)),
+    "mask of numbers": lambda n, a, h: a.update(mask_0=np.ones((3, 4))),
+    "one array more": lambda n, a, h: a.update(more=np.zeros(3)),
+    "mask of no layer": lambda n, a, h: a.update(mask_7=np.ones((3, 4), bool)),
+    "dtype null": lambda n, a, h: h.update(dtype=None),
+    "dtype float16": lambda n, a, h: h.update(dtype="float16"),
+    "dtype float64": lambda n, a, h: h.update(dtype="float64"),
+    "other widths": lambda n, a, h: h["recipe"].update(widths=[3, 5, 2]),
+    "widths of a giant": lambda n, a, h: h["recipe"].update(widths=[3, 10**6, 10**6, 2]),
+    "noise of a classifier": lambda n, a, h: h.update(noise={"known": float("nan")}),
+}
+
+
+def forge(path, net, change):
+    save_network(path, net)
+    header, arrays = read_archive(path, FORMAT, VERSION, lambda _: 10**6)
+    change(net, arrays, header)
+    write_archive(path, {k: v for k, v in header.items() if k != "sha256"}, arrays, compress=True)
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_forged_parameters_are_refused_even_if_their_checksum_is_right(what, tmp_path):
+    forge(tmp_path / "net.npz", NETWORKS["categorical"](), FORGED[what])
+    with pytest.raises(DataCorruptedError, match=r"net\.npz is not a readable"):
+        load_network(tmp_path / "net.npz")
+
+
+IMAGES = {
+    "large": {"input_shape": [1, 10**5, 10**5]},
+    "padded": {"blocks": [[2, 3, 1, 10**5, 1]]},
+    "many windows": {"input_shape": [1, 9000, 9000]},
+    "pooled away": {"blocks": [[2, 3, 1, 0, 0]]},
+}
+
+
+@pytest.mark.parametrize("what", IMAGES)
+def test_images_that_ask_for_all_the_memory_there_is_are_refused(what, tmp_path):
+    net = nets.cnn((1, 6, 6), [(2, 3, 1, 1, 2)], [3], seed=0)
+    forge(tmp_path / "net.npz", net, lambda n, a, h: h["recipe"].update(IMAGES[what]))
+    with pytest.raises(DataCorruptedError, match=r"net\.npz is not a readable"):
+        load_network(tmp_path / "net.npz")
+
+
+def test_the_shapes_that_are_expected_are_those_that_are_built():
+    for net in (
+        NETWORKS["everything"](),
+        nets.lenet5_caffe(seed=0),
+        nets.cnn((2, 9, 9), [(4, 3, 2, 1, 1), (3, 2, 1, 0, 2)], [5, 3], seed=0),
+    ):
+        shapes = [layer.mean.value.shape for layer in net.weight_layers]
+        assert checkpoint._weight_shapes(net.recipe) == shapes
+
+
+def test_what_could_not_be_loaded_is_not_saved(tmp_path):
+    net = NETWORKS["categorical"]()
+    net.weight_layers[0].bias.value[0] = np.nan
+    with pytest.raises(NonFiniteError, match="bias has 1 entry that is not finite"):
+        save_network(tmp_path / "net.npz", net)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Kept files: what 0.1.0 wrote, in another process
+
+
+def test_networks_of_the_first_version_load():
+    dense, conv = (load_network(DATA / f"network_{name}0.1.0.npz") for name in ("", "cnn_"))
+    weights = np.arange(1, 21).reshape(5, 4) / 16
+    kept = np.add.outer(np.arange(5), np.arange(4)) % 3 > 0
+    np.testing.assert_array_equal(dense.weight_layers[0].mean.value, weights * kept)
+    assert (dense.loss.prior, dense.loss.posterior) == (Gamma(2.0, 1.5), Gamma(7.5, 0.25))
+    np.testing.assert_allclose(dense.predict(np.ones((1, 5))), [[0.2375487, 0.8609095]], rtol=1e-5)
+    image = np.arange(36).reshape(1, 36) / 36
+    np.testing.assert_allclose(conv.predict(image), [[0, 5.3775024, 5.5268555]], rtol=1e-5)
 
 
 # Interruption

@@ -8,13 +8,11 @@ structure than a list of arrays goes through `pack` and `unpack`.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +22,9 @@ from tvbi_ref._files import atomic_write
 from tvbi_ref.errors import DataCorruptedError
 
 Arrays = dict[str, NDArray[Any]]
+
+MOST_TEXT = 2**20
+"""Bytes of a header, and of what stands before each array; real ones have some thousands."""
 
 
 def write_archive(
@@ -59,7 +60,10 @@ def write_archive(
 
 
 def read_archive(
-    path: str | os.PathLike[str], format: str, version: int
+    path: str | os.PathLike[str],
+    format: str,
+    version: int,
+    most: Callable[[dict[str, Any]], int] | None = None,
 ) -> tuple[dict[str, Any], Arrays]:
     """Return the header and the arrays of a file that `write_archive` wrote.
 
@@ -70,13 +74,17 @@ def read_archive(
         What the header must call itself.
     version : int
         The newest version that the caller understands.
+    most : callable, optional
+        How many bytes the arrays may have, by what the header says; without it the file must not
+        be compressed, so that it holds no more than its size.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     DataCorruptedError
-        If it is not such a file, is damaged, or comes from a newer version.
+        If it is not such a file, is damaged, comes from a newer version, or would unpack to more
+        than it may hold.
 
     Examples
     --------
@@ -86,15 +94,29 @@ def read_archive(
     Traceback (most recent call last):
     tvbi_ref.errors.DataCorruptedError: ... is not a readable diary file: ...
     """
-    data = io.BytesIO(Path(path).read_bytes())
-    with damage_is_named(path, format):
-        with zipfile.ZipFile(data):  # np.load would take a single array, too
-            pass
+    with open(path, "rb") as data, damage_is_named(path, format):
+        members = zipfile.ZipFile(data).infolist()  # np.load would take a single array, too
+        sizes = [member.file_size for member in members]
+        headers = (m.file_size for m in members if m.filename == "header.npy")
+        _require_at_most(max(headers), MOST_TEXT, "the header")
         with np.load(data, allow_pickle=False) as file:
             header = json.loads(str(file["header"]))
+            _require_format(path, header, format, version)
+            packed = any(member.compress_type for member in members)
+            if packed and most is None:
+                raise ValueError("it must not be compressed")
+            room = most(header) if most else os.fstat(data.fileno()).st_size
+            _require_at_most(sum(sizes), room + MOST_TEXT, "all of it")
             arrays = {name: file[name] for name in file.files if name != "header"}
-        _require_trustworthy(path, header, arrays, format, version)
+        if header["sha256"] != digest(header, arrays):
+            raise DataCorruptedError(f"{path} is damaged: its checksum does not match its content")
     return header, arrays
+
+
+def _require_at_most(size: int, most: int, what: str) -> None:
+    """Refuse what would unpack to more than it may hold, before it is unpacked."""
+    if size > most:
+        raise ValueError(f"{what} must have at most {most} bytes; got {size}")
 
 
 @contextmanager
@@ -139,19 +161,17 @@ def digest(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> str
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        sha.update(array.tobytes())
+        sha.update(array.reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
 
 
-def _require_trustworthy(path: Any, header: Any, arrays: Arrays, format: str, version: int) -> None:
+def _require_format(path: Any, header: Any, format: str, version: int) -> None:
     if not isinstance(header, dict) or header.get("format") != format:
         raise DataCorruptedError(f"{path} is not a {format} file")
     if header["version"] > version:
         raise DataCorruptedError(
             f"{path} has format version {header['version']}; this package reads up to {version}"
         )
-    if header["sha256"] != digest(header, arrays):
-        raise DataCorruptedError(f"{path} is damaged: its checksum does not match its content")
 
 
 def pack(value: Any, name: str, arrays: Arrays) -> Any:

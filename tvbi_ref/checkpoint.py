@@ -7,20 +7,27 @@ refused and not half believed. `turbo.resume` does the same for a whole run.
 
 from __future__ import annotations
 
+import itertools
+import math
 import os
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
 from tvbi_ref._archive import Arrays, damage_is_named, read_archive, write_archive
-from tvbi_ref._validation import as_choice
+from tvbi_ref._validation import FloatArray, as_choice, as_float_array, as_widths
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.nets import GaussianLikelihood, Network, cnn, mlp
+from tvbi_ref.nets import GaussianLikelihood, Network, Parameter, cnn, mlp
+from tvbi_ref.nets.shapes import as_sizes
 
 FORMAT = "tvbi_ref network"
 VERSION = 1
+MOST_NUMBERS = 2**27
+"""In an image, and in the windows of a convolution, that a file may ask us to pass through."""
+
 ARCHITECTURES: dict[str, Callable[..., Network]] = {"mlp": mlp, "cnn": cnn}
+SIZES = {"float32": 4, "float64": 8}
 
 
 def save_network(path: str | os.PathLike[str], network: Network) -> None:
@@ -39,10 +46,13 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
         If it is no network.
     ValueError
         If the network has no recipe by which it could be built again.
+    NonFiniteError
+        If a parameter is not finite: `load_network` would refuse the file.
 
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> net = mlp([4, 3, 2], seed=0)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save_network(f"{folder}/net.npz", net)
@@ -54,6 +64,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     if not isinstance(network, Network):
         raise TypeError(f"network must be a Network; got {network!r}")
     as_choice(network.recipe.get("architecture"), "network.recipe['architecture']", ARCHITECTURES)
+    for parameter in network.parameters():
+        as_float_array(parameter.value, parameter.name, dtype=None)
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -72,9 +84,10 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     FileNotFoundError
         If there is no such file.
     DataCorruptedError
-        If it is not such a file, is damaged, or comes from a newer version.
+        If it is not such a file, is damaged, comes from a newer version, or its arrays are not
+        those of its architecture.
     """
-    header, arrays = read_archive(path, FORMAT, VERSION)
+    header, arrays = read_archive(path, FORMAT, VERSION, _most_bytes)
     with damage_is_named(path, FORMAT):
         return _build(header, arrays)
 
@@ -126,6 +139,13 @@ def put_back(network: Network, arrays: Arrays, noise: dict[str, Any] | None) -> 
         More than these may be in it.
     noise : dict or None
 
+    Raises
+    ------
+    ValueError
+        If an array is not of the type and the shape that it has in the network.
+    NonFiniteError
+        If a parameter is not finite.
+
     Examples
     --------
     >>> one, two = mlp([4, 2], seed=0), mlp([4, 2], seed=1)
@@ -133,20 +153,73 @@ def put_back(network: Network, arrays: Arrays, noise: dict[str, Any] | None) -> 
     >>> bool((one.state()[0] == two.state()[0]).all())
     True
     """
+    values = [
+        _as_parameter(arrays[f"parameter_{k}"], parameter, f"parameter_{k}")
+        for k, parameter in enumerate(network.parameters())
+    ]
     if noise and "posterior" in noise:
         network.loss.posterior = Gamma(*noise["posterior"])  # type: ignore[attr-defined]
     for k, layer in enumerate(network.weight_layers):
         if f"mask_{k}" in arrays:
             layer.prune(arrays[f"mask_{k}"])
-    network.set_state([arrays[f"parameter_{k}"] for k in range(len(network.parameters()))])
+    network.set_state(values)
+
+
+def _as_parameter(array: NDArray[Any], parameter: Parameter, name: str) -> FloatArray:
+    if array.dtype != parameter.value.dtype:
+        raise ValueError(f"{name} must be {parameter.value.dtype}; got {array.dtype}")
+    return as_float_array(array, name, shape=parameter.value.shape, dtype=None)
 
 
 def _build(header: dict[str, Any], arrays: Arrays) -> Network:
+    shapes = _weight_shapes(header["recipe"])
+    given = [arrays[f"parameter_{3 * k}"].shape for k in range(len(shapes))]
+    if given != shapes:  # before a network is made that may ask for all the memory there is
+        raise ValueError(f"weights must have shapes {shapes}; got {given}")
     recipe = dict(header["recipe"])
     build = ARCHITECTURES[recipe.pop("architecture")]
     noise = header["noise"]
     if noise:
         recipe["noise"] = noise.get("known") or Gamma(*noise["prior"])
-    network = build(**recipe, seed=0, dtype=np.dtype(header["dtype"]))
+    network = build(**recipe, seed=0, dtype=as_choice(header["dtype"], "dtype", SIZES))
     put_back(network, arrays, noise)
+    if arrays.keys() != arrays_of(network).keys() or noise_of(network) != noise:
+        raise ValueError("arrays and noise must be the network's; got others, or more")
     return network
+
+
+def _most_bytes(header: dict[str, Any]) -> int:
+    """Return how many bytes parameters and masks of a network can have."""
+    size = SIZES[header["dtype"]]
+    shapes = _weight_shapes(header["recipe"])
+    return sum((2 * size + 1) * math.prod(s) + size * max(s[0], s[-1]) for s in shapes)
+
+
+def _weight_shapes(recipe: dict[str, Any]) -> list[tuple[int, ...]]:
+    """Return the shape of every layer's weights without making any."""
+    widths, shapes = list(recipe["widths"]), []
+    if recipe["architecture"] == "cnn":
+        C, H, W = as_sizes(recipe["input_shape"], "input_shape", "CHW")
+        require_room(C * H * W)
+        for filters, kernel, stride, padding, pool in recipe["blocks"]:
+            shapes.append((filters, C, kernel, kernel))
+            C, H, W = filters, *((n + 2 * padding - kernel) // stride + 1 for n in (H, W))
+            require_room(H * W * math.prod(shapes[-1][1:]))
+            H, W = H // pool, W // pool
+        widths = [C * H * W, *widths]
+    return [*shapes, *itertools.pairwise(as_widths(widths))]
+
+
+def require_room(numbers: int) -> None:
+    """Refuse an image, or windows of one, of more numbers than a file may ask for.
+
+    Examples
+    --------
+    >>> require_room(10**12)
+    Traceback (most recent call last):
+    ValueError: an image must have at most 134217728 numbers in a layer; got 1000000000000
+    """
+    if numbers > MOST_NUMBERS:
+        raise ValueError(
+            f"an image must have at most {MOST_NUMBERS} numbers in a layer; got {numbers}"
+        )

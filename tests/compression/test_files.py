@@ -1,9 +1,12 @@
 """Model files: exact round trips, honest bytes, and nothing damaged is ever believed."""
 
+import copy
 import gc
 import io
 import json
+import tracemalloc
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -441,6 +444,53 @@ def test_a_table_that_does_not_fit_its_bytes_is_refused(row, parts, tmp_path):
     path.write_bytes(forged(zlib.compress(json.dumps(words).encode()) + inflater.unused_data))
     with pytest.raises(DataCorruptedError, match="not a readable"):
         load_compressed(path)
+
+
+GREEDY = {
+    "description of a giant": lambda d, a: d.update(more="0" * 10**7),
+    "matrix of a giant": lambda d, a: d["layers"][0].update(matrix=[2**16 - 1, 2**16]),
+    "matrix of 10^7 places": lambda d, a: d["layers"][0].update(matrix=[10**7, 1]),
+    "inputs of a giant": lambda d, a: (a.pop("inputs"), d.update(inputs=10**10)),
+    "image of a giant": lambda d, a: d.update(input_shape=[6, 10**5, 10**5]),
+}
+
+
+@pytest.mark.parametrize("what", GREEDY)
+def test_what_asks_for_all_the_memory_there_is_is_refused_before_it_gets_any(what, parts, tmp_path):
+    path, (description, arrays) = tmp_path / "net.npz", copy.deepcopy(parts)
+    GREEDY[what](description, arrays)
+    path.write_bytes(forged(files._to_bytes(description, arrays)))
+    del description, arrays
+    tracemalloc.start()
+    with pytest.raises(DataCorruptedError, match=r"net\.npz is not a readable"):
+        load_compressed(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6
+
+
+def test_windows_of_an_image_that_ask_for_all_the_memory_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    save_compressed(path, compress(cnn()))
+    monkeypatch.setattr(checkpoint, "MOST_NUMBERS", 1000)  # in place of a padding of 10^5
+    with pytest.raises(DataCorruptedError, match="an image must have at most 1000 numbers"):
+        load_compressed(path)
+
+
+# Kept files: what 0.1.0 wrote, in another process
+
+
+def test_networks_of_the_first_version_load():
+    data = Path(__file__).parents[1] / "data"
+    dense, conv = (load_compressed(data / f"compressed_{n}0.1.0.npz") for n in ("", "cnn_"))
+    assert (dense.formats, conv.formats) == (["clusters"] * 2, ["blocks", "csr"])
+    assert dense.loss.posterior == Gamma(7.5, 0.25)
+    np.testing.assert_allclose(dense.predict(np.ones((1, 5))), [[0.2375487, 0.8609095]], rtol=1e-5)
+    image = np.arange(36).reshape(1, 36) / 36
+    np.testing.assert_allclose(conv.predict(image), [[0, 5.3775024, 5.5268555]], rtol=1e-5)
+    # ln sigma2 was -1 - n/8 for weight n: the first that is left is the second, the last the 19th.
+    first, last = dense.weight_layers[0].variances.deviations[[0, -1]]
+    np.testing.assert_allclose([2 * np.log(first), 2 * np.log(last)], [-1.5, -3.375], atol=0.02)
 
 
 # Interruption

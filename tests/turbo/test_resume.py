@@ -608,6 +608,37 @@ def test_a_file_with_another_header_is_refused_even_if_its_checksum_is_right(
         tiny(path)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "parameter_0",
+        "parameter_2",
+        "state.optimizer.first.0",
+        "state.optimizer.second.2",
+        "state.layers.0.posterior.support_log_odds",
+        "state.layers.0.evidence",
+        "state.layers.0.message.belief",
+        "state.layers.0.prior_log_odds",
+    ],
+)
+@pytest.mark.parametrize("how", ["one number", "float16", "NaN", "text"])
+def test_forged_arrays_are_refused_even_if_their_checksum_is_right(name, how, finished, tmp_path):
+    path = tmp_path / "run.npz"
+    path.write_bytes(finished[1])
+    header, arrays = read_archive(path, FORMAT, VERSION)
+    array = arrays[name]
+    arrays[name] = {
+        "one number": array.ravel()[:1],
+        "float16": array.astype(np.float16),
+        "NaN": np.full_like(array, np.nan),
+        "text": array.astype(str),
+    }[how]
+    header.pop("sha256")
+    write_archive(path, header, arrays, compress=False)
+    with pytest.raises(DataCorruptedError, match=r"run\.npz is not a readable"):
+        tiny(path)
+
+
 def test_a_changed_array_is_refused_by_the_checksum(finished, tmp_path):
     path = tmp_path / "run.npz"
     path.write_bytes(finished[1])

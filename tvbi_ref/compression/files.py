@@ -13,17 +13,17 @@ import json
 import math
 import os
 import zlib
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tvbi_ref._archive import Arrays, damage_is_named, read_archive, write_archive
+from tvbi_ref._archive import MOST_TEXT, Arrays, damage_is_named, read_archive, write_archive
 from tvbi_ref._validation import as_choice, as_count
-from tvbi_ref.checkpoint import noise_of
+from tvbi_ref.checkpoint import noise_of, require_room
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer
+from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer, positions
 from tvbi_ref.compression.network import CompressedNetwork, as_compressed
 from tvbi_ref.compression.steps import STEPS, build_step, describe_step
 from tvbi_ref.compression.variances import ByteVariances
@@ -109,7 +109,7 @@ def load_compressed(path: str | os.PathLike[str]) -> CompressedNetwork:
     _, archive = read_archive(path, FORMAT, VERSION)
     _require_nothing_else(path)
     with damage_is_named(path, FORMAT):
-        return _build(*_from_bytes(archive["model"].tobytes()))
+        return _build(*_from_bytes(archive["model"].data))
 
 
 # Bytes
@@ -117,9 +117,11 @@ def load_compressed(path: str | os.PathLike[str]) -> CompressedNetwork:
 
 def _require_nothing_else(path: str | os.PathLike[str]) -> None:
     """Raise an error if something stands before or behind the zip, which a reader of zips skips."""
-    data = Path(path).read_bytes()
-    if not data.startswith(ZIP_START) or not data[-ZIP_END_BYTES:].startswith(ZIP_END):
-        raise DataCorruptedError(f"{path} is damaged: there is more in it than a {FORMAT}")
+    with open(path, "rb") as file:
+        start = file.read(len(ZIP_START))
+        file.seek(-ZIP_END_BYTES, os.SEEK_END)
+        if start != ZIP_START or not file.read().startswith(ZIP_END):
+            raise DataCorruptedError(f"{path} is damaged: there is more in it than a {FORMAT}")
 
 
 def _to_bytes(description: dict[str, Any], arrays: Arrays) -> bytes:
@@ -130,15 +132,18 @@ def _to_bytes(description: dict[str, Any], arrays: Arrays) -> bytes:
     return zlib.compress(words.encode(), 9) + content
 
 
-def _from_bytes(model: bytes) -> tuple[dict[str, Any], Arrays]:
+def _from_bytes(model: bytes | memoryview) -> tuple[dict[str, Any], Arrays]:
     """Return what `_to_bytes` was given."""
     inflater = zlib.decompressobj()
-    description = json.loads(inflater.decompress(model))
+    words = inflater.decompress(model, MOST_TEXT)
+    if not inflater.eof:
+        raise ValueError(f"the description must end, and have at most {MOST_TEXT} bytes")
+    description = json.loads(words)
     content, at = inflater.unused_data, 0
     arrays: Arrays = {}
     for name, dtype, shape in description.pop("arrays"):
         count = math.prod(as_count(n, f"shape of {name}") for n in shape)
-        array = np.frombuffer(content[at:], dtype, count).reshape(shape)
+        array = np.frombuffer(content, dtype, count, at).reshape(shape)
         arrays[name] = array.copy()  # aligned, and writable
         at += array.nbytes
     if at != len(content):
@@ -178,7 +183,7 @@ def _build(description: dict[str, Any], arrays: Arrays) -> CompressedNetwork:
     network = CompressedNetwork(
         tuple(layers),
         _build_loss(description["noise"]),
-        _unpack_inputs(as_count(description["inputs"], "inputs", at_least=1), arrays),
+        _unpack_inputs(description["inputs"], arrays, layers),
         None if shape is None else as_sizes(shape, "input_shape", "CHW"),
     )
     _try_out(network)
@@ -211,8 +216,14 @@ def _build_loss(noise: dict[str, Any] | None) -> Loss:
     return loss
 
 
-def _unpack_inputs(n_inputs: int, arrays: Arrays) -> NDArray[np.bool_]:
+def _unpack_inputs(
+    n_inputs: int, arrays: Arrays, layers: Sequence[SparseLayer | Layer]
+) -> NDArray[np.bool_]:
+    as_count(n_inputs, "inputs", at_least=1)
     if "inputs" not in arrays:
+        first = next(layer.widths[0] for layer in layers if isinstance(layer, SparseLayer))
+        if n_inputs > first:
+            raise ValueError(f"inputs must be at most {first}, the first layer's; got {n_inputs}")
         return np.ones(n_inputs, bool)
     kept = np.unpackbits(arrays["inputs"])
     if kept.size != n_inputs + -n_inputs % 8 or not kept.any() or kept[n_inputs:].any():
@@ -225,6 +236,11 @@ def _try_out(network: CompressedNetwork) -> None:
     sides = [side for side in network.input_sides if not isinstance(side, str)]
     if len(sides) < len(network.input_sides):
         return  # images of any size: which one would fit is not known
+    require_room(math.prod(sides))
+    sparse, read = network.weight_layers, (int(network.kept_inputs.sum()), *sides[1:])
+    for layer, places in zip(sparse, positions(network.layers, read), strict=True):
+        if isinstance(layer, SparseConv):
+            require_room(places * math.prod(layer.shape[1:]))
     output = network.predict(np.zeros((1, *sides)))
     if output.shape != (1, network.widths[-1]) or not np.isfinite(output).all():
         raise ValueError(f"layers must return {network.widths[-1]} finite outputs; got {output}")

@@ -13,6 +13,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tvbi_ref._archive import (
     Arrays,
     damage_is_named,
@@ -31,6 +33,8 @@ from tvbi_ref.turbo.trace import Trace
 
 FORMAT = "tvbi_ref run"
 VERSION = 2
+GROWING = (".trace", ".random", ".residuals")
+"""Ends of the names of what has another form later than at the start, or checks itself."""
 
 
 class Checkpoint:
@@ -108,6 +112,7 @@ def _state(run: Run) -> dict[str, Any]:
 def _put_back(run: Run, header: dict[str, Any], arrays: Arrays) -> None:
     assert isinstance(run.optimizer, ResumableOptimizer)
     state = unpack(header["state"], arrays)
+    _require_alike(state, _state(run), "state")
     put_back(run.network, arrays, header["noise"])
     run.optimizer.set_state(state["optimizer"])
     run.rng.bit_generator.state = state["random"]
@@ -116,6 +121,28 @@ def _put_back(run: Run, header: dict[str, Any], arrays: Arrays) -> None:
     run.trace, run.finished = Trace.from_table(state["trace"]), state["finished"]
     if run.trace.rows:  # elapsed time goes on as if the run had never stopped
         run.started = time.perf_counter() - run.trace.rows[-1]["seconds"]
+
+
+def _require_alike(given: Any, own: Any, name: str) -> None:
+    """Refuse a state that has not the parts, types and shapes of a run's own, or holds a NaN."""
+    if own is None or name.endswith(GROWING):
+        return
+    if isinstance(own, dict | list | tuple) and type(given) is type(own):
+        parts, others = (v if isinstance(v, dict) else dict(enumerate(v)) for v in (own, given))
+        if parts.keys() != others.keys():
+            raise ValueError(f"{name} must have the parts {[*parts]}; got {[*others]}")
+        for key, part in parts.items():
+            _require_alike(others[key], part, f"{name}.{key}")
+    elif _form(given) != _form(own):
+        raise ValueError(f"{name} must be {_form(own)}; got {_form(given)}")
+    elif _form(own)[0].startswith("float") and np.isnan(given).any():
+        raise ValueError(f"{name} must not be NaN")
+
+
+def _form(value: Any) -> tuple[str, tuple[int, ...]]:
+    """Return type and shape of a number, a text or an array."""
+    is_array = isinstance(value, np.ndarray | np.generic)
+    return (value.dtype.name, value.shape) if is_array else (type(value).__name__, ())
 
 
 def _layer_state(layer: TurboLayer) -> dict[str, Any]:

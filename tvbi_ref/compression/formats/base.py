@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -11,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tvbi_ref._validation import FloatArray, as_count, as_float_array
+from tvbi_ref._validation import FloatArray, as_array, as_count, as_float_array, border_of_layer
 from tvbi_ref.compression.coding import total_size
 from tvbi_ref.compression.forward import WeightRuns, sparse_product
 
@@ -20,6 +21,10 @@ Shape = tuple[int, int]
 
 MOST_PLACES = 2**32 - 1
 """A file that tells of a larger matrix is not believed; it may ask for all the memory there is."""
+
+FEW_PLACES, PLACES_A_VALUE = 2**22, 2**12
+"""Nor is one of more than so many places and, for each value that is stored, so many more: of what
+training could hold, and `shrink` has left, nothing is that sparse."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,9 @@ class Format(ABC):
             )
         given = {name: np.asarray(arrays[name]) for name in names}
         sides = as_shape(shape)
+        most = FEW_PLACES + PLACES_A_VALUE * given["values"].size
+        if math.prod(sides) > most:
+            raise ValueError(f"shape must have at most {most} places for its values; got {sides}")
         try:
             numbers: dict[str, Any] = {name: smallest(given[name]) for name in names[1:]}
             made = cls(sides, given["values"], **numbers)
@@ -194,6 +202,7 @@ class Format(ABC):
         index, tables = total_size(self.streams().values())
         return Coded(index, 8 * self.values.nbytes, tables)
 
+    @border_of_layer
     def forward(self, x: ArrayLike, bias: ArrayLike | None = None) -> FloatArray:
         """Return x @ W + bias without making W.
 
@@ -249,7 +258,7 @@ def as_weights(weights: ArrayLike) -> FloatArray:
     Traceback (most recent call last):
     TypeError: weights must be float32 or float64; got float16
     """
-    array = np.asarray(weights)
+    array = as_array(weights, "weights")
     # A layer of which nothing is left may have no row or no column.
     if array.ndim != 2 or array.size:
         array = as_float_array(array, "weights", ndim=2, dtype=None)
