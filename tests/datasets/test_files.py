@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import struct
 import threading
+import tracemalloc
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -126,6 +127,47 @@ def test_a_damaged_file_is_named(tmp_path):
     path.write_bytes(gzip.compress(idx(PICTURES), mtime=0)[:-3])
     with pytest.raises(DataCorruptedError, match=r"pictures\.gz: the gzip stream is damaged"):
         read_idx(path)
+
+
+def header(*shape):
+    return bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+
+
+def zeros_behind(start):
+    """Return 64 MB of zeros behind a header, gzipped to 64 kB."""
+    return gzip.compress(start + bytes(2**26), compresslevel=6)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (header(2, 3), r"trailing bytes: shape \(2, 3\) of uint8 needs 18 bytes; got more"),
+        (b"PK", "not IDX"),
+        (header(2**32 - 1, 2**32 - 1)[:8] + b"\0" * 4, "an axis is empty"),
+    ],
+)
+def test_no_more_is_unpacked_than_the_header_declares(start, message, packed, tmp_path):
+    (tmp_path / "a").write_bytes(zeros_behind(start) if packed else start + bytes(2**26))
+    assert peak_of_a_refusal(lambda: read_idx(tmp_path / "a"), message) < 5e6
+
+
+def test_what_is_larger_than_mnist_is_not_unpacked_as_mnist(places, small_mnist):
+    """Header and content agree, to 64 MB."""
+    user, _ = places
+    write_mnist(user, small_mnist, packed=True)
+    bomb = zeros_behind(header(2**26))
+    (user / "mnist" / "train-labels-idx1-ubyte.gz").write_bytes(bomb)
+    assert peak_of_a_refusal(load_mnist, "must have at most 47040016 bytes") < 5e6
+
+
+def peak_of_a_refusal(load, message):
+    tracemalloc.start()
+    with pytest.raises(DataCorruptedError, match=message):
+        load()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
 
 
 def test_a_source_of_another_kind_is_refused(tmp_path):

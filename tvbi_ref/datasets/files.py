@@ -69,7 +69,7 @@ def require(holds: bool, path: Path, expected: str, found: object) -> None:
         raise DataCorruptedError(f"{path}: must have {expected}; got {found}")
 
 
-def require_digest(content: bytes, expected: str, path: Path, what: str) -> None:
+def require_digest(content: bytes | bytearray, expected: str, path: Path, what: str) -> None:
     """Refuse a file of which a part has not the SHA-256 it should have.
 
     Examples
