@@ -295,7 +295,7 @@ def _echo(answer: Any) -> Iterator[Finding]:
     """
     l, p01, p10 = as_float_array(answer[0], "l", ndim=1)[:, None], *map(float, answer[1:])
     yield Finding("size", len(l) <= 12, f"l has {len(l)} weights; at most 12 are asked for")
-    prior, told = ChainSupport(p01, p10), np.zeros(l.shape)
+    prior, told = ChainSupport(p01, p10), 0 * l
     right = exact.marginals(
         l.shape, lambda S: exact.chain_log_weights(S, p01, p10) + (S * l).sum(axis=(1, 2))
     )
@@ -432,9 +432,9 @@ def _own_format(answer: Any) -> Iterator[Finding]:
     """
     (write, read), rng = answer, np.random.default_rng(7)
     runs = ChainSupport(0.02, 0.1).sample((100, 60), rng) > 0
-    masks = {"runs": runs, "scattered": rng.uniform(size=(30, 7)) < 0.2, "empty": np.zeros((3, 2))}
-    for name, mask in masks.items():
-        matrix = (mask * rng.normal(size=mask.shape)).astype(np.float32)
+    some = rng.uniform(size=(30, 7)) < 0.2
+    for name, mask in (("runs", runs), ("scattered", some), ("empty", some & False)):
+        matrix = np.where(mask, rng.normal(size=mask.shape), 0).astype(np.float32)
         data = bytes(write(matrix.copy()))
         back = np.asarray(read(data))
         same = back.dtype == matrix.dtype and np.array_equal(back, matrix)
