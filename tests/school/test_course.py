@@ -144,6 +144,13 @@ def test_the_lessons_leave_blank_what_the_board_says():
     assert kept == list(course.BLANKS)
 
 
+def test_the_page_of_the_lessons_counts_them():
+    page = (NOTEBOOKS / "README.md").read_text()
+    first = [k for k in course.BLANKS if get(k).lesson < "10"]
+    assert f"which of the {len(course.BLANKS)} equations" in page
+    assert f"all {len(first)} of parts I to III | all {len(course.BLANKS)}, and" in page
+
+
 @every_lesson
 def test_a_students_copy_has_no_solution_and_no_output(path):
     copy = make_student.student_copy(read(path))
