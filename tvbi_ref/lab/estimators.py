@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, Regre
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -36,6 +37,7 @@ from tvbi_ref.lab.baselines import Budget
 from tvbi_ref.lab.recipes import BAYESIAN, DEMO, SCALES, SCHEDULE, make_method, noise, pick
 from tvbi_ref.module_b import SupportPrior
 from tvbi_ref.nets import Network
+from tvbi_ref.nets.row_weights import RowWeights, as_row_weights
 from tvbi_ref.turbo import TurboResult
 
 TURBO = "turbo-vbi"
@@ -43,6 +45,9 @@ METHODS = (TURBO, *baselines.METHODS)
 
 DRAWS = 200
 """Networks drawn from q(w) for a predictive standard deviation, known to about 5% then."""
+
+OPTION = "method_options__"
+"""How scikit-learn calls what is within `method_options`."""
 
 ROUNDING = 1e-3
 """By how much, in nats a row, a fit must be worse than a constant before it is said to be."""
@@ -54,6 +59,8 @@ class _Estimator(BaseEstimator):
     network_: Network
     compressed_: CompressedNetwork
     result_: TurboResult | None
+    loss_curve_: list[float]
+    n_iter_: int
 
     def __init__(
         self,
@@ -78,7 +85,46 @@ class _Estimator(BaseEstimator):
         self.learning_rate = learning_rate
         self.random_state = random_state
 
-    def _fit(self, X: FloatArray, y: NDArray[Any], constant: FloatArray, likelihood: str) -> Self:
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters; deep: those within `method_options`, too.
+
+        Parameters
+        ----------
+        deep : bool
+        """
+        params = super().get_params(deep)
+        if deep and isinstance(self.method_options, Mapping):
+            params |= {OPTION + str(name): v for name, v in self.method_options.items()}
+        return dict(params)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``method_options__sparsity=0.9`` sets one option and leaves the others.
+
+        Parameters
+        ----------
+        **params
+        """
+        names = [name for name in params if name.startswith(OPTION)]
+        options = {name.removeprefix(OPTION): params.pop(name) for name in names}
+        super().set_params(**params)
+        if options:
+            self.method_options = {**self._given_options(), **options}
+        return self
+
+    def _given_options(self) -> Mapping[str, Any]:
+        given = {} if self.method_options is None else self.method_options
+        if not isinstance(given, Mapping):
+            raise TypeError(f"method_options must be a dict or None; got {given!r}")
+        return given
+
+    def _fit(
+        self,
+        X: FloatArray,
+        y: NDArray[Any],
+        weights: RowWeights,
+        constant: FloatArray,
+        likelihood: str,
+    ) -> Self:
         """Train, prune and fine-tune a network on checked rows, and doubt it.
 
         `constant` (C,) is the best output of a network without inputs.
@@ -89,16 +135,21 @@ class _Estimator(BaseEstimator):
         budget = replace(budget, options=pick(DEMO.options_for(budget.epochs), SCHEDULE))
         widths = [X.shape[1], *_as_hidden(self.hidden_layer_sizes), len(constant)]
         network = nets.mlp(widths, seed=seed, likelihood=likelihood, noise=noise())
-        problem = baselines.Problem(X, y, budget, seed, progress=False)
+        problem = baselines.Problem(X, y, budget, seed, progress=False, sample_weight=weights.each)
         trained = self._method().train(network, problem)
         self.result_ = problem.result and replace(
             problem.result, network=_without_rows(problem.result.network, network)
         )
+        self.loss_curve_, self.n_iter_ = problem.losses, len(problem.losses)
         self._keep(_without_rows(trained, network))
-        self._doubt(X, y, constant)  # last: where warnings are errors, there is a fit to look at
+        self._doubt(
+            X, y, weights, constant
+        )  # last: where warnings are errors, there is a fit to look at
         return self
 
-    def _doubt(self, X: FloatArray, y: NDArray[Any], constant: FloatArray) -> None:
+    def _doubt(
+        self, X: FloatArray, y: NDArray[Any], weights: RowWeights, constant: FloatArray
+    ) -> None:
         """Warn of a fit that went through and is hardly what was wanted."""
         if self.batch_size > len(X):
             message = f"batch_size={self.batch_size} is more than the {len(X)} rows; all are taken"
@@ -107,8 +158,12 @@ class _Estimator(BaseEstimator):
             message = "every weight is pruned and the biases alone predict; try a prior or a method"
             warnings.warn(f"{message} that keeps more", ConvergenceWarning, stacklevel=4)
             return
-        loss, alone = self.network_.loss, np.broadcast_to(constant, (len(X), len(constant)))
-        if loss.value(self._predictor.predict(X), y) > loss.value(alone, y) + ROUNDING:
+        alone = np.broadcast_to(constant, (len(X), len(constant)))
+        fitted, least = (
+            self.network_.loss.value(output, y, weights.share)
+            for output in (self._predictor.predict(X), alone)
+        )
+        if fitted > least + ROUNDING:
             message = (
                 "the network predicts its own training rows worse than a constant does; try a "
                 "smaller learning_rate, more epochs, or features of order one"
@@ -127,9 +182,7 @@ class _Estimator(BaseEstimator):
 
     def _method(self) -> baselines.Method:
         """Return the method; what of Turbo-VBI has a name brings the demo's numbers."""
-        given = {} if self.method_options is None else self.method_options
-        if not isinstance(given, Mapping):
-            raise TypeError(f"method_options must be a dict or None; got {given!r}")
+        given = self._given_options()
         if self.method != TURBO:
             if self.support is not None:
                 raise ValueError(
@@ -186,6 +239,9 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
     batch_size : int
     learning_rate : float
         Of Adam at the start; it falls linearly to zero.
+    class_weight : dict, "balanced" or None
+        How often a row of each label counts, beside its `sample_weight`; "balanced": every label
+        as much as any other, all together as many rows as there are.
     random_state : int, RandomState or None
         Of the initial weights and the run. An int is the seed itself, with which
         `tvbi_ref.nets.mlp` and `tvbi_ref.lab.experiment.run` give the same network.
@@ -206,6 +262,11 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         How many times fewer than before pruning, infinite if none is left.
     result_ : TurboResult or None
         The posterior before pruning, messages and trace; None for a baseline.
+    loss_curve_ : list of float
+        The mean negative log-likelihood a row of every epoch, those of fine-tuning last.
+    n_iter_ : int
+        Epochs in all. There is no early stopping unless the method is asked for it: Turbo-VBI's
+        option "tol" is 0.
     n_features_in_ : int
     feature_names_in_ : ndarray (n_features_in_,)
         Only if X had names.
@@ -232,7 +293,34 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
 
     classes_: NDArray[Any]
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (100,),
+        *,
+        method: str = TURBO,
+        method_options: Mapping[str, Any] | None = None,
+        support: str | SupportPrior | None = None,
+        epochs: int = 150,
+        fine_tune_epochs: int = 30,
+        batch_size: int = 32,
+        learning_rate: float = 5e-3,
+        class_weight: Mapping[Any, float] | str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            method=method,
+            method_options=method_options,
+            support=support,
+            epochs=epochs,
+            fine_tune_epochs=fine_tune_epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train, prune and fine-tune.
 
         Parameters
@@ -240,6 +328,9 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         X : array_like (n, n_features)
         y : array_like (n,)
             Labels of any sortable kind.
+        sample_weight : array_like (n,), optional
+            How often every row counts, >= 0: the evidence is that of so many rows, so that
+            other weights of the same mean change the fit, and larger ones weaken the prior.
 
         Returns
         -------
@@ -249,8 +340,22 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         rows, y = validate_data(self, X, y, dtype=np.float32)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        constant = np.log(np.bincount(labels) / len(labels))
-        return self._fit(rows, labels, constant, "categorical")
+        weights = self._weights(labels, as_row_weights(sample_weight, len(rows), np.float32))
+        share = np.bincount(labels, weights.share) / len(labels)
+        constant = np.log(np.maximum(share, np.finfo(float).tiny))
+        return self._fit(rows, labels, weights, constant, "categorical")
+
+    def _weights(self, labels: NDArray[Any], weights: RowWeights) -> RowWeights:
+        """Return the weights of rows times those of their labels."""
+        if self.class_weight is None:
+            return weights
+        each = np.ones(len(labels)) if weights.each is None else weights.each
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            mass = np.bincount(labels, each)  # of each label: repeated rows count here, too
+            of_label = each.sum() / (len(mass) * np.maximum(mass, np.finfo(float).tiny))
+            return as_row_weights(each * of_label[labels], len(labels), np.float32)
+        of_row = compute_sample_weight(self.class_weight, self.classes_[labels])
+        return as_row_weights(each * of_row, len(labels), np.float32)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable label of every row, (n,).
@@ -305,7 +410,8 @@ class TurboVBIRegressor(MultiOutputMixin, RegressorMixin, _Estimator):
     target_scale_ : TargetScale
         Mean and standard deviation of the targets in ``fit``. `network_` and `compressed_`
         predict standardised targets, which ``target_scale_.undo`` brings back.
-    network_, compressed_, n_weights_, compression_, result_, n_features_in_, feature_names_in_
+    network_, compressed_, n_weights_, compression_, result_, loss_curve_, n_iter_,
+    n_features_in_, feature_names_in_
         As of `TurboVBIClassifier`.
 
     Notes
@@ -329,7 +435,7 @@ class TurboVBIRegressor(MultiOutputMixin, RegressorMixin, _Estimator):
     True
     """
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on standardised targets, prune and fine-tune.
 
         Parameters
@@ -337,6 +443,8 @@ class TurboVBIRegressor(MultiOutputMixin, RegressorMixin, _Estimator):
         X : array_like (n, n_features)
         y : array_like (n,) or (n, D)
             One target, or several at once.
+        sample_weight : array_like (n,), optional
+            As of `TurboVBIClassifier`.
 
         Returns
         -------
@@ -345,10 +453,11 @@ class TurboVBIRegressor(MultiOutputMixin, RegressorMixin, _Estimator):
         """
         rows, y = validate_data(self, X, y, dtype=np.float32, multi_output=True, y_numeric=True)
         targets = np.reshape(y, (len(rows), -1))
-        scaler = StandardScaler().fit(targets)
+        weights = as_row_weights(sample_weight, len(rows), np.float32)
+        scaler = StandardScaler().fit(targets, sample_weight=weights.each)
         self.target_scale_ = TargetScale(scaler.mean_, scaler.scale_)
         standard = scaler.transform(targets)
-        return self._fit(rows, standard, np.zeros(targets.shape[1]), "gaussian")
+        return self._fit(rows, standard, weights, np.zeros(targets.shape[1]), "gaussian")
 
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...

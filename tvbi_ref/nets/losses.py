@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import digamma, softmax
+from scipy.special import digamma, log_softmax, softmax
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real, border
 from tvbi_ref.equations import equation
@@ -151,18 +151,27 @@ class Loss(ABC):
         """Return the mean of -ln p(y | output) over the rows, and its gradient by the output."""
 
     @abstractmethod
-    def score(self, output: FloatArray, y: NDArray[Any]) -> float:
+    def row_values(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
+        """Return -ln p(y | output) of every row, (B,)."""
+
+    @abstractmethod
+    def score(self, output: FloatArray, y: NDArray[Any], share: FloatArray | None = None) -> float:
         """Return what a user compares: accuracy, or the root mean square error."""
 
     @border
-    def value(self, output: FloatArray, y: NDArray[Any]) -> float:
-        """Return the mean of -ln p(y | output) over the rows."""
-        return self.value_and_gradient(output, y)[0]
+    def value(self, output: FloatArray, y: NDArray[Any], share: FloatArray | None = None) -> float:
+        """Return the mean of -ln p(y | output) over the rows, each times its share if given."""
+        if share is None:
+            return self.value_and_gradient(output, y)[0]
+        return float(np.mean(share * self.row_values(output, y)))
 
     @border
-    def gradient(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
+    def gradient(
+        self, output: FloatArray, y: NDArray[Any], share: FloatArray | None = None
+    ) -> FloatArray:
         """Return the gradient of `value` by the output."""
-        return self.value_and_gradient(output, y)[1]
+        gradient = self.value_and_gradient(output, y)[1]
+        return gradient if share is None else gradient * share[:, None]
 
     @property
     def learns(self) -> bool:
@@ -174,7 +183,9 @@ class Loss(ABC):
         """-KL of what the likelihood learns; 0 if nothing."""
         return 0.0
 
-    def refit(self, output: FloatArray, y: NDArray[Any]) -> None:  # noqa: B027
+    def refit(  # noqa: B027
+        self, output: FloatArray, y: NDArray[Any], sample_weight: FloatArray | None = None
+    ) -> None:
         """Update what the likelihood itself learns from the network's noisy outputs."""
 
 
@@ -205,15 +216,21 @@ class SoftmaxCrossEntropy(Loss):
         return softmax_cross_entropy(output, y)
 
     @border
+    def row_values(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
+        """Return -ln softmax(z)_y of every row."""
+        return -np.asarray(log_softmax(output, axis=1))[np.arange(len(y)), y]
+
+    @border
     def probabilities(self, output: FloatArray) -> FloatArray:
         """Return softmax(z), rows summing to 1."""
         with np.errstate(under="ignore"):  # what rounds to 0 is 0
             return softmax(output, axis=1)
 
     @border
-    def score(self, output: FloatArray, y: NDArray[Any]) -> float:
+    def score(self, output: FloatArray, y: NDArray[Any], share: FloatArray | None = None) -> float:
         """Return the share of rows whose largest logit is the label's."""
-        return float(np.mean(output.argmax(axis=1) == y))
+        right = output.argmax(axis=1) == y
+        return float(np.mean(right if share is None else right * share))
 
 
 class GaussianLikelihood(Loss):
@@ -290,12 +307,22 @@ class GaussianLikelihood(Loss):
         return gaussian_nll(output, y, self.noise_precision, self.log_noise_precision)
 
     @border
-    def score(self, output: FloatArray, y: NDArray[Any]) -> float:
-        """Return the root mean square error."""
-        return float(np.sqrt(_sum_of_squares(y - output) / y.size))
+    def row_values(self, output: FloatArray, y: NDArray[Any]) -> FloatArray:
+        """Return 1/2 <gamma> ||y - f||^2 - D/2 (<ln gamma> - ln 2 pi) of every row."""
+        squared = np.square(y - output, dtype=np.float64).sum(axis=1)
+        constant = 0.5 * output.shape[1] * (self.log_noise_precision - LOG_2PI)
+        return np.asarray(0.5 * self.noise_precision * squared - constant)
 
     @border
-    def refit(self, output: FloatArray, y: NDArray[Any]) -> None:
+    def score(self, output: FloatArray, y: NDArray[Any], share: FloatArray | None = None) -> float:
+        """Return the root mean square error."""
+        residual = y - output if share is None else np.sqrt(share)[:, None] * (y - output)
+        return float(np.sqrt(_sum_of_squares(residual) / y.size))
+
+    @border
+    def refit(
+        self, output: FloatArray, y: NDArray[Any], sample_weight: FloatArray | None = None
+    ) -> None:
         """Set q(gamma) = Ga(a_gamma + N D/2, b_gamma + 1/2 E||y - f||^2).
 
         Parameters
@@ -303,6 +330,8 @@ class GaussianLikelihood(Loss):
         output : ndarray (N, D)
             One noisy forward pass of all rows: it estimates the expectation.
         y : ndarray (N, D)
+        sample_weight : ndarray (N,), optional
+            w: N is sum w then, and a squared residual counts w times.
 
         Notes
         -----
@@ -315,5 +344,12 @@ class GaussianLikelihood(Loss):
         >>> loss.posterior
         Gamma(shape=3.0, rate=3.0)
         """
-        if self.prior is not None:
+        if self.prior is None:
+            return
+        if sample_weight is None:
             self.posterior = Gamma(*update_noise_precision(output, y, self.prior))
+            return
+        root = np.sqrt(sample_weight)[:, None]
+        shape, rate = update_noise_precision(root * output, root * y, self.prior)
+        more = sample_weight.sum() - len(y)  # than the equation has counted
+        self.posterior = Gamma(shape + more * y.shape[1] / 2, rate)

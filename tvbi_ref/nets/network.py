@@ -150,7 +150,11 @@ class Network:
 
     @border
     def loss_and_gradient(
-        self, x: FloatArray, y: NDArray[Any], rng: np.random.Generator | None = None
+        self,
+        x: FloatArray,
+        y: NDArray[Any],
+        rng: np.random.Generator | None = None,
+        share: FloatArray | None = None,
     ) -> float:
         """Return the mean negative log-likelihood and fill the gradients with its derivative.
 
@@ -161,10 +165,12 @@ class Network:
             Targets as the loss takes them.
         rng : numpy.random.Generator, optional
             With it, one sample of the expectation over q(w), by local reparameterisation.
+        share : ndarray (B,), optional
+            A factor for every row's term of the mean, see `tvbi_ref.nets.row_weights`.
         """
         output = self.forward(x, rng)
-        self.fill_gradients(self.loss.gradient(output, y))
-        return self.loss.value(output, y)
+        self.fill_gradients(self.loss.gradient(output, y, share))
+        return self.loss.value(output, y, share)
 
     @border
     def as_inputs(self, x: ArrayLike, name: str = "x") -> FloatArray:
@@ -269,14 +275,18 @@ class Network:
 
     @border
     def refit_likelihood(
-        self, x: FloatArray, y: NDArray[Any], rng: np.random.Generator | None = None
+        self,
+        x: FloatArray,
+        y: NDArray[Any],
+        rng: np.random.Generator | None = None,
+        sample_weight: FloatArray | None = None,
     ) -> None:
         """Let the likelihood update what it learns itself, from a pass over all rows.
 
         A likelihood that learns nothing costs no pass.
         """
         if self.loss.learns:
-            self.loss.refit(self._forward_in_parts(x, rng), y)
+            self.loss.refit(self._forward_in_parts(x, rng), y, sample_weight)
 
     def state(self) -> list[FloatArray]:
         """Return copies of every parameter's value."""

@@ -17,6 +17,7 @@ from tvbi_ref.errors import DivergenceError
 from tvbi_ref.nets.network import Network, minibatches
 from tvbi_ref.nets.optimizers import Adam
 from tvbi_ref.nets.parameters import Parameter
+from tvbi_ref.nets.row_weights import as_row_weights
 
 
 class Step(NamedTuple):
@@ -32,15 +33,16 @@ class Step(NamedTuple):
         The learning rate of this step.
     optimizer : Adam
         For its moments.
-    n_rows : int
-        N: the data term is a mean over rows, so that a KL divergence enters divided by N.
+    n_rows : float
+        N: the data term is a mean over rows, so that a KL divergence enters divided by N. With
+        weights their sum W, the number of rows that they stand for.
     """
 
     number: int
     share: float
     rate: float
     optimizer: Adam
-    n_rows: int
+    n_rows: float
 
 
 class Hooks:
@@ -75,6 +77,7 @@ def train(
     progress: bool | None = None,
     description: str = "train",
     hooks: Hooks | None = None,
+    sample_weight: ArrayLike | None = None,
 ) -> list[float]:
     """Minimise the mean negative log-likelihood of the posterior MEANS, in place.
 
@@ -99,6 +102,8 @@ def train(
         The bar's label.
     hooks : Hooks, optional
         What is added to each step.
+    sample_weight : array_like (N,), optional
+        How often every row counts, >= 0; the mean is over so many rows.
 
     Returns
     -------
@@ -123,6 +128,7 @@ def train(
     """
     rows = network.as_inputs(x)
     targets = network.as_targets(y, len(rows))
+    weights = as_row_weights(sample_weight, len(rows), network.dtype)
     batch_size = as_count(batch_size, "batch_size", at_least=1)
     learning_rate = as_real(learning_rate, "learning_rate", above=0)
     rng = np.random.default_rng(as_count(seed, "seed"))
@@ -139,9 +145,11 @@ def train(
         total = 0.0
         with np.errstate(all="ignore"):  # overflow on the way to what is reported below
             for batch in minibatches(len(rows), batch_size, rng):
-                step = Step(number, number / n_steps, rate, optimizer, len(rows))
+                step = Step(number, number / n_steps, rate, optimizer, weights.total)
                 hooks.before(step, rng)
-                total += len(batch) * network.loss_and_gradient(rows[batch], targets[batch], noise)
+                total += len(batch) * network.loss_and_gradient(
+                    rows[batch], targets[batch], noise, weights.of(batch)
+                )
                 hooks.add_gradients(step)
                 optimizer.step(rate)
                 hooks.after(step)
@@ -154,5 +162,5 @@ def train(
             raise DivergenceError(
                 f"the loss is {losses[-1] + after}", epoch=epoch, layer=None, last_good=network
             )
-        network.refit_likelihood(rows, targets, noise)
+        network.refit_likelihood(rows, targets, noise, weights.each)
     return losses

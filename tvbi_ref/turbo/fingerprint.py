@@ -57,6 +57,8 @@ def fingerprint(run: Run) -> dict[str, Any]:
     (4, {'kind': 'IndependentSupport', 'log_odds': -1.0})
     """
     settings = run.options.settings | asdict(run.options.annealing)
+    # Only where there are some, so that files from before there were any go on.
+    weights = {} if run.weights.each is None else {"sample_weight": run.weights.each}
     return {
         "package": tvbi_ref.__version__,
         "engine": current().engine,
@@ -72,7 +74,7 @@ def fingerprint(run: Run) -> dict[str, Any]:
         "prior": [describe(layer.prior, f"prior[{k}]") for k, layer in enumerate(run.layers)],
         "optimizer": _describe_optimizer(run.optimizer),
         "network": _describe_network(run.network),
-        "data": describe({"x": run.x, "y": run.y, "validation": run.validation}, "data"),
+        "data": describe({"x": run.x, "y": run.y, "validation": run.validation} | weights, "data"),
     }
 
 

@@ -51,7 +51,7 @@ def one_epoch(run: Run, epoch: int) -> Row:
             change = 0.0
             for k in range(len(run.layers)):
                 change = max(change, turbo_step(run, epoch, k))
-            run.network.refit_likelihood(run.x, run.y, run.rng)
+            run.network.refit_likelihood(run.x, run.y, run.rng, run.weights.each)
         row = run.row(epoch, log_likelihood, score, change)
     except Exception as error:
         run.network.set_state(good)
@@ -74,27 +74,28 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
     -----
     Source: [q-weight], [q-weight-gradient]; the gradient of the data by local reparameterisation.
     """
-    network, N, annealing = run.network, len(run.x), run.options.annealing
+    network, n_rows, annealing = run.network, len(run.x), run.options.annealing
+    N = run.weights.total  # each row counted as often as its weight says
     kappa, rate = annealing.kl_weight(epoch), annealing.rate(epoch)
     precisions = [layer.precision_of_weights() for layer in run.layers]
     loss, score = 0.0, 0.0
-    for batch in minibatches(N, run.options.batch_size, run.rng):
-        x, y = run.x[batch], run.y[batch]
+    for batch in minibatches(n_rows, run.options.batch_size, run.rng):
+        x, y, share = run.x[batch], run.y[batch], run.weights.of(batch)
         output = network.forward(x, run.rng)
-        network.fill_gradients(network.loss.gradient(output, y))
+        network.fill_gradients(network.loss.gradient(output, y, share))
         for layer, rho in zip(run.layers, precisions, strict=True):
             w = layer.weights
             add_penalty_gradient(
                 w.mean.grad, w.log_variance.grad, w.mean.value, w.last_variance, rho, kappa / N
             )
         run.optimizer.step(rate)
-        loss += len(batch) * network.loss.value(output, y)
-        score += len(batch) * network.loss.score(output, y)
+        loss += len(batch) * network.loss.value(output, y, share)
+        score += len(batch) * network.loss.score(output, y, share)
     # The last step may have broken what the sum has not seen: look once more.
     after = network.loss.value(network.forward(x), y)
     if not np.isfinite([loss, after]).all():
         raise DivergenceError(f"the loss is {loss + after}", epoch=epoch, layer=None)
-    return -loss, score / N
+    return -loss * (N / n_rows), score / n_rows
 
 
 def turbo_step(run: Run, epoch: int, k: int) -> float:
@@ -130,6 +131,7 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
         callbacks: Sequence[Callback] = (),
         progress: bool | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
+        sample_weight: ArrayLike | None = None,
     ) -> TurboResult:
         """Train `network` in place and find which of its weights the data need.
 
@@ -154,6 +156,9 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
             once. Callbacks are not stored: they see only the epochs that are still to come.
             ``seconds`` in the trace go on from the last stored row, so that neither the pause
             nor the epoch that was lost counts.
+        sample_weight : array_like (N,), optional
+            How often every row counts, >= 0: the evidence is that of so many rows, beside the
+            same prior. Twice the weights are twice the data.
 
         Returns
         -------
@@ -187,7 +192,7 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
         """
         self.refuse_two_plugs()
         with plugged(self.plugs):
-            run = Run(self, network, x, y, validation)
+            run = Run(self, network, x, y, validation, sample_weight)
             kept = None if checkpoint is None else Checkpoint(checkpoint, run)
             for epoch in _epochs(run, progress):
                 row = one_epoch(run, epoch)

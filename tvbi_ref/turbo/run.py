@@ -17,6 +17,7 @@ from tvbi_ref.module_b.em import LEARNABLE
 from tvbi_ref.nets import Network
 from tvbi_ref.nets.layers import WeightLayer
 from tvbi_ref.nets.parameters import Parameter
+from tvbi_ref.nets.row_weights import as_row_weights
 from tvbi_ref.prior import HierarchicalPrior, per_layer
 from tvbi_ref.turbo.exchange import Exchange
 from tvbi_ref.turbo.options import Options
@@ -163,7 +164,7 @@ class Run:
     options : Options
     network : Network
         Changed in place.
-    x, y, validation
+    x, y, validation, sample_weight
         As `TurboVBI.fit` takes them.
 
     Raises
@@ -179,12 +180,14 @@ class Run:
         x: ArrayLike,
         y: ArrayLike,
         validation: tuple[Any, Any] | None,
+        sample_weight: ArrayLike | None = None,
     ) -> None:
         if not isinstance(network, Network):
             raise TypeError(f"network must be a Network, as nets.mlp builds; got {network!r}")
         self.options, self.network = options, network
         self.x = network.as_inputs(x)
         self.y = network.as_targets(y, len(self.x))
+        self.weights = as_row_weights(sample_weight, len(self.x), network.dtype)
         self.validation = _as_validation(network, validation)
         self.rng = np.random.default_rng(options.seed)
         self.optimizer = options.optimizer(_trained(network, options.train_variance))

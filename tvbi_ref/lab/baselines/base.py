@@ -90,11 +90,15 @@ class Problem:
         Show progress bars; by default only on a terminal.
     loop : dict
         Further arguments of `TurboVBI.fit`: validation, callbacks, checkpoint.
+    sample_weight : array_like (N,), optional
+        How often every row counts.
 
     Attributes
     ----------
     result : TurboResult or None
         The posterior before pruning, once Turbo-VBI has found it; the other methods leave None.
+    losses : list of float
+        The mean negative log-likelihood a row of every epoch so far, of whatever training.
 
     Raises
     ------
@@ -108,6 +112,8 @@ class Problem:
     seed: int
     progress: bool | None = None
     loop: dict[str, Any] = field(default_factory=dict)
+    sample_weight: ArrayLike | None = None
+    losses: list[float] = field(default_factory=list, init=False)
     result: Any = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -133,7 +139,7 @@ class Problem:
         hooks: Hooks | None = None,
     ) -> None:
         """Call `tvbi_ref.nets.train` with the data, the seed and the minibatches of the run."""
-        train(
+        self.losses += train(
             network,
             self.x,
             self.y,
@@ -144,6 +150,7 @@ class Problem:
             progress=self.progress,
             description=description,
             hooks=hooks,
+            sample_weight=self.sample_weight,
         )
 
 

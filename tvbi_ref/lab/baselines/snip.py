@@ -21,9 +21,12 @@ from tvbi_ref._validation import FloatArray, as_count
 from tvbi_ref.lab.baselines.base import Method, Problem, as_sparsity, prune_largest
 from tvbi_ref.nets import Network
 from tvbi_ref.nets.network import PREDICT_IMAGES
+from tvbi_ref.nets.row_weights import as_row_weights
 
 
-def saliency(network: Network, x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
+def saliency(
+    network: Network, x: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+) -> list[FloatArray]:
     """Return |w dL/dw| of every weight, L the mean loss over all rows.
 
     Parameters
@@ -32,6 +35,8 @@ def saliency(network: Network, x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
         At its initialisation. Its gradients are overwritten, nothing else.
     x : array_like (N, n_inputs) or (N, C, H, W)
     y : array_like
+    sample_weight : array_like (N,), optional
+        How often every row counts.
 
     Returns
     -------
@@ -48,10 +53,11 @@ def saliency(network: Network, x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
     """
     rows = network.as_inputs(x)
     targets = network.as_targets(y, len(rows))
+    weights = as_row_weights(sample_weight, len(rows), network.dtype)
     g = [np.zeros_like(layer.mean.value) for layer in network.weight_layers]
     for start in range(0, len(rows), PREDICT_IMAGES):
         part = slice(start, start + PREDICT_IMAGES)
-        network.loss_and_gradient(rows[part], targets[part])
+        network.loss_and_gradient(rows[part], targets[part], None, weights.of(part))
         for total, layer in zip(g, network.weight_layers, strict=True):
             total += layer.mean.grad * (len(rows[part]) / len(rows))
     return [
@@ -92,12 +98,13 @@ class SNIP(Method):
     def prune(self, network: Network, problem: Problem) -> Network:
         """Prune once, then train."""
         x = network.as_inputs(problem.x)
-        y = network.as_targets(problem.y, len(x))
+        y, weights = network.as_targets(problem.y, len(x)), problem.sample_weight
         if self.rows is not None:
             if self.rows > len(x):
                 raise ValueError(f"rows must be at most {len(x)}, those of x; got {self.rows}")
             drawn = np.random.default_rng(problem.seed).permutation(len(x))[: self.rows]
             x, y = x[drawn], y[drawn]
-        prune_largest(network, saliency(network, x, y), self.sparsity)
+            weights = None if weights is None else np.asarray(weights)[drawn]
+        prune_largest(network, saliency(network, x, y, weights), self.sparsity)
         problem.train(network)
         return network

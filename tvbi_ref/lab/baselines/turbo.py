@@ -15,6 +15,7 @@ from tvbi_ref._validation import as_real
 from tvbi_ref.compression import prune
 from tvbi_ref.lab.baselines.base import Method, Problem
 from tvbi_ref.nets import Network
+from tvbi_ref.nets.row_weights import as_row_weights
 from tvbi_ref.prior import HierarchicalPrior
 
 
@@ -57,10 +58,19 @@ class Turbo(Method):
         options = {**problem.budget.options, **self.options}
         budget = replace(problem.budget, epochs=problem.budget.epochs - first, options=options)
         turbo = budget.turbo(self.prior, problem.seed)
-        problem.result = turbo.fit(
-            network, problem.x, problem.y, progress=problem.progress, **problem.loop
+        problem.result = result = turbo.fit(
+            network,
+            problem.x,
+            problem.y,
+            progress=problem.progress,
+            sample_weight=problem.sample_weight,
+            **problem.loop,
         )
-        return prune(problem.result)
+        n_rows = as_row_weights(
+            problem.sample_weight, len(network.as_inputs(problem.x)), float
+        ).total
+        problem.losses += list(-result.trace["log_likelihood"] / n_rows)
+        return prune(result)
 
 
 @dataclass(frozen=True)
