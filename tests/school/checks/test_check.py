@@ -377,7 +377,7 @@ def keyword_only(*, prior_log_odds, evidence):
             a_list,
             "returned a list; expected a NumPy array, a number, or a tuple of these (np.asarray",
         ),
-        (list_of_arrays, "of these (a, b is a tuple, [a, b] a list)"),
+        (list_of_arrays, "of these (np.asarray makes one of it)"),
         (
             a_tensor,
             "returned a torch Tensor; expected a NumPy array, a number, or a tuple of these (its",
@@ -412,6 +412,25 @@ def test_misbehaviour_is_a_finding_and_no_crash(function, words):
     report = check("q-support", function)
     assert not report
     assert words in str(report)
+
+
+SEVERAL = [label for label, c in CHECKS.items() if len(c.returns) > 1]
+
+
+@pytest.mark.parametrize("label", SEVERAL)
+def test_a_list_of_several_results_is_told_to_be_a_tuple(label):
+    function, names = equations.get(label).function, ", ".join(CHECKS[label].returns)
+    report = check(label, lambda *arguments: list(function(*arguments)))
+    told = f"returned a list; expected a tuple, {names} (a, b is a tuple, [a, b] a list)"
+    assert report.message == f"[{label}] {told}"
+    report = check(label, lambda *arguments: tuple([x] for x in function(*arguments)))
+    assert "returned a tuple with a list; expected" in report.message
+
+
+def test_one_array_for_two_results_is_told_to_be_a_tuple():
+    function = equations.get("q-weight-gradient").function
+    report = check("q-weight-gradient", lambda *arguments: np.array(function(*arguments)))
+    assert "returned 1 result; expected 2: d_mean, d_log_variance (a, b is" in report.message
 
 
 def test_a_report_reads_well_on_a_terminal_and_in_a_notebook():

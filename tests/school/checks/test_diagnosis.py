@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import expit, xlogy
+from scipy.special import expit, logit, xlogy
 
 from tvbi_ref import equations
 from tvbi_ref.gamma import Gamma
-from tvbi_ref.school.checks import check
+from tvbi_ref.school.checks import check, diagnosis
 from tvbi_ref.school.checks.derived import SPOKEN, derived, says
 from tvbi_ref.school.checks.mutants import mutants_of
 from tvbi_ref.school.checks.patterns import (
@@ -27,7 +27,7 @@ from tvbi_ref.school.checks.patterns import (
 )
 from tvbi_ref.school.checks.suites import CHECKS, cases_of
 
-NAMED = ("known mistake", "as with", "two mistakes at once", ": that is ")
+NAMED = ("known mistake", "as if", "two mistakes at once", ": that is ")
 
 
 def reference(label):
@@ -246,12 +246,14 @@ def test_a_deviation_for_a_variance_is_named_in_every_label_with_one(label):
         ("again", "the nodes' entropies, (d - 1) H"),
     ],
 )
-@pytest.mark.parametrize(("factor", "said"), [(-1, "minus"), (0, "0 in place"), (2, "twice")])
+@pytest.mark.parametrize(
+    ("factor", "said"), [(-1, "had the other sign"), (0, "were missing"), (2, "counted twice")]
+)
 def test_the_term_of_bethes_approximation_that_is_off_is_named(piece, words, factor, said):
     anatomy = mutants_of("bethe")[0].anatomy
     change = {piece: anatomy.pieces[piece]._replace(give=lambda x: factor * x, needs=(piece,))}
     message = told("bethe", anatomy.with_changes(change))
-    assert (words in message and said in message) or "known mistake" in message, message
+    assert f"as if {words} {said}" in message or "known mistake" in message, message
 
 
 def test_a_count_divided_by_the_rows_is_named():
@@ -331,6 +333,176 @@ def test_what_is_spoken_of_is_there():
     assert SPOKEN.keys() <= names
 
 
+@pytest.mark.parametrize("label", CHECKS)
+def test_what_is_derived_reads_after_as_if(label):
+    anatomy = mutants_of(label)[0].anatomy
+    spoken = says(label, anatomy)
+    for text, _ in derived(anatomy, spoken, spoken):
+        assert any(f" {verb} " in f"{text} " for verb in ("were", "had", "counted", "stood")), text
+        if "inside the logarithm in " in text:
+            of = text.partition("inside the logarithm in ")[2]
+            assert "ln" in of or "log" in of or of == "the result"
+
+
+def test_a_piece_bears_the_name_of_its_own_equation():
+    """The posterior's rate and the belief are both b; q-support's log-odds hold no messages."""
+    assert says("belief", mutants_of("belief")[0].anatomy)["b"] == "the result"
+    assert says("q-collapsed", mutants_of("q-collapsed")[0].anatomy)["b"] == "the rate"
+    assert says("q-support", mutants_of("q-support")[0].anatomy)["c"] == "the result"
+
+
+# --- what a student reads is true, and in words that say what to look for ----------------------
+
+
+def of(label, change):
+    """Return the right function with its results changed."""
+    return lambda *arguments: change(reference(label)(*arguments))
+
+
+def elbo_of_probabilities_cut(mean, variance, a, b, support, prior, active, inactive):
+    cut = [np.clip(x, -13.8, 13.8) for x in (support, prior)]
+    return reference("elbo")(mean, variance, a, b, *cut, active, inactive)
+
+
+@np.errstate(all="ignore")
+def group_in_float32(evidence, p_alive, p_in, p_out):
+    single, l = np.float32, np.float32(evidence)
+    g = np.log(1 - single(p_in) + single(p_in) * np.exp(l))
+    g -= np.log(1 - single(p_out) + single(p_out) * np.exp(l))
+    z = np.exp(np.log(single(p_alive) / single(1 - p_alive)) + g.sum(0) - g)
+    on, off = single(p_in) * z + single(p_out), single(1 - p_in) * z + single(1 - p_out)
+    return np.float64(np.log(on / off))
+
+
+CUT = (1e-6, 1 - 1e-6)
+TRUE = [
+    # as if, in words of one construction
+    (
+        "cavity",
+        with_argument("cavity", "evidence", lambda h, l, m: 2 * l),
+        "evidence counted twice",
+    ),
+    (
+        "likelihood-categorical",
+        with_argument("likelihood-categorical", "y", lambda z, y: (y - 1) % z.shape[1]),
+        "value, gradient: as if 1 were taken off y",
+    ),
+    (
+        "grid-sweep",
+        with_argument("grid-sweep", "coupling_row", lambda own, m, row, column: column),
+        "as if coupling_col stood in place of coupling_row",
+    ),
+    (
+        "q-support",
+        with_argument("q-support", "prior_log_odds", lambda h, l: np.clip(h, *logit(CUT))),
+        "as if the probability of prior_log_odds were cut to [1e-6, 1 - 1e-6]",
+    ),
+    # a floor inside a logarithm, small as its effect is
+    (
+        "prior-precision",
+        of("prior-precision", lambda x: np.log(np.exp(x) + 1e-12)),
+        "as if 1e-12 were added inside the logarithm in the result",
+    ),
+    # what would change a result that is right is not the mistake
+    (
+        "markov-to-ising",
+        of("markov-to-ising", lambda r: (r[0], -r[1], r[2])),
+        "field_first: the sign is reversed everywhere",
+    ),
+    (
+        "likelihood-gaussian",
+        lambda f, y, gamma, log_gamma: (
+            reference("likelihood-gaussian")(f, y, 2 * gamma, log_gamma)[0],
+            reference("likelihood-gaussian")(f, y, gamma, log_gamma)[1],
+        ),
+        "value: as if the sum of squares counted twice",
+    ),
+    (
+        "local-reparam-conv-backward",
+        of("local-reparam-conv-backward", lambda r: (r[0][..., ::-1, ::-1], *r[1:])),
+        "d_mean: known mistake, in this result alone: the kernels' gradients are flipped",
+    ),
+    # results in another order before mistakes that give the same
+    (
+        "markov-to-ising",
+        of("markov-to-ising", lambda r: (r[1], r[2], r[0])),
+        "field_first: that is field_second",
+    ),
+    (
+        "grid-sweep",
+        of("grid-sweep", lambda m: m[[2, 3, 0, 1]]),
+        "the entries along axis 0 are in the order (2, 3, 0, 1) everywhere",
+    ),
+    # what holds in every case before what holds in those that fail
+    (
+        "local-reparam-conv-backward",
+        lambda x, *rest: tuple(
+            r / len(x) if k == 2 else r
+            for k, r in enumerate(reference("local-reparam-conv-backward")(x, *rest))
+        ),
+        "d_bias: the right value divided by the length of ",
+    ),
+    # masks
+    (
+        "prune",
+        lambda c: c >= np.log(9),
+        "True where support_log_odds is 2.71 or more, False where it is 2.002 or less, everywhere",
+    ),
+    (
+        "prune",
+        lambda c: c >= np.max(c) / 2,
+        "True where support_log_odds is above a bound that differs from case to case",
+    ),
+    ("neuron-group", group_in_float32, "is something float32?"),
+]
+
+
+@pytest.mark.parametrize(("label", "function", "words"), TRUE)
+def test_what_is_said_is_true_and_plain(label, function, words):
+    assert words in told(label, function)
+
+
+def test_a_few_numbers_are_no_cut_and_no_line():
+    message = told("elbo", elbo_of_probabilities_cut)
+    assert "expected_log_precision: cut at" not in message
+    assert "expected_log_precision: 0.99" not in message
+
+
+def test_what_is_said_of_the_wrong_entries_is_not_said_of_their_whole_region():
+    def second_row_hears_nothing(own, messages, row, column):
+        new = reference("grid-sweep")(own, messages, row, column)
+        new[0, 1:2] = 0
+        return new
+
+    message = told("grid-sweep", second_row_hears_nothing)
+    assert "wrong only in the messages from above; always 0 in all that is wrong" in message
+
+
+def test_a_mask_that_is_wrong_in_one_way_is_no_mask_of_one_value():
+    rng = np.random.default_rng(4)
+    pairs = []
+    for right in (rng.random((4, 5)) < 0.5 for _ in range(3)):
+        got = right & (rng.random(right.shape) < 0.5)
+        pairs.append(Pair(got.astype(float), right, got != right, {}))
+    words = "False in places where True is expected, never the reverse, everywhere"
+    assert everywhere(pairs) == words
+
+
+def test_two_mistakes_do_not_contradict_each_other():
+    def over_all(factor, first, second):
+        s = np.arange(2)
+        z = factor + first[..., None, None] * s[:, None] + second[..., None, None] * s
+        return np.exp(z - z.max()) / np.exp(z - z.max()).sum()
+
+    assert "known mistake: all edges together sum to 1" in told("pair-belief", over_all)
+
+
+def test_the_search_ends_after_so_many_tries_and_not_by_the_clock(monkeypatch):
+    function = with_argument("cavity", "evidence", lambda h, l, m: 2 * l)
+    monkeypatch.setattr(diagnosis, "MOST_TRIES", 0)
+    assert "as if" not in told("cavity", function)
+
+
 ODD = {
     "complex": lambda x: x * 1j,
     "whole": lambda x: np.full(x.shape, 3),
@@ -373,7 +545,9 @@ def test_what_a_mask_is_compared_with_is_said():
 
 def test_another_factor_in_each_case_is_said():
     pairs = [pair(f * x, x) for f, x in zip([2, 3, 5], RIGHT, strict=True)]
-    assert everywhere(pairs) == "in each case another multiple of what is expected everywhere"
+    words = "what is expected times a number that differs from case to case, everywhere"
+    assert everywhere(pairs) == ""
+    assert with_inputs(pairs) == words
 
 
 @pytest.mark.slow

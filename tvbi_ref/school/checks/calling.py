@@ -201,17 +201,18 @@ def _results(value: Any) -> tuple[Array, ...]:
     """Return a tuple of arrays, scalars as 0-d arrays, without copying an array."""
     if value is None:
         raise _UnusableError("returned nothing (None)")
-    entries = value if isinstance(value, tuple) else (value,)
-    return tuple(_as_array(entry) for entry in entries)
+    if isinstance(value, tuple):
+        return tuple(_as_array(entry, " tuple with a") for entry in value)
+    return (_as_array(value),)
 
 
-def _as_array(entry: Any) -> Array:
+def _as_array(entry: Any, within: str = "") -> Array:
     if type(entry) is np.ndarray and entry.dtype.kind in "biufc":
         return entry
     if isinstance(entry, bool | int | float | complex | np.bool | np.number):
         return np.asarray(entry)
     expected = "expected a NumPy array, a number, or a tuple of these"
-    raise _UnusableError(f"returned a{_kind(entry)}; {expected}{_conversion(entry)}")
+    raise _UnusableError(f"returned a{within}{_kind(entry)}; {expected}{_conversion(entry)}")
 
 
 def _kind(entry: Any) -> str:
@@ -226,8 +227,6 @@ def _library(entry: Any) -> str:
 
 def _conversion(entry: Any) -> str:
     """Return how to make a NumPy array of what another library, or plain Python, has."""
-    if isinstance(entry, list) and any(isinstance(part, np.ndarray) for part in entry):
-        return " (a, b is a tuple, [a, b] a list)"
     if _library(entry) == "torch":
         return " (its .detach().numpy() is one)"
     # A masked array by its method: naming np.ma would import it, in a stranger's process.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -16,100 +16,119 @@ from tvbi_ref.school.checks.mutants.registry import Anatomy, Change, Piece
 Operations = dict[str, Callable[..., Any]]
 
 SMALLEST: Operations = {
-    "0": lambda x: 0 * x,
-    "minus {x}": lambda x: -x,
-    "twice {x}": lambda x: 2 * x,
-    "half of {x}": lambda x: x / 2,
+    "{x} were missing": lambda x: 0 * x,
+    "{x} had the other sign": lambda x: -x,
+    "{x} counted twice": lambda x: 2 * x,
+    "{x} counted half": lambda x: x / 2,
 }
 """What is lost or doubled most often; of these two can be at once."""
 
-OPERATIONS: Operations = {
+IN_ITS_PLACE: Operations = {
     "1": lambda x: x * 0 + 1,
-    "4 times {x}": lambda x: 4 * x,
-    "a quarter of {x}": lambda x: x / 4,
-    "{x}^2": lambda x: x**2,
+    "the square of {x}": lambda x: x**2,
     "the root of {x}": lambda x: np.sqrt(x),
-    "|{x}|": lambda x: np.abs(x),
-    "1 / {x}": lambda x: 1 / x,
-    "1 - {x}": lambda x: 1 - x,
-    "2 {x} - 1": lambda x: 2 * x - 1,
-    "{x} + 1": lambda x: x + 1,
-    "{x} - 1": lambda x: x - 1,
-    "{x} + 1/2": lambda x: x + 0.5,
-    "{x} - 1/2": lambda x: x - 0.5,
-    "exp({x})": lambda x: np.exp(x),
-    "ln({x})": lambda x: np.log(x),
-    "log10({x})": lambda x: np.log10(x),
-    "{x} / ln 2": lambda x: x / np.log(2),
-    "{x} / ln 10": lambda x: x / np.log(10),
-    "sigmoid({x})": lambda x: expit(x),
-    "logit({x})": lambda x: logit(x),
-    "{x} rounded to a whole number": lambda x: np.round(x),
-    "{x} transposed": lambda x: np.swapaxes(x, -1, -2),
-    "the mean of all {x}": lambda x: x * 0 + np.mean(x),
-    "the sum of all {x}": lambda x: x * 0 + np.sum(x),
-    "the largest {x}": lambda x: x * 0 + np.max(x),
-    "max({x}, 0)": lambda x: np.maximum(x, 0),
+    "the absolute value of {x}": lambda x: np.abs(x),
+    "1 divided by {x}": lambda x: 1 / x,
+    "1 minus {x}": lambda x: 1 - x,
+    "twice {x} minus 1": lambda x: 2 * x - 1,
+    "the exponential of {x}": lambda x: np.exp(x),
+    "the logarithm of {x}": lambda x: np.log(x),
+    "the logarithm to base 10 of {x}": lambda x: np.log10(x),
+    "the sigmoid of {x}": lambda x: expit(x),
+    "the log-odds of {x}": lambda x: logit(x),
+    "the mean of all entries of {x}": lambda x: x * 0 + np.mean(x),
+    "the sum of all entries of {x}": lambda x: x * 0 + np.sum(x),
+    "the largest entry of {x}": lambda x: x * 0 + np.max(x),
+}
+
+USUAL: Operations = {
+    "{x} counted four times": lambda x: 4 * x,
+    "{x} counted a quarter": lambda x: x / 4,
+    "1 were added to {x}": lambda x: x + 1,
+    "1 were taken off {x}": lambda x: x - 1,
+    "1/2 were added to {x}": lambda x: x + 0.5,
+    "1/2 were taken off {x}": lambda x: x - 0.5,
+    "{x} were divided by ln 2, as by a logarithm to base 2": lambda x: x / np.log(2),
+    "{x} were divided by ln 10, as by a logarithm to base 10": lambda x: x / np.log(10),
+    "{x} were rounded to whole numbers": lambda x: np.round(x),
+    "{x} were transposed": lambda x: np.swapaxes(x, -1, -2),
+    "{x} were 0 where it is negative": lambda x: np.maximum(x, 0),
+}
+
+GUARDS: Operations = {
     **{
-        f"{{x}} cut at +-{c}": lambda x, c=c: np.clip(x, -c, c)
+        f"{{x}} were cut at +-{c}": lambda x, c=c: np.clip(x, -c, c)
         for c in (1, 5, 10, 15, 20, 25, 30, 35, 36, 37, 40, 50, 88, 100, 500, 700, 709)
     },
     **{
-        f"{{x}} {words} 1e-{k}": lambda x, cut=cut, k=k: cut(x, 10.0**-k)
+        words.format(f"1e-{k}"): lambda x, guard=guard, k=k: guard(x, 10.0**-k)
         for k in range(3, 17)
-        for words, cut in (
-            ("cut to at least", np.maximum),
-            ("plus", np.add),
-            ("cut to within [c, 1 - c], c =", lambda x, c: np.clip(x, c, 1 - c)),
-            ("= ln(p + c), c =", lambda x, c: np.log(np.exp(x) + c)),
+        for words, guard in (
+            ("{{x}} were at least {0}", np.maximum),
+            ("{0} were added to {{x}}", np.add),
+            ("{{x}} were cut to [{0}, 1 - {0}]", lambda x, c: np.clip(x, c, 1 - c)),
+            (
+                "the probability of {{x}} were cut to [{0}, 1 - {0}]",
+                lambda x, c: np.clip(x, logit(c), -logit(c)),
+            ),
         )
     },
-    **{
-        f"{{x}} {words} along axis {axis}": lambda x, move=move, axis=axis: move(x, axis)
-        for axis in range(3)
-        for words, move in (
-            ("turned round", np.flip),
-            ("rolled by one", lambda x, axis: np.roll(x, 1, axis)),
-            ("rolled back by one", lambda x, axis: np.roll(x, -1, axis)),
-            ("added up (cumsum)", np.cumsum),
-            ("averaged", lambda x, axis: x * 0 + x.mean(axis, keepdims=True)),
-            ("summed", lambda x, axis: x * 0 + x.sum(axis, keepdims=True)),
-            ("taken from the first entry", lambda x, axis: x * 0 + x.take([0], axis)),
-        )
-    },
+}
+"""Against logarithms of 0 and overflow, where they change the answer."""
+
+GUARDS_OF_LOGARITHMS: Operations = {
+    words.format(f"1e-{k}"): lambda x, guard=guard, k=k: guard(x, np.log(10.0**-k))
+    for k in range(3, 17)
+    for words, guard in (
+        ("{0} were added inside the logarithm in {{x}}", np.logaddexp),
+        ("{0} were the least inside the logarithm in {{x}}", np.maximum),
+    )
+}
+
+ALONG_AXES: Operations = {
+    f"{{x}} were {words} along axis {axis}": lambda x, move=move, axis=axis: move(x, axis)
+    for axis in range(3)
+    for words, move in (
+        ("turned round", np.flip),
+        ("moved on by one place", lambda x, axis: np.roll(x, 1, axis)),
+        ("moved back by one place", lambda x, axis: np.roll(x, -1, axis)),
+        ("added up (cumsum)", np.cumsum),
+        ("averaged", lambda x, axis: x * 0 + x.mean(axis, keepdims=True)),
+        ("summed", lambda x, axis: x * 0 + x.sum(axis, keepdims=True)),
+        ("like the first entry", lambda x, axis: x * 0 + x.take([0], axis)),
+    )
 }
 
 OF_TWO: Operations = {
-    "{y}": lambda x, y: y,
-    "{x} times {y}": lambda x, y: x * y,
-    "{x} divided by {y}": lambda x, y: x / y,
-    "{x} plus {y}": lambda x, y: x + y,
-    "{x} minus {y}": lambda x, y: x - y,
-    "{x} divided by the length of {y}": lambda x, y: x / len(y),
-    "{x} divided by the number of entries of {y}": lambda x, y: x / y.size,
-    "{x} times the length of {y}": lambda x, y: x * len(y),
+    "{x} were multiplied by {y}": lambda x, y: x * y,
+    "{x} were divided by {y}": lambda x, y: x / y,
+    "{y} were added to {x}": lambda x, y: x + y,
+    "{y} were taken off {x}": lambda x, y: x - y,
+    "{x} were divided by the length of {y}": lambda x, y: x / len(y),
+    "{x} were divided by the number of entries of {y}": lambda x, y: x / y.size,
+    "{x} were multiplied by the length of {y}": lambda x, y: x * len(y),
 }
 
 OF_GAMMA: Operations = {
-    "the scale 1/b for the rate b in {x}": lambda x: Gamma(x.shape, 1 / x.rate),
-    "the shape a + 1/2 in {x}": lambda x: Gamma(x.shape + 0.5, x.rate),
-    "the shape a + 1 in {x}": lambda x: Gamma(x.shape + 1, x.rate),
-    "the shape a - 1 in {x}": lambda x: Gamma(x.shape - 1, x.rate),
-    "shape and rate exchanged in {x}": lambda x: Gamma(x.rate, x.shape),
-    "the mean precision a/b for the shape in {x}": lambda x: Gamma(x.shape / x.rate, x.rate),
+    "the rate b of {x} were a scale, 1/b": lambda x: Gamma(x.shape, 1 / x.rate),
+    "the shape of {x} were a + 1/2": lambda x: Gamma(x.shape + 0.5, x.rate),
+    "the shape of {x} were a + 1": lambda x: Gamma(x.shape + 1, x.rate),
+    "the shape of {x} were a - 1": lambda x: Gamma(x.shape - 1, x.rate),
+    "shape and rate of {x} were exchanged": lambda x: Gamma(x.rate, x.shape),
+    "the shape of {x} were the mean a/b": lambda x: Gamma(x.shape / x.rate, x.rate),
 }
 
 OF_GAMMAS: Operations = {
-    "{y} in place of {x}": lambda x, y: y,
-    "{y}'s shape in {x}": lambda x, y: Gamma(y.shape, x.rate),
-    "{y}'s rate in {x}": lambda x, y: Gamma(x.shape, y.rate),
+    "{x} had the shape of {y}": lambda x, y: Gamma(y.shape, x.rate),
+    "{x} had the rate of {y}": lambda x, y: Gamma(x.shape, y.rate),
+    "{y} stood in place of {x}": lambda x, y: y,
 }
 
 
 def derived(
     anatomy: Anatomy, says: dict[str, str], beside: dict[str, str]
 ) -> Iterator[tuple[str, Change]]:
-    """Yield what can go wrong in one place or between two, in words, and what it changes.
+    """Yield what can go wrong in one place or between two, in words ("as if ..."), and its change.
 
     Parameters
     ----------
@@ -125,22 +144,38 @@ def derived(
     >>> anatomy = mutants_of("q-support")[0].anatomy
     >>> words, change = next(derived(anatomy, {"l": "evidence"}, {}))
     >>> words, anatomy.with_changes(change)(2.0, 3.0)
-    ('0 in place of evidence', 2.0)
+    ('evidence were missing', 2.0)
     """
     yield from lost(says)
-    for x, y in permutations(says, 2):
-        for text, make in GAMMAS.items():
-            yield text.format(x=says[x], y=says[y]), {x: Piece((x, y), make)}
-    for x in says:
-        for text, make in ONE.items():
-            yield text.format(x=says[x]), {x: Piece((x,), make)}
-    for x, y in product(says, beside):
-        for text, make in TWO.items() if x != y else ():
-            yield text.format(x=says[x], y=beside[y]), {x: Piece((x, y), make)}
+    yield from _of_two(permutations(says, 2), says, GAMMAS)
+    yield from _of_two(product(says, beside), says | beside, INSTEAD)
     for x, y in combinations(says, 2):
         exchanged = {x: Piece((y,), _same), y: Piece((x,), _same)}
-        yield f"{says[x]} and {says[y]} exchanged", exchanged
+        yield f"{says[x]} and {says[y]} were exchanged", exchanged
+    yield from _of_one(says, ONE)
     yield from _in_one_piece(anatomy, says)
+    yield from _of_two(product(says, beside), says | beside, TWO)
+    yield from _of_one(says, SELDOM)
+    logarithms = {x: words for x, words in says.items() if _is_logarithm(words)}
+    yield from _of_one(logarithms, INSIDE)
+
+
+def _of_one(says: dict[str, str], operations: Operations) -> Iterator[tuple[str, Change]]:
+    for x in says:
+        for text, make in operations.items():
+            yield text.format(x=says[x]), {x: Piece((x,), make)}
+
+
+def _of_two(
+    pairs: Iterable[tuple[str, str]], says: dict[str, str], operations: Operations
+) -> Iterator[tuple[str, Change]]:
+    for x, y in pairs:
+        for text, make in operations.items() if x != y else ():
+            yield text.format(x=says[x], y=says[y]), {x: Piece((x, y), make)}
+
+
+def _is_logarithm(words: str) -> bool:
+    return words == "the result" or words.startswith(("ln", "log", "the logarithm", "E ln"))
 
 
 def _in_one_piece(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str, Change]]:
@@ -152,10 +187,10 @@ def _in_one_piece(anatomy: Anatomy, says: dict[str, str]) -> Iterator[tuple[str,
                 continue
             for text, make in (LOST | ONE).items():
                 give = _with_one_changed(piece, x, make)
-                yield f"{text.format(x=says[x])} in {says[name]}", {name: Piece(piece.needs, give)}
+                yield f"in {says[name]}, {text.format(x=says[x])}", {name: Piece(piece.needs, give)}
             for y in (y for y in says if y != x):
                 instead = tuple(y if need == x else need for need in piece.needs)
-                words = f"{says[y]} in place of {says[x]} in {says[name]}"
+                words = f"in {says[name]}, {says[y]} stood in place of {says[x]}"
                 yield words, {name: Piece(instead, piece.give)}
 
 
@@ -168,10 +203,15 @@ def _with_one_changed(piece: Piece, x: str, make: Callable[..., Any]) -> Callabl
 
 
 def lost(says: dict[str, str]) -> Iterator[tuple[str, Change]]:
-    """Yield the mistakes of one place that are made most often."""
-    for x in reversed(says):  # a term as a whole before the letters in it
-        for text, make in LOST.items():
-            yield text.format(x=says[x]), {x: Piece((x,), make)}
+    """Yield the mistakes of one place that are made most often.
+
+    Examples
+    --------
+    >>> [words for words, _ in lost({"l": "evidence"})][:2]
+    ['evidence were missing', 'evidence had the other sign']
+    """
+    # A term as a whole before the letters in it.
+    yield from _of_one(dict(reversed(says.items())), LOST)
 
 
 def nudged(x: str) -> Change:
@@ -193,7 +233,7 @@ def _same(x: Any) -> Any:
     return x
 
 
-def _of(kinds: Any, texts: str, operations: Operations) -> Operations:
+def _of(kinds: Any, operations: Operations, texts: str = "{}") -> Operations:
     def only(make: Callable[..., Any]) -> Callable[..., Any]:
         def give(*values: Any) -> Any:
             if not all(isinstance(value, kinds) for value in values):
@@ -206,10 +246,17 @@ def _of(kinds: Any, texts: str, operations: Operations) -> Operations:
 
 
 NUMBERS = (np.ndarray, np.number, float, int)
-LOST = _of(NUMBERS, "{} in place of {{x}}", SMALLEST)
-ONE = _of(NUMBERS, "{} in place of {{x}}", OPERATIONS) | _of(Gamma, "{}", OF_GAMMA)
-TWO = _of(NUMBERS, "{} in place of {{x}}", OF_TWO)
-GAMMAS = _of(Gamma, "{}", OF_GAMMAS)
+LOST = _of(NUMBERS, SMALLEST)
+ONE = (
+    _of(NUMBERS, IN_ITS_PLACE, "{} stood in place of {{x}}")
+    | _of(NUMBERS, USUAL)
+    | _of(Gamma, OF_GAMMA)
+)
+INSTEAD = _of(NUMBERS, {"{y} stood in place of {x}": lambda x, y: y})
+TWO = _of(NUMBERS, OF_TWO)
+SELDOM = _of(NUMBERS, GUARDS | ALONG_AXES)
+INSIDE = _of(NUMBERS, GUARDS_OF_LOGARITHMS)
+GAMMAS = _of(Gamma, OF_GAMMAS)
 
 
 SPOKEN: dict[str, str] = {
@@ -313,6 +360,9 @@ SPOKEN: dict[str, str] = {
     "heard": "the sum of the messages",
     "grid-sweep.heard": "the new messages",
     "c": "the log-odds h + l + messages",
+    "q-support.c": "the result",
+    "belief.b": "the result",
+    "pair-belief.b": "the result",
     "message": "the result",
     "extrinsic": "the result",
     "psi": "psi",
@@ -363,6 +413,7 @@ SPOKEN: dict[str, str] = {
     "d_col": "d_coupling_col",
     # Compression
     "heard_by_B": "what Module B hears",
+    "turbo-loop.first": "Module A's first answer",
     "turbo-loop.pi": "Module B's answer",
     "sizes": "the layers' sizes",
     "kept": "the numbers of kept weights",

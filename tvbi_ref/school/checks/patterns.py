@@ -46,7 +46,17 @@ class Pair:
 
 
 def pairs_of(check: Check, names: list[str], trials: list[Trial], k: int) -> list[Pair]:
-    """Return one result of every case that gave as many as were expected."""
+    """Return one result of every case that gave as many as were expected.
+
+    Examples
+    --------
+    >>> from tvbi_ref.school.checks.case import Case
+    >>> from tvbi_ref.school.checks.trials import Observation, trial_of
+    >>> check = Check("q-support", ("log_odds",), list)
+    >>> trial = trial_of(check, Case("even", (0.0, 2.0), 2.0), Observation((np.array(3.0),)))
+    >>> [pair.inputs["evidence"] for pair in pairs_of(check, ["h", "evidence"], [trial], 0)]
+    [array(2.)]
+    """
     return [
         replace(_pair(check, results[k], expected[k]), inputs=inputs, case=trial.case.name)
         for trial in trials
@@ -94,11 +104,11 @@ def everywhere(pairs: list[Pair]) -> str:
     >>> everywhere([Pair(right[::-1], right, right != 2, {})])
     'turned round along axis 0 everywhere'
     """
-    return _holds((_scales, _arrays, _sizes, _thresholds, _by_case), pairs)
+    return _holds((_thresholds, _scales, _arrays, _sizes), pairs)
 
 
 def with_inputs(pairs: list[Pair]) -> str:
-    """Return which argument stands in the result of every case that fails.
+    """Return which argument, or number of each case, is in the result of every case that fails.
 
     Examples
     --------
@@ -106,16 +116,17 @@ def with_inputs(pairs: list[Pair]) -> str:
     >>> with_inputs([Pair(right + 5, right, right >= 0, {"bias": np.array(5.0)})])
     'the right value plus bias everywhere'
     """
-    return _holds((_inputs,), pairs)
+    return _holds((_inputs, _by_case), pairs)
 
 
 @np.errstate(all="ignore")
 def _holds(finds: tuple[Callable[[list[Pair]], list[str]], ...], pairs: list[Pair]) -> str:
     wrong = [pair for pair in pairs if pair.wrong.any()]
-    for find in finds if wrong else ():
-        for text in find(wrong):
-            return f"{text} {'everywhere' if text in find(pairs) else 'in all that fails'}"
-    return ""
+    found = [(find, text) for find in finds for text in (find(wrong) if wrong else ())]
+    for find, text in found:
+        if text in find(pairs):
+            return f"{text} everywhere"
+    return f"{found[0][1]} in all that fails" if found else ""
 
 
 @np.errstate(all="ignore")
@@ -133,15 +144,14 @@ def somewhere(pairs: list[Pair], first_axis: tuple[str, ...] = ()) -> list[str]:
     --------
     >>> right, first = np.arange(1.0, 17.0).reshape(4, 4), np.eye(4)[:, :1] * np.ones(4)
     >>> somewhere([Pair(right * (1 + first), right, first > 0, {})])
-    ['wrong only in the first entry along axis 0; 2 times the right value there']
+    ['wrong only in the first entry along axis 0; 2 times the right value in all that is wrong']
     """
     wrong = [pair for pair in pairs if pair.wrong.any()]
     if not wrong:
         return []
     where, what = _region(wrong, first_axis), _at_wrong(wrong)
     text = next((text for find in (_scales, _inputs) for text in find(what)), "")
-    place = {"wrong": "there", "right": "elsewhere"}.get(where[:5], "in every entry that is wrong")
-    what_is = f"{text} {place}" if text else ""
+    what_is = f"{text} in all that is wrong" if text else ""
     found = ("; ".join(filter(None, (where, what_is))), _feature(pairs) or _few(pairs))
     return [text for text in found if text]
 
@@ -230,7 +240,11 @@ def _scales(pairs: list[Pair]) -> list[str]:
         if len(set(got)) == 1:
             return [f"always {bool(got[0])}"]
         came = set(got[got != expected])
-        return [f"{bool(*came)} where {not bool(*came)} is expected"] if len(came) == 1 else []
+        return (
+            [f"{bool(*came)} in places where {not bool(*came)} is expected, never the reverse,"]
+            if len(came) == 1
+            else []
+        )
     return [*_table(got, expected), *_affine(got, expected)]
 
 
@@ -257,8 +271,10 @@ def float32(pairs: list[Pair]) -> str:
     if len(wrong) < len(pairs) / 2 or any(x.got.shape != x.expected.shape for x in wrong):
         return ""
     got, expected = _pooled(wrong)
-    if not np.isfinite(got).all() or (got == expected).all():
+    finite = np.isfinite(got) & np.isfinite(expected)  # float32 overflows where float64 does not
+    if finite.sum() <= finite.size / 2 or (got == expected).all():
         return ""
+    got, expected = got[finite], expected[finite]
     differs = (got != expected) & (expected != 0)
     error = np.abs(got - expected)[differs] / np.abs(expected[differs])
     # Of a difference of two like numbers float32 leaves less, so not the worst entry tells.
@@ -289,15 +305,20 @@ def _affine(got: Array, expected: Array) -> Iterator[str]:
     low, high = got.min(), got.max()
     cut = ~_equal(got, expected)
     bounds = [f"{bound:.6g}" for bound in (low, high) if (got[cut] == bound).any()]
-    several = min(cut.sum() - len(bounds), np.unique(expected[cut]).size - 1) > 0
+    several = _distinct(expected[cut]) > len(bounds)
     if several and np.allclose(np.clip(expected, low, high), got, rtol=1e-12, atol=0):
         yield f"cut at {' and '.join(bounds)}"
-    if np.unique(expected).size > FEWEST:
+    if _distinct(expected) > FEWEST:
         low, high = np.argmin(expected), np.argmax(expected)
         slope = (got[high] - got[low]) / (expected[high] - expected[low])
         offset = got[low] - slope * expected[low]
         if np.allclose(slope * expected + offset, got, rtol=1e-8, atol=1e-9):
             yield f"{slope:.6g} times the right value {offset:+.6g}"
+
+
+def _distinct(numbers: Array) -> int:
+    """Return how many there are that differ in their first three digits."""
+    return len({f"{x:.3g}" for x in numbers})
 
 
 def _constant(values: Array, text: str) -> Iterator[str]:
@@ -401,7 +422,7 @@ def _compared(words: str, of_each: list[tuple[float, float]]) -> Iterator[str]:
     if -np.inf < below < above < np.inf:
         yield f"True where {words} is {above:.4g} or more, False where it is {below:.4g} or less,"
     elif all(low < high for low, high in of_each) and below < np.inf:
-        yield f"True from one {words} on, which is another in each case,"
+        yield f"True where {words} is above a bound that differs from case to case,"
 
 
 # --- arrays as a whole -----------------------------------------------------------------------
@@ -432,6 +453,9 @@ def _moved(x: Array) -> Iterator[tuple[str, Array]]:
         text, total = f"the {way.__name__} of all that is expected", way(x)
         yield text, np.asarray(total)
         yield f"{text}, in every entry", np.full(x.shape, total)
+    for axis in (axis for axis, n in enumerate(x.shape) if 2 < n <= 4):
+        for order in permutations(range(x.shape[axis])):
+            yield f"the entries along axis {axis} are in the order {order}", x.take(order, axis)
     for axes in permutations(range(x.ndim)):
         yield f"the axes are in the order {axes}", x.transpose(axes)
     if x.ndim > 1:
@@ -448,8 +472,11 @@ def _by_case(pairs: list[Pair]) -> list[str]:
     return [
         text
         for text, of in (
-            ("in each case another multiple of what is expected", lambda p: p.got / p.expected),
-            ("in each case off by another number", lambda p: p.got - p.expected),
+            (
+                "what is expected times a number that differs from case to case,",
+                lambda p: p.got / p.expected,
+            ),
+            ("off by a number that differs from case to case,", lambda p: p.got - p.expected),
         )
         if all(any(_constant(of(pair).ravel(), text)) for pair in telling)
     ]

@@ -44,7 +44,15 @@ class Trial:
 
 
 def trial_of(check: Check, case: Case, observation: Observation) -> Trial:
-    """Judge what a function did on a case."""
+    """Judge what a function did on a case.
+
+    Examples
+    --------
+    >>> check = Check("q-support", ("log_odds",), list)
+    >>> trial = trial_of(check, Case("even", (0.0, 2.0), 2.0), Observation((np.array(3.0),)))
+    >>> trial.formed, trial.wrong, trial.finding.text
+    (True, (0,), 'log_odds is 3; expected 2')
+    """
     expected = as_results(case.expected)
     wrong: tuple[int, ...] = ()
     texts, got = _form(check, expected, observation), observation.results or ()
@@ -64,7 +72,13 @@ def trial_of(check: Check, case: Case, observation: Observation) -> Trial:
 
 
 def overflowed(got: Array, expected: Array) -> bool:
-    """Return whether a number is not finite that should be."""
+    """Return whether a number is not finite that should be.
+
+    Examples
+    --------
+    >>> overflowed(np.array([1.0, np.inf]), np.array([1.0, 2.0]))
+    True
+    """
     return bool((np.isfinite(expected) & ~np.isfinite(got)).any())
 
 
@@ -94,13 +108,16 @@ def close(check: Check, got: Array, expected: Array) -> bool:
 
 def _form(check: Check, expected: tuple[Array, ...], observation: Observation) -> list[str]:
     """Return what is wrong before any number is looked at."""
-    if observation.results is None:
+    got, wanted = observation.results, ", ".join(check.returns)
+    if got is None:
+        if len(expected) > 1 and observation.error.startswith("returned a list;"):
+            return [f"returned a list; expected a tuple, {wanted} (a, b is a tuple, [a, b] a list)"]
         return [observation.error]
-    got = observation.results
     if len(got) != len(expected):
-        wanted = ", ".join(check.returns)
         results = f"{len(got)} result" + "s" * (len(got) != 1)
-        return [f"returned {results}; expected {len(expected)}: {wanted}", *observation.faults]
+        text = f"returned {results}; expected {len(expected)}: {wanted}"
+        hint = " (a, b is a tuple of two; np.array([a, b]) is one array)" * (len(got) == 1)
+        return [text + hint, *observation.faults]
     named = zip(check.returns, got, expected, strict=True)
     return [*observation.faults, *(text for entry in named for text in _shape_and_dtype(*entry))]
 

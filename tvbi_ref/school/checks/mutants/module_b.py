@@ -181,7 +181,7 @@ mistakes(
     "each row sums to 1: that is P(s' | s), and a joint belief sums to 1 as a whole",
     {"b": lambda b: b / b.sum(axis=-1, keepdims=True)},
     "all edges together sum to 1: each edge's belief is a distribution of its own",
-    {"b": lambda b: b / b.sum()},
+    {"b": lambda ln_b: softmax(ln_b)},
     "the largest entry is 1: divide by the sum of the four, not by their maximum",
     {"b": lambda ln_b: np.exp(ln_b - ln_b.max(axis=(-2, -1), keepdims=True))},
     "the four weights do not sum to 1: a belief is divided by their sum",
