@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.nets.shapes import require_shape
 
 
 @dataclass(eq=False)
@@ -50,18 +49,14 @@ class Parameter:
 
 
 def fill(places: Sequence[FloatArray], values: Sequence[ArrayLike]) -> None:
-    """Copy values to where they belong, array by array; the shapes must be the same.
+    """Copy values to where they belong, array by array.
 
     Examples
     --------
     >>> out = np.empty(2), np.empty(1)
-    >>> fill(out, ([1.0, 2.0], [3.0]))
+    >>> fill(out, ([1.0, 2.0], 3.0))
     >>> out
     (array([1., 2.]), array([3.]))
-    >>> fill(out, ([1.0, 2.0], 3.0))
-    Traceback (most recent call last):
-    ValueError: values[1] must have shape (1,); got ()
     """
-    for k, (place, value) in enumerate(zip(places, values, strict=True)):
-        require_shape(value, f"values[{k}]", place.shape)
+    for place, value in zip(places, values, strict=True):
         place[...] = value
