@@ -189,6 +189,10 @@ class HierarchicalPrior:
         """
         v = as_real(variance, "variance", above=0)
         r = as_real(contrast, "contrast", above=0, below=1)
+        if v * r < (least := float(np.finfo(np.float32).tiny)):  # networks have float32 weights
+            raise ValueError(
+                f"variance times contrast must be >= {least:.2g}; got {v:g} times {r:g}"
+            )
         return cls(Gamma(1.0, v), Gamma(1.0, v * r), support)
 
     @property

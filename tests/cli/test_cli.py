@@ -1,6 +1,9 @@
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,17 +80,19 @@ def test_a_report_of_the_whole_model_knows_what_was_pruned(demo, capsys):
 
 @pytest.mark.parametrize("name", ["trace_grid.csv", "model_none.npz"])
 @pytest.mark.slow
-def test_a_report_of_something_else_is_one_line(demo, name, capsys):
-    assert cli.main(["report", str(demo[0] / name)]) == 2
-    error = capsys.readouterr().err
-    assert name in error
-    assert error.count("\n") == 1
+def test_a_report_of_something_else_says_so(demo, name, capsys):
+    try:
+        status = cli.main(["report", str(demo[0] / name)])
+    except SystemExit as stop:  # argparse's way
+        status = stop.code
+    assert status == 2
+    assert name in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.slow
 def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
     arguments = ["train", "synthetic", "--hidden", "", "--prior", "chains", "--out", str(tmp_path)]
-    assert cli.main(quick(*arguments)) == 0
+    assert cli.main(quick(*arguments)) in (0, 1)  # so few epochs may be worse than a constant
     assert "test rmse" in capsys.readouterr().out
     arguments = ["train", "digits", "--hidden", "8", "--module-a", "mean_field"]
     assert cli.main(quick(*arguments, "--out", str(tmp_path))) == 0
@@ -96,9 +101,9 @@ def test_train_takes_every_dataset_that_is_at_hand(tmp_path, capsys):
 @pytest.mark.slow
 def test_the_true_support_is_looked_for_only_in_a_network_of_its_shape(tmp_path, capsys):
     arguments = ["train", "synthetic", "--out", str(tmp_path)]
-    assert cli.main(quick(*arguments)) == 0
+    assert cli.main(quick(*arguments)) in (0, 1)
     assert "precision-recall" in capsys.readouterr().out
-    assert cli.main(quick(*arguments, "--hidden", "6")) == 0
+    assert cli.main(quick(*arguments, "--hidden", "6")) in (0, 1)
     assert "precision-recall" not in capsys.readouterr().out
 
 
@@ -163,3 +168,55 @@ def test_help_names_every_option_with_its_meaning(command, capsys):
 def test_no_command_prints_the_help(capsys):
     assert cli.main([]) == 2
     assert "commands" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--hidden", "99999999999"], "--hidden 99999999999: "),
+        (["--hidden", "1" + 30 * "0"], "--hidden 1000"),
+        (["--field", "-inf"], "field has 1 entry that is not finite"),
+        (["--checkpoint", ""], "argument --checkpoint: must be a file to write; got ''"),
+        (["--checkpoint", "."], "argument --checkpoint: must be a file to write; got '.'"),
+        (["--out", ""], "argument --out: must be a folder to write into; got ''"),
+        (["--equations", "none.py"], "argument --equations: must be a file that is there"),
+        (["--seed", "99999999999"], "argument --seed: must be a whole number from 0 to 4294967295"),
+        (["--variance", "1e-320"], "variance times contrast must be >= 1.2e-38"),
+        (["--epochs", "-3"], "epochs must be a whole number >= 1; got -3"),
+        (["--epochs", "0"], "epochs must be a whole number >= 1; got 0"),
+    ],
+)
+def test_a_mistake_is_called_by_its_name(arguments, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = cli.main(["train", "synthetic", *arguments])
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 2
+    assert says in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", ["-1e-2", "-.5", "-1", "-0.25e1"])
+def test_a_negative_number_is_no_option(number):
+    assert cli.parse(["train", "digits", "--field", number]).field == float(number)
+
+
+@pytest.mark.slow
+def test_a_run_worse_than_the_mean_says_so_and_is_no_success(tmp_path, capsys):
+    arguments = ["train", "synthetic", "--learning-rate", "9", "--out", str(tmp_path)]
+    assert cli.main([*quick(*arguments), "--epochs", "30"]) == 1
+    text = capsys.readouterr().out
+    assert "grid: the network is worse than predicting the mean, test rmse" in text
+    assert "worse than predicting the mean" in (tmp_path / "table.txt").read_text()
+    row = next(line for line in text.splitlines() if line.startswith("grid"))
+    assert len(row.split()) == 11
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["no such backend", "module://no.such.module"])
+def test_pictures_ask_no_window_system(backend, tmp_path):
+    program = "import sys; from tvbi_ref.cli import main; sys.exit(main())"
+    arguments = quick("train", "digits", "--hidden", "4", "--out", str(tmp_path))
+    variables = os.environ | {"MPLBACKEND": backend}
+    subprocess.run([sys.executable, "-c", program, *arguments], env=variables, check=True)
+    assert (tmp_path / "supports.png").stat().st_size > 1000

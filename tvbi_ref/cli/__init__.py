@@ -7,14 +7,17 @@ imports what it needs, so that the help waits for nothing.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import tvbi_ref
 from tvbi_ref.cli import check, demo, equations, report, train
+from tvbi_ref.cli._output import Output
 from tvbi_ref.cli._shared import HelpFormatter
 from tvbi_ref.cli.train import train_task
 from tvbi_ref.errors import DivergenceError, PlugError
@@ -34,35 +37,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 if `check` found something wrong, 2 for a mistake in the
-        arguments or the data, 130 if it was interrupted.
+        0 if all went well, 1 if `check` found something wrong or a trained network is worse than a
+        constant, 2 for a mistake in the arguments or the data, 130 if it was interrupted.
     """
-    try:
-        return _run(parse(arguments))
-    except KeyboardInterrupt:
-        print("tvbi-ref: interrupted; files already written are whole", file=sys.stderr)
-        return 130
+    out, err = Output(sys.stdout), Output(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = _run(arguments)
+        except KeyboardInterrupt:
+            print("tvbi-ref: interrupted; files already written are whole", file=err)
+            status = 130
+        finally:
+            out.flush()
+        if out.error:
+            print(f"tvbi-ref: not all could be printed: {out.error}", file=err)
+        err.flush()
+    return 2 if out.error and not status else status
 
 
-def _run(options: argparse.Namespace) -> int:
-    """Run the command that was asked for."""
+def _run(arguments: Sequence[str] | None) -> int:
+    """Run the command that is asked for."""
+    options = parse(arguments)
     if options.command is None:
         build_parser().print_help()
         return 2
-    # A user of the command line has no use for the source line that a warning comes from.
-    shown, warnings.showwarning = warnings.showwarning, _print_warning
+    # Pictures go to files: no window system is asked for, be it one that is not there.
+    windows = os.environ.pop("MPLBACKEND", None)
     try:
-        result: int = options.command(options)
-    except BrokenPipeError:  # the reader of our output has seen enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ValueError, TypeError, FloatingPointError, OSError, PlugError) as error:
+        with _plain_warnings():
+            result: int = options.command(options)
+            return result
+    except MemoryError as error:
+        print(f"tvbi-ref: not enough memory: {error}", file=sys.stderr)
+    except (ValueError, TypeError, ArithmeticError, OSError, PlugError) as error:
         # What a user can mend is said in one line; a traceback would bury it.
         print(f"tvbi-ref: {error}{_kept(options, error)}", file=sys.stderr)
-        return 2
     finally:
-        warnings.showwarning = shown
-    return result
+        if windows is not None:
+            os.environ["MPLBACKEND"] = windows
+    return 2
 
 
 def _kept(options: argparse.Namespace, error: Exception) -> str:
@@ -71,6 +84,16 @@ def _kept(options: argparse.Namespace, error: Exception) -> str:
     if not (checkpoint and isinstance(error, DivergenceError | PlugError) and error.last_good):
         return ""
     return f"; {checkpoint} has the {len(error.last_good.trace)} epochs before"
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Show the package's warnings, which end no command, without the source line they come from."""
+    with warnings.catch_warnings():
+        for category in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("default", category)
+        warnings.showwarning = _print_warning
+        yield
 
 
 def _print_warning(message: Warning | str, *rest: Any, **more: Any) -> None:
@@ -117,5 +140,7 @@ def build_parser(training: dict[str, Any] = DEMO.options) -> argparse.ArgumentPa
             name, formatter_class=HelpFormatter, help=title.rstrip("."), description=text
         )
         command.add_options(page)
+        # Or argparse takes -1e-2 and -inf for options.
+        page._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)", re.IGNORECASE)
         page.set_defaults(command=command.run, **training if command in (demo, train) else {})
     return parser

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tvbi_ref._files import atomic_write
-from tvbi_ref.cli._shared import write_json
+from tvbi_ref.cli._shared import input_file, output_file, seed_number, write_json
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +30,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     limit = "for each function"
     parser.add_argument("--time-limit", type=float, default=20.0, metavar="SECONDS", help=limit)
     seed = "draw the random cases anew, for a mark that no table of answers gets"
-    parser.add_argument("--seed", type=int, metavar="N", help=seed)
+    parser.add_argument("--seed", type=seed_number, metavar="N", help=seed)
     points = "what each equation is worth, lines LABEL = POINTS (TOML); default: 1 each"
-    parser.add_argument("--points", metavar="FILE", help=points)
+    parser.add_argument("--points", metavar="FILE", type=input_file, help=points)
     partial = "points for a wrong function that is right on more than half of the cases"
     parser.add_argument("--partial", action="store_true", help=partial)
-    parser.add_argument("--json", metavar="FILE", help="write the results there, for a gradebook")
+    parser.add_argument(
+        "--json", metavar="FILE", type=output_file, help="write the results there, for a gradebook"
+    )
     table = "write a table there, one row for each file and equation, with the reason"
-    parser.add_argument("--csv", metavar="FILE", help=table)
+    parser.add_argument("--csv", metavar="FILE", type=output_file, help=table)
 
 
 def run(options: argparse.Namespace) -> int:

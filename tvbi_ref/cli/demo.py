@@ -37,5 +37,4 @@ def run(options: argparse.Namespace) -> int:
         print(f"{kind} ...", flush=True)
         prior = DEMO.prior(kind)
         outcomes.append(run_one(kind, network, data, prior, budget, seed=options.seed))
-    write_results(dense, outcomes, "", options.out, yours)
-    return 0
+    return write_results(dense, outcomes, data, "", options.out, yours)

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import argparse
 
+from tvbi_ref.cli._shared import output_file, seed_number
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     parser.add_argument("label", nargs="?", help="print this equation in full")
     parser.add_argument(
-        "--cases", metavar="FILE.json", help="write the cases of this equation, or of all, there"
+        "--cases",
+        metavar="FILE.json",
+        type=output_file,
+        help="write the cases of this equation, or of all, there",
     )
-    parser.add_argument("--seed", type=int, help="draw the random cases anew")
+    parser.add_argument("--seed", type=seed_number, help="draw the random cases anew")
 
 
 def run(options: argparse.Namespace) -> int:

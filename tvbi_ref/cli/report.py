@@ -11,20 +11,30 @@ import argparse
 from typing import Any
 
 from tvbi_ref._files import atomic_write
-from tvbi_ref.cli._shared import DATASETS, load_data, write_json
+from tvbi_ref.cli._shared import (
+    DATASETS,
+    input_file,
+    load_data,
+    output_file,
+    output_folder,
+    seed_number,
+    write_json,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     model = "small_*.npz, or model_*.npz, which also knows the network before pruning"
-    parser.add_argument("model", metavar="MODEL", help=model)
+    parser.add_argument("model", metavar="MODEL", type=input_file, help=model)
     parser.add_argument("--data", choices=DATASETS, help="score the model on this test set")
-    parser.add_argument("--seed", type=int, default=0, help="of the data's split, as in training")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="of the data's split, as in training"
+    )
     control = "to compare with: a run without couplings, J = 0"
-    parser.add_argument("--control", metavar="MODEL", help=control)
-    parser.add_argument("--json", metavar="FILE", help="write the numbers there")
+    parser.add_argument("--control", metavar="MODEL", type=input_file, help=control)
+    parser.add_argument("--json", metavar="FILE", type=output_file, help="write the numbers there")
     files = "write report.txt, report.json and report.png there"
-    parser.add_argument("--out", metavar="FOLDER", help=files)
+    parser.add_argument("--out", metavar="FOLDER", type=output_folder, help=files)
 
 
 def run(options: argparse.Namespace) -> int:

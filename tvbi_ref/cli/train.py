@@ -17,6 +17,7 @@ from tvbi_ref.cli._shared import (
     add_common,
     add_numbers,
     load_data,
+    output_file,
     own_equations,
     write_results,
 )
@@ -56,6 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint",
         metavar="FILE",
+        type=output_file,
         help="keep the turbo loop there, epoch by epoch; the same command goes on from it after a "
         "kill, to the same bits; with other settings or data it is refused. The dense baseline and "
         "the fine-tuning are not kept: they start afresh",
@@ -177,13 +179,13 @@ def _network(options: argparse.Namespace, data: Any) -> Any:
     if options.net is not None:
         return getattr(nets, options.net)(seed=options.seed)
     hidden = HIDDEN[options.dataset] if options.hidden is None else options.hidden
-    return nets.mlp(
-        [data.x_train.shape[1], *_widths(hidden), data.n_classes or data.y_train.shape[1]],
-        seed=options.seed,
-        activation=options.activation,
-        likelihood="gaussian" if data.n_classes is None else "categorical",
-        noise=noise(),
-    )
+    widths = [data.x_train.shape[1], *_widths(hidden), data.n_classes or data.y_train.shape[1]]
+    likelihood = "gaussian" if data.n_classes is None else "categorical"
+    more = {"activation": options.activation, "likelihood": likelihood, "noise": noise()}
+    try:
+        return nets.mlp(widths, seed=options.seed, **more)
+    except (ValueError, MemoryError) as error:  # NumPy's limits are a ValueError, too
+        raise ValueError(f"--hidden {hidden}: {error}") from error
 
 
 def _widths(text: str) -> list[int]:
@@ -214,5 +216,4 @@ def run(options: argparse.Namespace) -> int:
     supports = getattr(task.data, "supports", ())
     known = [layer.matrix_shape for layer in layers] == [s.shape for s in supports]
     found = experiment.recovery(outcome, supports) if known else ""
-    write_results(dense, [outcome], found, options.out, yours)
-    return 0
+    return write_results(dense, [outcome], task.data, found, options.out, yours)

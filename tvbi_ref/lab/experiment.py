@@ -182,11 +182,50 @@ def table(dense: float, outcomes: Sequence[Outcome]) -> str:
     for o in outcomes:
         s = o.sparsity
         lines.append(
-            f"{o.name:<12}{dense:>7.3f}{o.pruned:>8.3f}{o.tuned:>7.3f}{s.kept:>7}"
+            f"{o.name:<12}{_brief(dense):>7}{_brief(o.pruned):>8}{_brief(o.tuned):>7}{s.kept:>7}"
             f"{s.compression:>8.1f}x{s.mean_run:>10.2f}{s.index_bits:>12.2f}"
-            f"{s.entropy_bound:>8.2f}{s.kilobits:>7.2f}{o.seconds:>9.1f}"
+            f"{s.entropy_bound:>8.2f}{_brief(s.kilobits, 2):>7}{o.seconds:>9.1f}"
         )
     return "\n".join([*lines, "", LEGEND])
+
+
+def _brief(number: float, decimals: int = 3) -> str:
+    """Return a number in at most six characters: a diverged run has any, and a column is narrow."""
+    text = f"{number:.{decimals}f}"
+    if len(text) <= 6:
+        return text
+    return f"{number:.0f}" if number < 1e5 else f"{number:.0e}"
+
+
+def worse_than_a_constant(outcomes: Sequence[Outcome], data: Dataset) -> list[str]:
+    """Return a sentence for each network that one without inputs would do better than.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    data : Dataset
+        The constant is the mean of the training targets, or the commonest of the classes.
+
+    Examples
+    --------
+    >>> from tvbi_ref import datasets
+    >>> worse_than_a_constant([], datasets.load_digits())
+    []
+    """
+    if data.n_classes is None:
+        constant, what = data.y_train.mean(axis=0), "the mean"
+    else:
+        constant, what = np.bincount(data.y_train, minlength=data.n_classes), "the commonest class"
+    found = []
+    for o in outcomes:
+        loss, output = o.network.loss, np.tile(constant, (len(data.y_test), 1))
+        least, sign = loss.score(output, data.y_test), 1 if loss.score_name == "accuracy" else -1
+        if not sign * o.tuned >= sign * least:  # or it is no number
+            found.append(
+                f"{o.name}: the network is worse than predicting {what}, test {loss.score_name} "
+                f"{o.tuned:.4g} and {least:.4g}; try a smaller --learning-rate or more --epochs"
+            )
+    return found
 
 
 def layer_table(outcomes: Sequence[Outcome]) -> str:
