@@ -219,7 +219,7 @@ CALLS = {
             (nets.SoftmaxCrossEntropy(), Y),
             (nets.GaussianLikelihood(ON), TARGETS + 1),
         )
-        for name in ("value", "gradient", "value_and_gradient", "score")
+        for name in ("value", "gradient", "value_and_gradient", "score", "row_values")
     },
     "GaussianLikelihood.refit": (nets.GaussianLikelihood(ON).refit, {"output": L, "y": L + P}),
     **{
@@ -454,6 +454,7 @@ ELSEWHERE = {
     "Layer.backward",
     "Loss.as_targets",
     "Loss.refit",
+    "Loss.row_values",
     "Loss.score",
     "Loss.value_and_gradient",
     "SupportPrior.log_prob",

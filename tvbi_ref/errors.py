@@ -98,3 +98,7 @@ class DataCorruptedError(ValueError):
 
 class UniquenessWarning(UserWarning):
     """The couplings are too strong for message passing to be certain of one answer."""
+
+
+class MessagesWarning(UserWarning):
+    """Message passing ran out of sweeps while the messages still moved by much."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tvbi_ref import nets
-from tvbi_ref.errors import DivergenceError, NonFiniteError
+from tvbi_ref.errors import DivergenceError, MessagesWarning, NonFiniteError
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport
 from tvbi_ref.prior import HierarchicalPrior
@@ -225,3 +225,16 @@ def test_a_regression_that_diverges_says_so_and_leaks_no_warning(rng, noise):
     with pytest.raises(DivergenceError, match="epoch 0: the loss is"):
         turbo.fit(net, x, x[:, :1])
     assert all((a == b).all() for a, b in zip(before, net.state(), strict=True))
+
+
+@pytest.mark.filterwarnings("ignore::tvbi_ref.errors.UniquenessWarning")
+def test_a_run_whose_messages_never_rest_says_so_once_with_the_layer():
+    chessboard = HierarchicalPrior.spike_and_slab(GridSupport(0.0, -2.0, -2.0))
+    chain = HierarchicalPrior.spike_and_slab(ChainSupport(0.1, 0.3))
+    x, y = np.eye(6), np.arange(6) % 2
+    with pytest.warns(MessagesWarning, match="changed: layer 1 by up to") as heard:
+        result = TurboVBI([chain, chessboard], epochs=4, damping=0.0).fit(
+            nets.mlp([6, 8, 8], seed=0), x, y
+        )
+    assert len(heard) == 1
+    assert [message.converged for message in result.messages] == [True, False]

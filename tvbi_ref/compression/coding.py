@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import as_array, as_count, border
 
 TABLE_HEADER_BITS = 32 + 8 + 8
@@ -126,6 +127,8 @@ class HuffmanCode:
     symbols: NDArray[np.int64]
     lengths: NDArray[np.int64]
 
+    __repr__ = brief
+
     @classmethod
     def for_stream(cls, stream: ArrayLike) -> HuffmanCode:
         """Return the code with the shortest encoding of a stream.
@@ -232,6 +235,9 @@ class Magnitudes(NamedTuple):
 
     classes: NDArray[np.int64]
     rests: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def magnitudes(numbers: ArrayLike) -> Magnitudes:

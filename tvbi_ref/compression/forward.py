@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation, socket
 
@@ -38,6 +39,8 @@ class WeightRuns:
     starts: Places
     lengths: Places
     values: FloatArray
+
+    __repr__ = brief
 
     @property
     def offsets(self) -> Places:

@@ -17,6 +17,7 @@ from typing import Self
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_float_array, border_of_layer
 from tvbi_ref.compression.formats import FORMATS, Clusters, Dense, Format
 from tvbi_ref.compression.forward import WeightRuns, sparse_product
@@ -180,6 +181,8 @@ class SparseDense(SparseLayer):
     array([[7.]])
     """
 
+    __repr__ = brief
+
     @border_of_layer
     def forward(self, x: FloatArray) -> FloatArray:
         """Return x W + b, (B, I) to (B, J)."""
@@ -214,6 +217,8 @@ class SparseConv(SparseLayer):
     stride: int
     padding: int
     layout: str
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         to_kernel(np.broadcast_to(False, self.weights.shape), self.shape, self.layout)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr, log_softmax
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.nets import GaussianLikelihood, Loss, SoftmaxCrossEntropy
 
@@ -22,6 +23,9 @@ class Interval(NamedTuple):
     lower: FloatArray
     upper: FloatArray
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 class Entropy(NamedTuple):
     """What a classifier does not know, in nats, (n,) each; total = noise + knowledge.
@@ -34,6 +38,9 @@ class Entropy(NamedTuple):
     total: FloatArray
     noise: FloatArray
     knowledge: FloatArray
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def split_entropy(probabilities: Iterable[FloatArray]) -> Entropy:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tvbi_ref._repr import brief
 from tvbi_ref.compression.findings import FormatSize, LayerSize, Race, Regularity, Scores, Work
 from tvbi_ref.compression.latency import Machine
 
@@ -99,6 +100,11 @@ class CompressionReport:
     scores: Scores | None
     races: list[Race]
     machine: Machine
+
+    __repr__ = brief
+
+    def _repr_markdown_(self) -> str:
+        return f"```text\n{self}\n```"
 
     def __str__(self) -> str:
         parts = [_summary(self), _layer_table(self), _format_table(self)]

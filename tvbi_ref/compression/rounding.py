@@ -21,6 +21,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_array, as_count, as_float_array, as_real
 from tvbi_ref.compression.coding import pack, unpack
 
@@ -72,6 +73,8 @@ class Quantised:
 
     integers: NDArray[np.signedinteger[Any]]
     precision: Rounding
+
+    __repr__ = brief
 
     def to_float(self, dtype: DTypeLike = np.float32) -> FloatArray:
         """Return the rounded weights; quantising them again gives the same integers."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_count, as_float_array
 from tvbi_ref.compression.coding import list_size, total_size
 from tvbi_ref.compression.formats import Format
@@ -38,6 +39,9 @@ class Codebook(NamedTuple):
 
     centres: FloatArray
     names: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @property
     def values(self) -> FloatArray:
@@ -207,6 +211,9 @@ class Shared(NamedTuple):
 
     network: CompressedNetwork
     bits: list[int]
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     def nbytes_as(self, format: str) -> int:
         """Return its size in a format after Huffman coding, everything charged.

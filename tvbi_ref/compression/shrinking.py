@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.units import BoolArray, UnitWeights, by_unit
 from tvbi_ref.nets import (
@@ -64,6 +65,8 @@ class Shrunk:
 
     layers: list[UnitWeights]
     kept: list[BoolArray]
+
+    __repr__ = brief
 
 
 def shrink(network: Network) -> Shrunk:

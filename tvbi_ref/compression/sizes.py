@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import as_array
 from tvbi_ref.compression.coding import entropy
 from tvbi_ref.equations import equation
@@ -27,6 +28,9 @@ class MaskRuns(NamedTuple):
 
     gaps: NDArray[np.int64]
     lengths: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 def as_mask(mask: ArrayLike) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.nets import Conv2D, Network, WeightLayer
 
@@ -52,6 +53,8 @@ class UnitWeights:
     bias: FloatArray
     bias_variance: FloatArray
     padded: bool
+
+    __repr__ = brief
 
     @property
     def read(self) -> BoolArray:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 
 
@@ -40,6 +41,8 @@ class ByteVariances:
     codes: NDArray[np.uint8]
     low: float
     step: float
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if self.codes.dtype != np.uint8 or self.codes.ndim != 1:

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_labels, as_real
 
 # sklearn is imported inside the functions that use it: `import tvbi_ref` should not wait for a
@@ -40,6 +41,8 @@ class TargetScale:
 
     mean: FloatArray
     std: FloatArray
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         mean = as_float_array(self.mean, "mean", ndim=1).copy()

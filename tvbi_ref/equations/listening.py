@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tvbi_ref.equations.registry import EQUATIONS, _aligned, _markdown_table
+from tvbi_ref._repr import markdown_table
+from tvbi_ref.equations.registry import EQUATIONS, _aligned
 from tvbi_ref.equations.sockets import heard_by
 
 LONGEST = 10_000
@@ -116,7 +117,7 @@ class Heard:
             for c in self.calls[:ROWS]
         ]
         header = ("equation", "by", "given", "returned")
-        return "\n".join([*_markdown_table(header, rows), "", *self._rest()])
+        return "\n".join([*markdown_table(header, rows), "", *self._rest()])
 
     def __repr__(self) -> str:
         return f"Heard({self.counts.total()} calls of {len(self.counts)} functions)"

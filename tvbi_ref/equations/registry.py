@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tvbi_ref._repr import markdown_table
 from tvbi_ref._validation import as_choice
 
 GROUPS = ("model", "nets", "module_a", "module_b", "turbo", "compression")
@@ -111,6 +112,9 @@ class Equation:
         function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
         return function
 
+    def __repr__(self) -> str:
+        return f"Equation([{self.label}] {self.title})"
+
     def __str__(self) -> str:
         places = (
             ("function", self.implementation.replace(":", ".") + self._part),
@@ -144,7 +148,7 @@ class Equation:
                 "",
                 f"$$\n{self.statement}\n$$",
                 "",
-                *_markdown_table(("", "letter", "name", "shape", "domain", "meaning"), symbols),
+                *markdown_table(("", "letter", "name", "shape", "domain", "meaning"), symbols),
                 "",
                 *([self.notes, ""] if self.notes else []),
                 f"Function `{self.implementation.replace(':', '.')}`{self._part}, "
@@ -177,6 +181,9 @@ class Table:
 
     equations: tuple[Equation, ...]
 
+    def __repr__(self) -> str:
+        return f"Table({len(self.equations)} equations; print shows them)"
+
     @property
     def rows(self) -> list[dict[str, str]]:
         """One dict an equation, for programs."""
@@ -206,7 +213,7 @@ class Table:
             for row in self.rows
         ]
         header = ("equation", "statement", "function", "lesson")
-        return "\n".join(_markdown_table(header, lines))
+        return "\n".join(markdown_table(header, lines))
 
 
 def get(label: str) -> Equation:
@@ -291,10 +298,6 @@ def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
         "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-
-
-def _markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows)]
 
 
 def read(part: str) -> dict[str, Any]:

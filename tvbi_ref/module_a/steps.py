@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a.collapsed import evidence_collapsed, precision_collapsed
@@ -45,6 +46,8 @@ class LayerPosterior:
     expected_precision: FloatArray
     gamma_shape: FloatArray | None = None
     gamma_rate: FloatArray | None = None
+
+    __repr__ = brief
 
     @property
     def q_support(self) -> FloatArray:

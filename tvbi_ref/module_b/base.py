@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, as_real
-from tvbi_ref.errors import UniquenessWarning
+from tvbi_ref.errors import MessagesWarning, UniquenessWarning
 from tvbi_ref.module_b.messages import MessageStack, belief, extrinsic_b
+
+SWEEPS = 100
+"""At most so many, where the caller has not chosen."""
+
+RESIDUAL_THAT_MATTERS = 0.5
+"""In log-odds: a belief near 1/2 then still moves by an eighth."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,27 @@ class SupportMessage:
         pass is exact.
     state : object
         The messages, to start the next call from; None where there is nothing to keep.
+    tol : float
+        What was asked of the residual.
     """
 
     log_odds: FloatArray
     belief: FloatArray
     residuals: FloatArray
     state: Any
+    tol: float
+
+    __repr__ = brief
 
     @property
     def residual(self) -> float:
         """The last sweep's residual, 0 where one pass is exact."""
         return float(self.residuals[-1]) if self.residuals.size else 0.0
+
+    @property
+    def converged(self) -> bool:
+        """Whether the messages came to rest: the last residual is at most `tol`."""
+        return self.residual <= self.tol
 
     @property
     def sweeps(self) -> int:
@@ -108,6 +126,9 @@ class Incoming(NamedTuple):
     residuals: FloatArray = np.empty(0)
     state: Any = None
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 class SupportPrior(ABC):
     """A prior p(S) over which weights of an (I, J) matrix are alive."""
@@ -117,7 +138,7 @@ class SupportPrior(ABC):
         evidence: ArrayLike,
         state: Any = None,
         *,
-        sweeps: int = 100,
+        sweeps: int | None = None,
         tol: float = 1e-8,
         damping: float | None = None,
     ) -> SupportMessage:
@@ -129,8 +150,9 @@ class SupportPrior(ABC):
             l, log-odds, finite.
         state : object, optional
             The `state` of an earlier answer for the same shape: a warm start.
-        sweeps : int
-            At most so many sweeps; a prior that is exact in one pass needs none.
+        sweeps : int, optional
+            At most so many sweeps; a prior that is exact in one pass needs none. By default 100,
+            and a warning if they were far from enough.
         tol : float >= 0
             Stop when the residual is at most this.
         damping : float in [0, 1), optional
@@ -147,6 +169,11 @@ class SupportPrior(ABC):
         TypeError, ValueError, NonFiniteError
             If an argument is not what is asked for above.
 
+        Warns
+        -----
+        MessagesWarning
+            If the default number of sweeps was used up while the messages still moved by much.
+
         Notes
         -----
         Source: [extrinsic-b], [belief].
@@ -162,7 +189,7 @@ class SupportPrior(ABC):
         if damping is None:
             damping = DAMPING_ABOVE_THE_BOUND if self.uniqueness >= 1 else 0.0
         schedule = Schedule(
-            as_count(sweeps, "sweeps", at_least=1),
+            SWEEPS if sweeps is None else as_count(sweeps, "sweeps", at_least=1),
             as_real(tol, "tol", at_least=0),
             as_real(damping, "damping", at_least=0, below=1),
         )
@@ -171,7 +198,11 @@ class SupportPrior(ABC):
         h, heard, residuals, state = self._checked(self._incoming(shown, state, schedule), l.shape)
         log_odds = as_float_array(extrinsic_b(h, heard), f"message of {type(self).__name__}")
         nothing_more = np.empty((0, *l.shape))  # the neighbours have their say in log_odds
-        return SupportMessage(log_odds, belief(log_odds, l, nothing_more), residuals, state)
+        b = belief(log_odds, l, nothing_more)
+        message = SupportMessage(log_odds, b, residuals, state, schedule.tol)
+        if sweeps is None:
+            warn_of_messages({type(self).__name__: message})
+        return message
 
     def _checked(self, answer: Any, shape: tuple[int, ...]) -> Incoming:
         """Return what `_incoming` returned, or say what is wrong with it."""
@@ -227,6 +258,27 @@ class SupportPrior(ABC):
                 UniquenessWarning,
                 stacklevel=4,
             )
+
+
+def warn_of_messages(messages: Mapping[str, SupportMessage]) -> None:
+    """Warn once of all messages that came to no rest, given by what to call them.
+
+    Examples
+    --------
+    >>> warn_of_messages({})
+    """
+    moving = [
+        f"{name} by up to {message.residual:.2g} in the last of {message.sweeps}"
+        for name, message in messages.items()
+        if not message.converged and message.residual > RESIDUAL_THAT_MATTERS
+    ]
+    if moving:
+        warnings.warn(
+            "message passing ran out of sweeps while log-odds still changed: "
+            f"{', '.join(moving)}. More sweeps or more damping may help, weaker couplings do",
+            MessagesWarning,
+            stacklevel=3,
+        )
 
 
 def as_odds(state: Any, shape: tuple[int, ...]) -> FloatArray:

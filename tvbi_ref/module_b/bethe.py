@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import entr
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportMessage
@@ -43,6 +44,9 @@ class PairBeliefs(NamedTuple):
 
     vertical: FloatArray
     horizontal: FloatArray
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 @equation("pair-belief")

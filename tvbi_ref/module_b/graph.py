@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations import socket
 from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_field, as_odds, as_support
@@ -184,6 +185,8 @@ class GraphSupport(SupportPrior):
     _slots: Slots = dataclasses.field(init=False, repr=False)
     _slot_couplings: FloatArray = dataclasses.field(init=False, repr=False)
     _uniqueness: float = dataclasses.field(init=False, repr=False)
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         edges = as_edges(self.edges)

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_real
 from tvbi_ref.equations import equation, socket
 from tvbi_ref.module_b.base import (
@@ -279,6 +280,8 @@ class GridSupport(SupportPrior):
     coupling_row: float
     coupling_col: float
     border: Border = Border()
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "field", as_field(self.field, "field"))

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import as_count, as_float_array
 
 IntArray = NDArray[np.int64]
@@ -126,6 +127,8 @@ class Labels:
     """
 
     group_of: ArrayLike
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         as_float_array(self.group_of, "group_of", ndim=2)

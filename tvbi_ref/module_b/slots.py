@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_array
 
 IntArray = NDArray[np.int64]
@@ -49,6 +50,9 @@ class Slots(NamedTuple):
     neighbour: IntArray
     reverse: IntArray
     edge: IntArray
+
+    def __repr__(self) -> str:
+        return brief(self)
 
     @classmethod
     def of(cls, edges: IntArray) -> Slots:

@@ -145,6 +145,10 @@ class Conv2D(WeightLayer):
         F, C, _, _ = self.mean.value.shape
         return C, F
 
+    def __repr__(self) -> str:
+        F, C, kh, kw = self.mean.value.shape
+        return f"Conv2D({C} -> {F}, kernel {kh} x {kw}, stride {self.stride})"
+
     def matrix(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return an array (F, C, kh, kw) as the matrix that priors see.
 

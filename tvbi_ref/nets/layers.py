@@ -92,6 +92,9 @@ class WeightLayer:
         """How many inputs and outputs there are; of a convolution, channels."""
         return self.matrix_shape
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.widths[0]} -> {self.widths[1]})"
+
     @property
     def matrix_shape(self) -> tuple[int, int]:
         """The shape of what `matrix` returns."""

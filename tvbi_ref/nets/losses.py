@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, log_softmax, softmax
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_float_array, as_labels, as_real, border
 from tvbi_ref.equations import equation
 from tvbi_ref.gamma import Gamma, gamma_entropy
@@ -139,6 +140,8 @@ def _sum_of_squares(residual: FloatArray) -> float:
 class Loss(ABC):
     """What a network asks of its likelihood."""
 
+    __repr__ = brief
+
     score_name: str
     """What `score` returns: "accuracy" or "rmse"."""
 
@@ -259,6 +262,9 @@ class GaussianLikelihood(Loss):
     def __init__(self, noise: float | Gamma = 1.0) -> None:
         self.prior = self.posterior = noise if isinstance(noise, Gamma) else None
         self._known = 1.0 if isinstance(noise, Gamma) else as_real(noise, "noise", above=0)
+
+    def __repr__(self) -> str:
+        return f"GaussianLikelihood(noise={self.posterior or self._known})"
 
     @property
     def learns(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_real
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.parameters import Parameter, fill
@@ -66,6 +67,8 @@ class SGD:
         self.parameters = list(parameters)
         self.momentum = as_real(momentum, "momentum", at_least=0, below=1)
         self.velocity = [np.zeros_like(p.value) for p in self.parameters]
+
+    __repr__ = brief
 
     def step(self, learning_rate: float) -> None:
         """Move every parameter once."""
@@ -162,6 +165,8 @@ class Adam:
         self.first = [np.zeros_like(p.value) for p in self.parameters]
         self.second = [np.zeros_like(p.value) for p in self.parameters]
         self.count = 0
+
+    __repr__ = brief
 
     def step(self, learning_rate: float) -> None:
         """Move every parameter once."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 
 
@@ -38,6 +39,8 @@ class Parameter:
     value: FloatArray
     bounds: tuple[float, float] | None = None
     grad: FloatArray = field(init=False)
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         self.grad = np.zeros_like(self.value)

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_real, border_of_layer
 from tvbi_ref.nets.parameters import Parameter
 
 
 class PlainLayer:
     """A layer without parameters."""
+
+    __repr__ = brief
 
     def parameters(self) -> list[Parameter]:
         """Return nothing: there is nothing to train."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tvbi_ref import nets
+from tvbi_ref._repr import brief
 from tvbi_ref.compression import support_masks
 from tvbi_ref.datasets import Dataset, load_digits
 from tvbi_ref.equations import get, use
@@ -49,6 +50,8 @@ class InTheLoop:
     reports: dict[str, Report]
     calls: Counter[str]
     comparison: Comparison
+
+    __repr__ = brief
 
     def __str__(self) -> str:
         lines = _aligned(

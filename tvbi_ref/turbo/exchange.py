@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, border
 from tvbi_ref.equations import equation
 from tvbi_ref.errors import NonFiniteError
@@ -105,6 +106,8 @@ class Exchange:
     evidence: FloatArray = field(init=False)
     message: SupportMessage = field(init=False)
     prior_log_odds: FloatArray = field(init=False)
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         # Before the first epoch Module B is asked without evidence: what the field says of itself.

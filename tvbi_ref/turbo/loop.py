@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 from tvbi_ref.equations.sockets import plugged
 from tvbi_ref.errors import DivergenceError, NonFiniteError, PlugError
 from tvbi_ref.module_a.q_weight import add_penalty_gradient
+from tvbi_ref.module_b.base import warn_of_messages
 from tvbi_ref.nets import Network, minibatches
 from tvbi_ref.turbo.options import Options
 from tvbi_ref.turbo.resume import Checkpoint
@@ -177,6 +178,11 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
             `tvbi_ref.use` does not fit. Its ``last_good`` is the result after the last good
             epoch, and the network is put back there. The checkpoint is of that epoch, too.
 
+        Warns
+        -----
+        MessagesWarning
+            If at the end a layer's messages still move by much: Module B ran out of sweeps.
+
         Examples
         --------
         >>> import tempfile
@@ -200,7 +206,9 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
                 run.finished = any(stops) or self.is_last(epoch, row)
                 if kept:
                     kept.write()
-        return run.result()
+        result = run.result()
+        warn_of_messages({f"layer {k}": message for k, message in enumerate(result.messages)})
+        return result
 
     def is_last(self, epoch: int, row: Row) -> bool:
         """Whether a run ends with this epoch, of which this is the row."""

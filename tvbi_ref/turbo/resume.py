@@ -146,10 +146,12 @@ def _form(value: Any) -> tuple[str, tuple[int, ...]]:
 
 
 def _layer_state(layer: TurboLayer) -> dict[str, Any]:
+    message = _parts(layer.module_b.message)
+    del message["tol"]  # it is the run's
     return {
         "posterior": _parts(layer.q),
         "evidence": layer.module_b.evidence,
-        "message": _parts(layer.module_b.message),
+        "message": message,
         "prior_log_odds": layer.module_b.prior_log_odds,
         "support": _numbers(layer.module_b.support),
     }
@@ -158,7 +160,7 @@ def _layer_state(layer: TurboLayer) -> dict[str, Any]:
 def _put_back_layer(layer: TurboLayer, state: dict[str, Any]) -> None:
     layer.posterior = LayerPosterior(**state["posterior"])
     layer.module_b.evidence = state["evidence"]
-    layer.module_b.message = SupportMessage(**state["message"])
+    layer.module_b.message = SupportMessage(**state["message"], tol=layer.module_b.tol)
     layer.module_b.prior_log_odds = state["prior_log_odds"]
     if state["support"] != _numbers(layer.module_b.support):  # it has learned
         layer.module_b.support = replace(layer.module_b.support, **state["support"])  # type: ignore[type-var]

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation
 from tvbi_ref.turbo.exchange import extrinsic_a
@@ -45,6 +46,9 @@ class Round(NamedTuple):
     prior_log_odds: FloatArray
     support_log_odds: FloatArray
     expected_precision: FloatArray
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 @equation("turbo-loop")

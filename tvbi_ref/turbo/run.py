@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import markdown_table
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.module_a import LayerPosterior, second_moment
 from tvbi_ref.module_a.steps import Form
@@ -57,6 +58,30 @@ class TurboResult:
     supports: list[SupportPrior]
     trace: Trace
     settings: dict[str, Any]
+
+    def __repr__(self) -> str:
+        kinds = " and ".join(dict.fromkeys(type(support).__name__ for support in self.supports))
+        return (
+            f"TurboResult({self.network!r}, {kinds}, {len(self.trace)} epochs, "
+            f"density {self.density:.3g})"
+        )
+
+    def _repr_markdown_(self) -> str:
+        header = ("layer", "weights", "alive", "support prior", "sweeps", "residual", "converged")
+        layers = zip(self.q_support, self.supports, self.messages, strict=True)
+        rows = [
+            (
+                str(k),
+                " x ".join(map(str, q.shape)),
+                f"{(q >= 0.5).sum()}",
+                type(support).__name__,
+                str(message.sweeps),
+                f"{message.residual:.1e}",
+                "yes" if message.converged else "no",
+            )
+            for k, (q, support, message) in enumerate(layers)
+        ]
+        return "\n".join([f"`{self!r}`", "", *markdown_table(header, rows)])
 
     @property
     def q_support(self) -> list[FloatArray]:

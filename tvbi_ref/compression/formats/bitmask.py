@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref.compression.formats.base import Format, as_weights
 
 
@@ -32,6 +33,8 @@ class Bitmask(Format):
     """
 
     mask: NDArray[np.uint8]
+
+    __repr__ = brief
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> Self:

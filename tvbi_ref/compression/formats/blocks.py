@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.formats.base import (
     Format,
@@ -68,6 +69,8 @@ class Blocks(Format):
     starts: IntArray
     lengths: IntArray
     widths: IntArray
+
+    __repr__ = brief
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> Self:

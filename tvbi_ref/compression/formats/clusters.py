@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
@@ -48,6 +49,8 @@ class Clusters(Format):
     pointers: IntArray
     starts: IntArray
     lengths: IntArray
+
+    __repr__ = brief
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> Self:

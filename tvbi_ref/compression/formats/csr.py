@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref.compression.formats.base import (
     Format,
     IntArray,
@@ -43,6 +44,8 @@ class CSR(Format):
 
     pointers: IntArray
     rows: IntArray
+
+    __repr__ = brief
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> Self:

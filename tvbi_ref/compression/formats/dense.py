@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.formats.base import Format, as_weights
 from tvbi_ref.compression.forward import WeightRuns
@@ -28,6 +29,8 @@ class Dense(Format):
     >>> dense.kept, dense.nbytes, dense.index_bits, dense.overhead_bits
     (1, 32, 0.0, 192.0)
     """
+
+    __repr__ = brief
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> Self:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.coding import pack, unpack
 from tvbi_ref.compression.formats.base import Format, IntArray, as_weights
@@ -45,6 +46,8 @@ class Gap(Format):
 
     codes: NDArray[np.uint8]
     width: IntArray
+
+    __repr__ = brief
 
     @classmethod
     def from_dense(cls, weights: ArrayLike) -> Self:

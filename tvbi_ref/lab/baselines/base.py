@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_count, as_real, border
 from tvbi_ref.nets import Network, WeightLayer, train
 from tvbi_ref.nets.training import Hooks
@@ -115,6 +116,8 @@ class Problem:
     sample_weight: ArrayLike | None = None
     losses: list[float] = field(default_factory=list, init=False)
     result: Any = field(default=None, init=False)
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         if not isinstance(self.budget, Budget):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tvbi_ref import datasets, nets
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import as_choice
 from tvbi_ref.datasets import Dataset
 from tvbi_ref.lab.baselines import Budget
@@ -40,6 +41,8 @@ class Task:
     build: Callable[[int], nets.Network]
     budget: Budget
     valid: float = 0.2
+
+    __repr__ = brief
 
     def data(self, part: str, *, seed: int) -> Dataset:
         """Return the data of a run; what it is measured on is called "test" in it.

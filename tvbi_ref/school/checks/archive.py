@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import tvbi_ref
 from tvbi_ref._files import atomic_write
+from tvbi_ref._repr import brief
 from tvbi_ref.equations import EQUATIONS, get
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks.calling import Observation, describe, one_line
@@ -64,6 +65,8 @@ class NamedCase:
     rtol: float
     atol: float
     advice: str = ""
+
+    __repr__ = brief
 
 
 def cases(label: str, *, seed: int | None = None) -> list[NamedCase]:

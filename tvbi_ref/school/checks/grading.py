@@ -19,6 +19,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 import tvbi_ref
+from tvbi_ref._repr import brief
 from tvbi_ref._validation import as_count, as_real
 from tvbi_ref.equations import EQUATIONS, get
 from tvbi_ref.school.checks.archive import check_results
@@ -77,6 +78,8 @@ class Grade:
     marks: tuple[Mark, ...]
     note: str = ""
     seed: int | None = None
+
+    __repr__ = brief
 
     @property
     def score(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tvbi_ref._repr import brief
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -56,6 +58,8 @@ class Report:
     passed: bool
     message: str
     cases: tuple[Finding, ...]
+
+    __repr__ = brief
 
     def __bool__(self) -> bool:
         return self.passed
