@@ -418,7 +418,7 @@ def test_rows_that_do_not_count_do_not_matter(kind, method, plane):
     counts = X[:, 2] < 0
     wrong = np.where(counts, y, y[::-1])
     model = tiny(kind, method).fit(X, wrong, sample_weight=counts)
-    assert model.score(X, y) > 0.85
+    assert model.score(X, y) > 0.8
 
 
 def test_equal_weights_are_none(plane):

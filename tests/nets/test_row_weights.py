@@ -158,8 +158,8 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path):
     [
         (np.ones(9), r"sample_weight must have shape \(10,\); got \(9,\)"),
         (np.ones((10, 1)), r"sample_weight must have shape \(10,\)"),
-        (-TIMES, "sample_weight must be >= 0, not all of it 0"),
-        (np.zeros(10), "sample_weight must be >= 0, not all of it 0"),
+        (-TIMES, "sample_weight must be >= 0 and not all zero"),
+        (np.zeros(10), "sample_weight must be >= 0 and not all zero"),
         (np.full(10, np.nan), "sample_weight has 10 entries that are not finite"),
         (["a"] * 10, "sample_weight must be"),
     ],

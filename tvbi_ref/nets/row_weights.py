@@ -57,11 +57,12 @@ def as_row_weights(value: ArrayLike | None, n_rows: int, dtype: DTypeLike) -> Ro
     --------
     >>> as_row_weights([1.0, -1.0], 2, float)
     Traceback (most recent call last):
-    ValueError: sample_weight must be >= 0, not all of it 0; got [ 1. -1.]
+    ValueError: sample_weight must be >= 0 and not all zero; got -1 to 1
     """
     if value is None:
         return RowWeights(None, None, n_rows)
     each = as_float_array(value, "sample_weight", shape=(n_rows,))
     if each.min() < 0 or not each.any():
-        raise ValueError(f"sample_weight must be >= 0, not all of it 0; got {each}")
+        found = f"{each.min():g} to {each.max():g}"
+        raise ValueError(f"sample_weight must be >= 0 and not all zero; got {found}")
     return RowWeights(each, (each / each.mean()).astype(dtype), float(each.sum()))
