@@ -141,3 +141,50 @@ def test_fine_tuning_keeps_the_pruned_weights_at_zero_and_does_not_hurt(result, 
     for layer in small.weight_layers:
         assert (layer.mean.value[~layer.mask] == 0).all()
     assert small.score(digits.x_train, digits.y_train) >= before - 0.01
+
+
+# Another decision than pi_tilde >= 1/2
+
+
+@pytest.fixture(scope="module")
+def found(digits):
+    prior = HierarchicalPrior.spike_and_slab(GridSupport(-0.5, 0.04, 1.1))
+    net = nets.mlp([64, 16, 10], seed=0)
+    return TurboVBI(prior, epochs=4, sweeps=50).fit(net, digits.x_train, digits.y_train)
+
+
+def kept(network):
+    return np.concatenate([layer.mask.ravel() for layer in network.weight_layers])
+
+
+@pytest.mark.parametrize("threshold", [1e-3, 0.2, 0.5, 0.9])
+def test_a_threshold_is_of_the_posterior(found, threshold):
+    q = np.concatenate([q.ravel() for q in found.q_support])
+    np.testing.assert_array_equal(kept(prune(found, threshold=threshold)), q >= threshold)
+
+
+@pytest.mark.parametrize("density", [1e-9, 0.01, 0.25, 1.0])
+def test_a_density_keeps_the_most_certain_of_the_whole_network(found, density):
+    q = np.concatenate([posterior.support_log_odds.ravel() for posterior in found.posteriors])
+    alive = kept(prune(found, density=density))
+    assert alive.sum() == max(1, round(density * q.size))
+    assert q[alive].min() > q[~alive].max(initial=-np.inf)
+
+
+def test_one_half_is_what_is_done_unasked(found):
+    np.testing.assert_array_equal(kept(prune(found)), kept(prune(found, threshold=0.5)))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"density": 0.1, "threshold": 0.5}, "must not both be given; got 0.1 and 0.5"),
+        ({"density": 0.0}, "density must be a number > 0 and <= 1; got 0"),
+        ({"density": 20}, "density must be a number > 0 and <= 1; got 20"),
+        ({"threshold": 1.0}, "threshold must be a number > 0 and < 1; got 1"),
+        ({"threshold": "half"}, "threshold must be a number"),
+    ],
+)
+def test_a_wrong_decision_is_named(found, how, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        prune(found, **how)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit
 
+from tvbi_ref._validation import as_real
 from tvbi_ref.compression.sizes import entropy_bound, index_bits, mean_run
 from tvbi_ref.equations import equation
 from tvbi_ref.nets import Network
@@ -65,7 +67,9 @@ def support_masks(result: TurboResult) -> list[NDArray[np.bool_]]:
     return [keep_mask(posterior.support_log_odds) for posterior in result.posteriors]
 
 
-def prune(result: TurboResult) -> Network:
+def prune(
+    result: TurboResult, *, density: float | None = None, threshold: float | None = None
+) -> Network:
     """Return a copy of the network in which the weights that the support rejects are zero.
 
     They stay zero when the copy is trained further (`tvbi_ref.nets.train`), which is the
@@ -75,15 +79,22 @@ def prune(result: TurboResult) -> Network:
     ----------
     result : TurboResult
         What `TurboVBI.fit` returned.
+    density : float in (0, 1], optional
+        Keep this share of the network's weights, those with the largest pi_tilde; of ties all.
+    threshold : float in (0, 1), optional
+        Keep where pi_tilde >= threshold. Without either it is 1/2, the Bayes decision where it is
+        as bad to drop a live weight as to keep a dead one.
 
     Raises
     ------
-    TypeError
-        If something else came.
+    TypeError, ValueError
+        If something else came, or both a density and a threshold.
 
     Notes
     -----
-    Source: [prune].
+    Source: [prune]. What another decision costs, docs/using.md has in a table: pi_tilde is mostly
+    near 0 or 1, so that a threshold changes little; a density below that of the posterior drops
+    what the data need, one above it keeps weights that are zero but for noise.
 
     Examples
     --------
@@ -97,13 +108,31 @@ def prune(result: TurboResult) -> Network:
     >>> small = prune(result)
     >>> small.n_kept == sum(int(mask.sum()) for mask in support_masks(result))
     True
+    >>> prune(result, density=0.1).n_kept
+    64
     """
     if not isinstance(result, TurboResult):
         raise TypeError(f"result must be what TurboVBI.fit returned; got {result!r}")
-    network = result.network.copy()
-    for layer, mask in zip(network.weight_layers, support_masks(result), strict=True):
-        layer.prune(layer.from_matrix(mask))
+    network, cut = result.network.copy(), _cut(result, density, threshold)
+    for layer, posterior in zip(network.weight_layers, result.posteriors, strict=True):
+        layer.prune(layer.from_matrix(keep_mask(posterior.support_log_odds - cut)))
     return network
+
+
+def _cut(result: TurboResult, density: float | None, threshold: float | None) -> float:
+    """Return the log-odds from which on a weight is kept; 0 is pi_tilde = 1/2."""
+    if density is not None and threshold is not None:
+        raise ValueError(
+            f"density and threshold must not both be given; got {density!r} and {threshold!r}"
+        )
+    if threshold is not None:
+        return float(logit(as_real(threshold, "threshold", above=0, below=1)))
+    if density is None:
+        return 0.0
+    density = as_real(density, "density", above=0, at_most=1)
+    everything = np.concatenate([q.support_log_odds.ravel() for q in result.posteriors])
+    n_kept = max(1, round(density * everything.size))
+    return float(np.sort(everything)[-n_kept])
 
 
 @dataclass(frozen=True)
