@@ -437,6 +437,8 @@ def test_a_report_reads_well_on_a_terminal_and_in_a_notebook():
     good, bad = check("q-support", right), check("q-support", a_sum)
     assert good.message == str(good) == f"[q-support] passed all {len(good.cases)} cases"
     assert good._repr_markdown_().startswith("✅")
+    textbook = check("sum-product-ising", lambda c, J: 2 * np.arctanh(np.tanh(J) * np.tanh(c / 2)))
+    assert [line[0] for line in textbook._repr_markdown_().strip().splitlines()] == ["✅", "⚠"]
     assert bad._repr_markdown_().count("\n- ") == sum(not f.ok for f in bad.cases)
     assert (
         check("q-support", stub).message == "[q-support] is not written yet (NotImplementedError)"

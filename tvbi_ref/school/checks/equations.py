@@ -21,7 +21,7 @@ from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks.calling import Observation, observe
 from tvbi_ref.school.checks.case import Check
 from tvbi_ref.school.checks.diagnosis import diagnoses
-from tvbi_ref.school.checks.report import Finding, Report
+from tvbi_ref.school.checks.report import ADVICE, Finding, Report
 from tvbi_ref.school.checks.suites import cases_of, check_of
 from tvbi_ref.school.checks.trials import Trial, as_results, trial_of
 from tvbi_ref.school.checks.wire import pack, unpack
@@ -160,5 +160,5 @@ def _with_arrays(check: Check, trial: Trial) -> Finding:
 
 def _passed(label: str, findings: tuple[Finding, ...]) -> str:
     cases = {finding.text: finding.case for finding in reversed(findings) if finding.text}
-    advice = [f"not asked for, {case}: {text}" for text, case in reversed(cases.items())]
+    advice = [f"{ADVICE}, {case}: {text}" for text, case in reversed(cases.items())]
     return "\n".join([f"[{label}] passed all {len(findings)} cases", *advice])

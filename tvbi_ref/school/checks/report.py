@@ -7,6 +7,9 @@ from typing import Any
 
 from tvbi_ref._repr import brief
 
+ADVICE = "not asked for"
+"""How a line begins that is no praise: what passes all the same."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -78,7 +81,10 @@ class Report:
 
     def _repr_markdown_(self) -> str:
         sign = "✅" if self.passed else "❌"
-        lines = [f"{sign} {as_code(line)}  " for line in self.message.splitlines()]
+        lines = [
+            f"{'⚠️' if line.startswith(ADVICE) else sign} {as_code(line)}  "
+            for line in self.message.splitlines()
+        ]
         return "\n".join([*lines, "", *(f"- {f.case}: {as_code(f.text)}" for f in self.told)])
 
 
