@@ -92,6 +92,7 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
         run.optimizer.step(rate)
         loss += len(batch) * network.loss.value(output, y, share)
         score += len(batch) * network.loss.score(output, y, share)
+        run.after_batch()
     # The last step may have broken what the sum has not seen: look once more.
     after = network.loss.value(network.forward(x), y)
     if not np.isfinite([loss, after]).all():
@@ -181,7 +182,8 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
         Warns
         -----
         MessagesWarning
-            If at the end a layer's messages still move by much: Module B ran out of sweeps.
+            If a layer's messages still move by much after the last epoch, with the annealing over:
+            Module B ran out of sweeps.
 
         Examples
         --------
@@ -207,7 +209,8 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
                 if kept:
                     kept.write()
         result = run.result()
-        warn_of_messages({f"layer {k}": message for k, message in enumerate(result.messages)})
+        if self.annealing.settled(len(run.trace) - 1):  # before, messages are to be on the move
+            warn_of_messages({f"layer {k}": m for k, m in enumerate(result.messages)})
         return result
 
     def is_last(self, epoch: int, row: Row) -> bool:
@@ -219,10 +222,12 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
 def _epochs(run: Run, progress: bool | None) -> Iterator[int]:
     """Yield the epochs that are still to come, with a progress bar."""
     disable = None if progress is None else not progress
-    done, total = len(run.trace), run.options.epochs
-    with tqdm(total=total, initial=done, desc="Turbo-VBI", disable=disable, leave=False) as bar:
+    n_batches = -(-len(run.x) // run.options.batch_size)
+    done, total = n_batches * len(run.trace), n_batches * run.options.epochs
+    look: dict[str, Any] = {"desc": "Turbo-VBI", "unit": "batch", "leave": False}
+    with tqdm(total=total, initial=done, disable=disable, **look) as bar:
+        run.after_batch = bar.update
         while not run.finished:
             yield len(run.trace)
             row = run.trace.rows[-1]
-            bar.update()
             bar.set_postfix(density=f"{row['density']:.3f}", score=f"{row['train_score']:.3f}")
