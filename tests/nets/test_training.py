@@ -149,3 +149,9 @@ def test_training_never_leaves_parameters_that_are_not_finite(kind, epochs):
     with np.errstate(all="ignore"), pytest.raises(DivergenceError):
         nets.train(net, x, y, epochs=epochs, seed=0, batch_size=64, learning_rate=1e300)
     assert is_finite(net)
+
+
+def test_progress_counts_batches(capsys):
+    net, x, y = problem("categorical", n=10)
+    nets.train(net, x, y, epochs=3, seed=0, batch_size=4, progress=True)
+    assert "/9 [" in capsys.readouterr().err

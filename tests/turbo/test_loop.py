@@ -238,3 +238,10 @@ def test_a_run_whose_messages_never_rest_says_so_once_with_the_layer():
         )
     assert len(heard) == 1
     assert [message.converged for message in result.messages] == [True, False]
+
+
+def test_progress_counts_batches(capsys):
+    x, y = np.zeros((10, 2)), np.zeros(10, int)
+    turbo = TurboVBI(prior(IndependentSupport(0.0)), epochs=3, batch_size=4)
+    turbo.fit(nets.mlp([2, 2], seed=0), x, y, progress=True)
+    assert "/9 [" in capsys.readouterr().err

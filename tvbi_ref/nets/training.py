@@ -139,28 +139,30 @@ def train(
     epoch_numbers = range(as_count(epochs, "epochs"))
     n_steps, number = epochs * -(-len(rows) // batch_size), 0
     disable = None if progress is None else not progress
-    for epoch in tqdm(epoch_numbers, desc=description, disable=disable, leave=False):
-        good = network.state()
-        rate = learning_rate * (1 - epoch / epochs)
-        total = 0.0
-        with np.errstate(all="ignore"):  # overflow on the way to what is reported below
-            for batch in minibatches(len(rows), batch_size, rng):
-                step = Step(number, number / n_steps, rate, optimizer, weights.total)
-                hooks.before(step, rng)
-                total += len(batch) * network.loss_and_gradient(
-                    rows[batch], targets[batch], noise, weights.of(batch)
+    with tqdm(total=n_steps, desc=description, unit="batch", disable=disable, leave=False) as bar:
+        for epoch in epoch_numbers:
+            good = network.state()
+            rate = learning_rate * (1 - epoch / epochs)
+            total = 0.0
+            with np.errstate(all="ignore"):  # overflow on the way to what is reported below
+                for batch in minibatches(len(rows), batch_size, rng):
+                    step = Step(number, number / n_steps, rate, optimizer, weights.total)
+                    hooks.before(step, rng)
+                    total += len(batch) * network.loss_and_gradient(
+                        rows[batch], targets[batch], noise, weights.of(batch)
+                    )
+                    hooks.add_gradients(step)
+                    optimizer.step(rate)
+                    hooks.after(step)
+                    number += 1
+                    bar.update()
+                losses.append(total / len(rows))
+                # The last step may have broken what the sum has not seen: look once more.
+                after = network.loss.value(network.forward(rows[batch]), targets[batch])
+            if not np.isfinite([losses[-1], after]).all():
+                network.set_state(good)
+                raise DivergenceError(
+                    f"the loss is {losses[-1] + after}", epoch=epoch, layer=None, last_good=network
                 )
-                hooks.add_gradients(step)
-                optimizer.step(rate)
-                hooks.after(step)
-                number += 1
-            losses.append(total / len(rows))
-            # The last step may have broken what the sum has not seen: look once more.
-            after = network.loss.value(network.forward(rows[batch]), targets[batch])
-        if not np.isfinite([losses[-1], after]).all():
-            network.set_state(good)
-            raise DivergenceError(
-                f"the loss is {losses[-1] + after}", epoch=epoch, layer=None, last_good=network
-            )
-        network.refit_likelihood(rows, targets, noise, weights.each)
+            network.refit_likelihood(rows, targets, noise, weights.each)
     return losses

@@ -108,14 +108,14 @@ class Loaded:
         )
         listener.start()
         deadline = time.monotonic() + self.limit
-        names, note, problem = self._wait(deadline)
+        self.names, note, problem = self._wait(deadline)  # it may end before it has run
         if not problem:
             match self._wait(deadline):
                 case (str(problem), str(more)):
                     note = f"{note}\n{more}"
                 case _:
                     problem = "sent something that is no answer"
-        self.names, self.problem = names, one_line(problem)
+        self.problem = one_line(problem)
         self.note = "\n".join(filter(None, map(one_line, note.splitlines())))
 
     def revive(self) -> None:
