@@ -117,6 +117,10 @@ def test_the_plain_arrays_are_copies_that_np_savez_takes(tmp_path):
 # ONNX
 
 
+def onnx_array(tensor):
+    return pytest.importorskip("onnx").numpy_helper.to_array(tensor)
+
+
 def run_onnx(model, x):
     runtime = pytest.importorskip("onnxruntime")
     session = runtime.InferenceSession(
@@ -127,15 +131,48 @@ def run_onnx(model, x):
     return output
 
 
+@pytest.mark.parametrize("sparse", [True, False])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_onnxruntime_predicts_what_the_network_predicts(name):
+def test_onnxruntime_predicts_what_the_network_predicts(name, sparse):
     pytest.importorskip("onnx")
     net = NETWORKS[name]()
     small, x = compress(net), inputs_of(net)
-    output = run_onnx(to_onnx(small), x)
+    model = to_onnx(small, sparse=sparse)
+    output = run_onnx(model, x)
     assert output.shape == (6, net.widths[-1])
     np.testing.assert_allclose(output, net.predict(x), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(run_onnx(to_onnx(small), x[:1]), output[:1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(run_onnx(model, x[:1]), output[:1], rtol=1e-5, atol=1e-6)
+
+
+def test_an_onnx_file_of_few_weights_holds_no_zeros():
+    pytest.importorskip("onnx")
+    small = compress(NETWORKS["lenet5"]())
+    model, dense = to_onnx(small), to_onnx(small, sparse=False)
+    stored = {entry.name: onnx_array(entry) for entry in model.graph.initializer}
+    for k, layer in enumerate(small.layers):
+        if f"weights_{k}_values" in stored:
+            weights = np.zeros(stored[f"weights_{k}_shape"], np.float32)
+            weights.flat[stored[f"weights_{k}_places"]] = stored[f"weights_{k}_values"]
+            np.testing.assert_array_equal(weights, layer.dense_weights())
+            assert stored[f"weights_{k}_values"].all()
+    assert sum("values" in name for name in stored) >= 3
+    assert model.ByteSize() < 0.5 * dense.ByteSize()
+
+
+def test_an_onnx_file_of_many_weights_holds_them_as_they_are():
+    pytest.importorskip("onnx")
+    small = compress(NETWORKS["nothing pruned"]())
+    assert to_onnx(small) == to_onnx(small, sparse=False)
+
+
+@pytest.mark.parametrize("name", ["relu", "convolutions"])
+def test_the_reference_of_onnx_reads_it(name):
+    reference = pytest.importorskip("onnx.reference")
+    net = NETWORKS[name]()
+    model, x = to_onnx(compress(net)), inputs_of(net)
+    assert "ScatterElements" in {node.op_type for node in model.graph.node}
+    (output,) = reference.ReferenceEvaluator(model).run(None, {"x": x})
+    np.testing.assert_allclose(output, net.predict(x), rtol=1e-4, atol=1e-5)
 
 
 def test_a_network_of_convolutions_alone_takes_images_of_any_size_in_onnx():
@@ -151,7 +188,7 @@ def test_a_network_of_convolutions_alone_takes_images_of_any_size_in_onnx():
 def test_the_onnx_model_says_what_it_is_made_of(tmp_path):
     onnx = pytest.importorskip("onnx")
     small = compress(NETWORKS["convolutions"]())
-    model = to_onnx(small)
+    model = to_onnx(small, sparse=False)
     onnx.save(model, tmp_path / "net.onnx")
     again = onnx.load(tmp_path / "net.onnx")
     assert [entry.version for entry in again.opset_import] == [export.OPSET]

@@ -20,6 +20,9 @@ OPSET = 17
 IR_VERSION = 8
 """Of the ONNX file, for the same programs."""
 
+SPARSE = 0.4
+"""The density below which values and places are smaller: 4 bytes for one, 1 to 3 for the other."""
+
 OPERATORS = {
     "relu": "Relu",
     "leaky_relu": "LeakyRelu",
@@ -92,16 +95,20 @@ def to_numpy(network: CompressedNetwork) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def to_onnx(network: CompressedNetwork) -> Any:
+def to_onnx(network: CompressedNetwork, *, sparse: bool = True) -> Any:
     """Return the network as an ONNX model, which ``onnx.save(model, path)`` writes.
 
     Its input "x" is what `CompressedNetwork.predict` takes, (n, n_inputs) or images
-    (n, C, H, W), and its output "output" what that returns. Weights are float32, and dense:
-    ONNX knows no sparse products. The model is small by its dead units only.
+    (n, C, H, W), and its output "output" what that returns. Weights are float32. ONNX knows no
+    sparse products, and its checker refuses sparse initializers as weights: a file of few weights
+    holds values and places, and three nodes that put them among zeros, which a runtime does once.
 
     Parameters
     ----------
     network : CompressedNetwork
+    sparse : bool
+        Whether weights are stored so where that is smaller. False: for programs that take
+        weights for weights only as plain initializers; small by its dead units only.
 
     Returns
     -------
@@ -123,7 +130,7 @@ def to_onnx(network: CompressedNetwork) -> Any:
     network = as_compressed(network)
     onnx = _import_onnx()
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    graph = _Graph(network, onnx)
+    graph = _Graph(network, onnx, sparse)
     sides = ["n", *network.input_sides]
     model = helper.make_model(
         helper.make_graph(
@@ -154,13 +161,13 @@ def _import_onnx() -> Any:
 class _Graph:
     """The nodes of an ONNX graph, one after the other, and the arrays that they hold."""
 
-    def __init__(self, network: CompressedNetwork, onnx: Any) -> None:
-        self.onnx = onnx
+    def __init__(self, network: CompressedNetwork, onnx: Any, sparse: bool) -> None:
+        self.onnx, self.sparse = onnx, sparse
         self.nodes: list[Any] = []
         self.weights: list[Any] = []
         self.last = "x"
         if not network.kept_inputs.all():
-            self.add("Gather", [self.store("inputs", network.inputs.astype(np.int64))], axis=1)
+            self.add("Gather", [self.store_numbers("inputs", network.inputs)], axis=1)
         for k, layer in enumerate(network.layers):
             self.add_layer(layer, k)
         self.nodes[-1].output[0] = "output"
@@ -168,6 +175,27 @@ class _Graph:
     def store(self, name: str, array: NDArray[Any]) -> str:
         """Put an array into the graph and return its name."""
         self.weights.append(self.onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def store_numbers(self, name: str, numbers: Any) -> str:
+        """Put whole numbers into the graph: as a list, small ones take protobuf a byte or two."""
+        kind = self.onnx.TensorProto.INT64
+        self.weights.append(self.onnx.helper.make_tensor(name, kind, [len(numbers)], numbers))
+        return name
+
+    def store_sparse(self, name: str, array: NDArray[Any]) -> str:
+        """Put the entries that are not zero into the graph, and what puts them in their places."""
+        node, places = self.onnx.helper.make_node, np.flatnonzero(array)
+        size = self.store_numbers(f"{name}_size", [array.size])
+        where = self.store_numbers(f"{name}_places", places)
+        shape = self.store_numbers(f"{name}_shape", array.shape)
+        values = self.store(f"{name}_values", array.ravel()[places])
+        zeros, flat = f"{name}_zeros", f"{name}_flat"
+        self.nodes += [
+            node("ConstantOfShape", [size], [zeros]),
+            node("ScatterElements", [zeros, where, values], [flat]),
+            node("Reshape", [flat, shape], [name]),
+        ]
         return name
 
     def add(self, operator: str, more_inputs: list[str], **attributes: Any) -> None:
@@ -190,8 +218,11 @@ class _Graph:
 
     def add_weights(self, layer: SparseLayer, k: int) -> None:
         """Add the node of a layer with weights."""
-        arrays = {"weights": layer.dense_weights(), "bias": layer.bias}
-        names = [self.store(f"{name}_{k}", a.astype(np.float32)) for name, a in arrays.items()]
+        weights = layer.dense_weights().astype(np.float32)
+        sparse = self.sparse and np.count_nonzero(weights) < SPARSE * weights.size
+        store = self.store_sparse if sparse else self.store
+        names = [store(f"weights_{k}", weights)]
+        names += [self.store(f"bias_{k}", layer.bias.astype(np.float32))]
         if isinstance(layer, SparseConv):
             geometry = {"pads": 4 * [layer.padding], "strides": 2 * [layer.stride]}
             self.add("Conv", names, kernel_shape=list(layer.shape[2:]), **geometry)

@@ -27,7 +27,7 @@ class RowWeights(NamedTuple):
     Examples
     --------
     >>> weights = as_row_weights([1.0, 3.0], 2, float)
-    >>> weights.of(np.array([1])), weights.total
+    >>> weights.of(slice(1, 2)), weights.total
     (array([1.5]), 4.0)
     >>> as_row_weights(None, 2, float).total
     2
