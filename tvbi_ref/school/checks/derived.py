@@ -154,7 +154,8 @@ def derived(
         yield f"{says[x]} and {says[y]} were exchanged", exchanged
     yield from _of_one(says, ONE)
     yield from _in_one_piece(anatomy, says)
-    yield from _of_two(product(says, beside), says | beside, TWO)
+    # The result before its terms: what is added to a sum may be meant for any of them.
+    yield from _of_two(product(reversed(says), beside), says | beside, TWO)
     yield from _of_one(says, SELDOM)
     logarithms = {x: words for x, words in says.items() if _is_logarithm(words)}
     yield from _of_one(logarithms, INSIDE)

@@ -28,11 +28,11 @@ from tvbi_ref.school.checks.mutants import Mutant, mutants_of
 from tvbi_ref.school.checks.mutants.registry import Anatomy, Change, Known
 from tvbi_ref.school.checks.patterns import (
     Pair,
+    case_by_case,
     everywhere,
     float32,
     pairs_of,
     somewhere,
-    with_inputs,
 )
 from tvbi_ref.school.checks.trials import Trial, as_results, close, overflowed
 
@@ -112,7 +112,7 @@ def _explained(
         or float32(pairs)
         or everywhere(pairs)
         or _changed(check, trials, k, _one_change, tries)
-        or with_inputs(pairs)
+        or case_by_case(pairs)
         or _changed(check, trials, k, _two_changes, tries)
         or _known(check, trials, (k,), "known mistake, in this result alone: ")
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, logit
+from scipy.special import expit, log_expit
 
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks.case import Check
@@ -107,16 +107,16 @@ def everywhere(pairs: list[Pair]) -> str:
     return _holds((_thresholds, _scales, _arrays, _sizes), pairs)
 
 
-def with_inputs(pairs: list[Pair]) -> str:
-    """Return which argument, or number of each case, is in the result of every case that fails.
+def case_by_case(pairs: list[Pair]) -> str:
+    """Return what is one number in each case that fails, and another in another.
 
     Examples
     --------
     >>> right = np.arange(4.0)
-    >>> with_inputs([Pair(right + 5, right, right >= 0, {"bias": np.array(5.0)})])
-    'the right value plus bias everywhere'
+    >>> case_by_case([Pair(right + n, right, right >= 0, {}) for n in range(1, 4)])
+    'off by a number that differs from case to case, everywhere'
     """
-    return _holds((_inputs, _by_case), pairs)
+    return _holds((_by_case,), pairs)
 
 
 @np.errstate(all="ignore")
@@ -150,9 +150,8 @@ def somewhere(pairs: list[Pair], first_axis: tuple[str, ...] = ()) -> list[str]:
     if not wrong:
         return []
     where, what = _region(wrong, first_axis), _at_wrong(wrong)
-    text = next((text for find in (_scales, _inputs) for text in find(what)), "")
-    what_is = f"{text} in all that is wrong" if text else ""
-    found = ("; ".join(filter(None, (where, what_is))), _feature(pairs) or _few(pairs))
+    whats = [f"{text} in all that is wrong" for text in _scales(what)[:1]]
+    found = ("; ".join(filter(None, (where, *whats))), _feature(pairs) or _few(pairs))
     return [text for text in found if text]
 
 
@@ -166,25 +165,12 @@ def _few(pairs: list[Pair]) -> str:
 
 
 def _at_wrong(pairs: list[Pair]) -> list[Pair]:
-    """Return the wrong entries alone, with what the inputs are there."""
+    """Return the wrong entries alone."""
     return [
-        Pair(
-            pair.got[pair.wrong],
-            pair.expected[pair.wrong],
-            pair.wrong[pair.wrong],
-            {
-                name: np.broadcast_to(value, pair.expected.shape)[pair.wrong]
-                for name, value in pair.inputs.items()
-                if _fits(value, pair.expected)
-            },
-        )
+        Pair(pair.got[pair.wrong], pair.expected[pair.wrong], pair.wrong[pair.wrong], {})
         for pair in pairs
         if pair.got.shape == pair.expected.shape
     ]
-
-
-def _fits(value: Array, expected: Array) -> bool:
-    return value.ndim == 0 or value.shape == expected.shape
 
 
 # --- entry by entry: what came, and what is expected -----------------------------------------
@@ -326,47 +312,7 @@ def _constant(values: Array, text: str) -> Iterator[str]:
         yield text.format(values[0])
 
 
-# --- an argument or a size too much ----------------------------------------------------------
-
-WITH_INPUT: dict[str, Callable[[Array, Array], Array]] = {
-    "that is the argument {}": lambda e, x: x,
-    "that is minus the argument {}": lambda e, x: -x,
-    "that is the sigmoid of the argument {}": lambda e, x: expit(x),
-    "that is the log-odds of the argument {}": lambda e, x: logit(x),
-    "that is the exponential of the argument {}": lambda e, x: np.exp(x),
-    "that is the logarithm of the argument {}": lambda e, x: np.log(x),
-    "the right value plus {}": lambda e, x: e + x,
-    "the right value minus {}": lambda e, x: e - x,
-    "the right value plus twice {}": lambda e, x: e + 2 * x,
-    "the right value minus twice {}": lambda e, x: e - 2 * x,
-    "the right value plus half of {}": lambda e, x: e + x / 2,
-    "the right value minus half of {}": lambda e, x: e - x / 2,
-    "the right value plus 1/2 ln {}": lambda e, x: e + np.log(x) / 2,
-    "the right value minus 1/2 ln {}": lambda e, x: e - np.log(x) / 2,
-    "the right value plus ln {}": lambda e, x: e + np.log(x),
-    "the right value minus ln {}": lambda e, x: e - np.log(x),
-    "the right value times {}": lambda e, x: e * x,
-    "the right value divided by {}": lambda e, x: e / x,
-    "the right value times twice {}": lambda e, x: e * 2 * x,
-    "the right value divided by twice {}": lambda e, x: e / (2 * x),
-    "the right value times the square root of {}": lambda e, x: e * np.sqrt(x),
-    "the right value divided by the square root of {}": lambda e, x: e / np.sqrt(x),
-    "the right value times the square of {}": lambda e, x: e * x**2,
-}
-
-
-def _inputs(pairs: list[Pair]) -> list[str]:
-    """Return which argument stands in the result, or is in it once too much."""
-    return _in_all(
-        {
-            text.format(name)
-            for name, x in pair.inputs.items()
-            if _fits(x, pair.expected)
-            for text, make in WITH_INPUT.items()
-            if _same(pair.got, np.asarray(make(pair.expected, x)))
-        }
-        for pair in pairs
-    )
+# --- a size too much, or a bound --------------------------------------------------------------
 
 
 def _sizes(pairs: list[Pair]) -> list[str]:
