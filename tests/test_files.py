@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tvbi_ref._files import STALE_SECONDS, TEMPORARY, atomic_write
+from tvbi_ref._files import TEMPORARY, atomic_write
 
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX systems")
 
@@ -173,21 +173,20 @@ def test_a_kill_leaves_a_whole_file_and_nothing_else(tmp_path):
             process.stdout.readline()
             time.sleep(0.002 * k)
             process.send_signal(signal.SIGKILL)
-        assert [p.name for p in tmp_path.iterdir()] == ["a"]
+        write(tmp_path / "b")  # clears what was killed between its last two steps
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
         content = (tmp_path / "a").read_bytes()
         assert len(content) == 100_000
         assert len(set(content)) == 1
 
 
-def test_what_an_older_kill_has_left_is_cleared_and_a_file_being_written_is_not(tmp_path):
-    """As on systems where every file has a name from the start."""
-    stale, fresh = (tmp_path / TEMPORARY.format(name) for name in ("stale", "fresh"))
-    stale.touch()
-    fresh.touch()
-    then = time.time() - STALE_SECONDS - 1
-    os.utime(stale, (then, then))
-    write(tmp_path / "a")
-    assert sorted(p.name for p in tmp_path.iterdir()) == [fresh.name, "a"]
+def test_what_a_kill_has_left_is_cleared_and_a_file_being_written_is_not(kind, tmp_path):
+    """Where files have names from the start, or between the last two steps."""
+    (tmp_path / TEMPORARY.format("left")).touch()
+    with atomic_write(tmp_path / "a") as file:
+        write(tmp_path / "b")
+        file.write(b"new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_two_that_write_at_once_leave_one_whole_file(kind, tmp_path):

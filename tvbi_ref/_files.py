@@ -6,7 +6,6 @@ import contextlib
 import os
 import secrets
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,9 +13,6 @@ from typing import BinaryIO
 
 TEMPORARY = ".tvbi_ref-{}.tmp"
 """What a file is called for the moment before it gets its name, the braces a random text."""
-
-STALE_SECONDS = 3600.0
-"""A temporary file that nobody has written to for so long belongs to a run that was killed."""
 
 
 @contextmanager
@@ -89,6 +85,8 @@ def _replacement(destination: Path, old: os.stat_result | None) -> Iterator[Bina
     try:
         handle, named = _create(temporary)
         with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(OSError):  # not every file system can
+                _lock(handle)
             yield file
             file.flush()
             if old:
@@ -112,6 +110,14 @@ def _create(temporary: Path) -> tuple[int, bool]:
     return os.open(temporary, flags, 0o666), True
 
 
+def _lock(handle: int) -> None:
+    """Hold a file for as long as this process lives, or raise an OSError if another holds it."""
+    if os.name == "posix":  # elsewhere whoever has a file open holds it
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _make_alike(file: Path | int, old: os.stat_result) -> None:
     """Give a file the owner, if we may, and the mode of another."""
     if hasattr(os, "chown"):
@@ -121,8 +127,9 @@ def _make_alike(file: Path | int, old: os.stat_result) -> None:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what killed runs have left, where a file cannot be without a name."""
+    """Remove what killed runs have left: files that had their names, or just got them."""
     for left in folder.glob(TEMPORARY.format("*")):
-        with contextlib.suppress(OSError):  # another run may have removed it just now
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
+        with contextlib.suppress(OSError):  # its process is alive, or another has removed it
+            with open(left, "rb") as file:
+                _lock(file.fileno())
+            left.unlink()
