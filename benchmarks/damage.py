@@ -58,7 +58,8 @@ for _ in range(10**9):
 
 def kills(times: int) -> None:
     """Kill processes while they save, and count what is left and what cannot be read."""
-    rng, found = random.Random(0), collections.Counter(leftovers=0, unreadable=0)
+    rng, found = random.Random(0), collections.Counter(unreadable=0)
+    moment = "left after a kill and before the next write"
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(times):
             saving = [PYTHON, "-c", SAVE, folder]
@@ -68,7 +69,9 @@ def kills(times: int) -> None:
                 process.send_signal(signal.SIGKILL)
             for load, name in ((load_network, "net.npz"), (load_compressed, "small.npz")):
                 found["unreadable"] += outcome(load, Path(folder, name)) != "read"
-        found["leftovers"] = len(list(Path(folder).iterdir())) - 2
+            found[moment] += len(list(Path(folder).iterdir())) > 2
+        saved(folder)
+        found["left for good"] = len(list(Path(folder).iterdir())) - 2
     print(f"{times} kills while saving: {dict(found)}")
 
 
@@ -141,7 +144,7 @@ def outcome(load: Callable, path: Path, expected: bytes | None = None) -> str:
         return "refused"
     except Exception as error:
         return f"unnamed error: {type(error).__name__}"
-    return "read" if expected in (None, numbers(loaded)) else "believed"
+    return "read" if expected is None or numbers(loaded) == expected else "believed"
 
 
 # Forgery: arrays that are not the network's, under a checksum that is right
