@@ -35,6 +35,7 @@ from tvbi_ref.nets.optimizers import SGD, Adam, Optimizer, ResumableOptimizer
 from tvbi_ref.nets.parameters import Parameter
 from tvbi_ref.nets.plain import Flatten, LeakyReLU, ReLU, Tanh
 from tvbi_ref.nets.pooling import AveragePool, MaxPool
+from tvbi_ref.nets.state_dict import set_state_dict, to_state_dict
 from tvbi_ref.nets.training import train
 
 __all__ = [
@@ -70,10 +71,12 @@ __all__ = [
     "local_reparam_dense_backward",
     "minibatches",
     "mlp",
+    "set_state_dict",
     "small_alexnet",
     "softmax_cross_entropy",
     "to_kernel",
     "to_matrix",
+    "to_state_dict",
     "train",
     "update_noise_precision",
 ]
