@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -224,6 +225,7 @@ class Run:
             for weights, prior in zip(network.weight_layers, priors, strict=True)
         ]
         self.trace, self.finished = Trace(), False
+        self.after_batch: Callable[[], Any] = lambda: None  # a progress bar moves
         self.started = time.perf_counter()
 
     def _layer(self, weights: WeightLayer, prior: HierarchicalPrior) -> TurboLayer:
