@@ -177,6 +177,10 @@ CALLS = {
         lambda values: network().set_state([values, L, L[0]]),
         {"values": L},
     ),
+    "set_state_dict": (
+        lambda state: nets.set_state_dict(network(), {"weight": state.T, "bias": L[0]}),
+        {"state": L},
+    ),
     "Network.forward": (network().forward, {"x": X}),
     "Network.backward": (backward(network(), X), {"grad": TARGETS}),
     "Network.fill_gradients": (gradients, {"grad": TARGETS}),

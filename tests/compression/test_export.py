@@ -40,6 +40,7 @@ NETWORKS = {
     "convolutions": lambda: cnn((4, 3, 1, 1, 2), (5, 3)),
     "filters, averages": lambda: cnn((4, 3, 1, 1, 2), (5, 3), layout="filters", pool="average"),
     "strides": lambda: cnn((4, 2, 2, 1), (3, 3, 2, 1), activation="tanh"),
+    "odd sides": lambda: cnn((4, 2, 1, 0, 2), (5, 2)),
     "lenet5": lambda: pruned(nets.lenet5(seed=0), 0.05),
 }
 

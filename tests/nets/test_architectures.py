@@ -222,7 +222,7 @@ BAD_NETWORKS = {
     "negative padding": ({"blocks": [(2, 3, 1, -1)]}, ValueError, "padding"),
     "no pool": ({"blocks": [(2, 3, 1, 1, 0)]}, ValueError, "pool"),
     "a kernel larger than the image": ({"blocks": [(2, 5)]}, ValueError, "at least as large"),
-    "a pool that does not divide": ({"blocks": [(2, 2, 1, 0, 2)]}, ValueError, "multiples of 2"),
+    "a pool that is too large": ({"blocks": [(2, 2, 1, 0, 9)]}, ValueError, "at least 9"),
     "no dense layer": ({"widths": []}, ValueError, "widths"),
     "a width of zero": ({"widths": [0]}, ValueError, "widths"),
     "an unknown activation": ({"activation": "gelu"}, ValueError, "activation"),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tvbi_ref.nets import AveragePool, Flatten, MaxPool, Tanh
+from tvbi_ref import compress, use
+from tvbi_ref.nets import AveragePool, Flatten, MaxPool, Tanh, cnn
 from tvbi_ref.school.checks import check_gradients
 
 POOLS = {MaxPool: np.max, AveragePool: np.mean}
@@ -81,11 +82,37 @@ def test_not_a_number_passes_through_so_that_divergence_is_seen(pool):
     assert np.isnan(z).sum() == 1
 
 
-@pytest.mark.parametrize("sides", [(5, 4), (4, 5), (1, 2), (3, 3)])
+@pytest.mark.parametrize("sides", [(5, 4), (4, 5), (3, 3), (7, 8), (7, 2)])
 @pytest.mark.parametrize("pool", POOLS)
-def test_sides_that_the_size_does_not_divide_are_refused(pool, sides):
-    with pytest.raises(ValueError, match=r"\bx\b.*multiples of 2.*got \(\d, \d\)"):
-        pool(2).forward(np.ones((1, 1, *sides)))
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_pixels_that_fill_no_tile_are_left_out(pool, sides, engine):
+    x, layer, other = np.random.default_rng(0).normal(size=(2, 3, *sides)), pool(2), pool(2)
+    H, W = (side // 2 * 2 for side in sides)
+    with use(engine):
+        z = layer.forward(x)
+        np.testing.assert_array_equal(z, other.forward(x[:, :, :H, :W].copy()))
+        d_x = layer.backward(z)
+        np.testing.assert_array_equal(d_x[:, :, :H, :W], other.backward(z))
+    assert d_x.shape == x.shape
+    assert not d_x[:, :, H:].any()
+    assert not d_x[:, :, :, W:].any()
+    report = check_gradients(pool(2), x)
+    assert report.passed, report
+
+
+@pytest.mark.parametrize("name", ["max", "average"])
+def test_a_network_with_odd_sides_is_compressed_and_predicts_the_same(name):
+    net = cnn((2, 9, 7), [(4, 3, 1, 1, 2), (3, 2)], [5, 3], seed=0, pool=name)
+    for layer in net.weight_layers:
+        layer.prune(np.random.default_rng(0).random(layer.mean.value.shape) < 0.4)
+    x = np.random.default_rng(1).normal(size=(6, 2, 9, 7))
+    np.testing.assert_allclose(compress(net).predict(x), net.predict(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", POOLS)
+def test_sides_shorter_than_a_tile_are_refused(pool):
+    with pytest.raises(ValueError, match=r"\bx\b.*at least 2.*got \(1, 2\)"):
+        pool(2).forward(np.ones((1, 1, 1, 2)))
 
 
 @pytest.mark.parametrize("pool", POOLS)

@@ -18,7 +18,7 @@ from tvbi_ref.equations.sockets import fast
 from tvbi_ref.fast.columns import aligned, by_columns
 from tvbi_ref.fast.sparse_loops import add_neurons, dot_rows, dot_runs
 from tvbi_ref.nets import AveragePool, Flatten, Layer, MaxPool, ReLU
-from tvbi_ref.nets.pooling import _require_tiles
+from tvbi_ref.nets.pooling import whole_tiles
 
 Key = TypeVar("Key")
 Made = TypeVar("Made")
@@ -185,8 +185,8 @@ def conv_columns(layer: SparseConv, x: FloatArray) -> FloatArray:
 
 
 def pooled(x: FloatArray, size: int, combine: np.ufunc) -> FloatArray:
-    """Return one number for every tile of size^2 pixels, (C, H, W, B) to (C, H/size, W/size, B)."""
-    _require_tiles(np.moveaxis(x, -1, 0), size)
+    """Return one number a tile of size^2 pixels, (C, H, W, B) to (C, H // size, W // size, B)."""
+    x = np.moveaxis(whole_tiles(np.moveaxis(x, -1, 0), size), 0, -1)
     C, H, W, B = x.shape
     z = aligned((C, H // size, W // size, B), x.dtype)
     np.copyto(z, x[:, ::size, ::size])

@@ -166,7 +166,7 @@ def cnn(
     ------
     TypeError, ValueError
         If an argument is not what is asked for above, or an image does not fit the blocks: it
-        must not be smaller than a kernel, and pools must divide its sides.
+        must not be smaller than a kernel or the tile of a pool.
 
     Examples
     --------

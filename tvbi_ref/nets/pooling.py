@@ -1,9 +1,9 @@
 r"""Pooling: images made smaller by their maxima or means over square tiles.
 
-The tiles do not overlap and must cover the image: a side that is no multiple of the tile's is an
-error, where other libraries drop the rest of the pixels without a word. Entry (k, l) of every
-tile at once is the strided part x[:, :, k::size, l::size], so that a loop over the size^2 places
-in a tile is the whole computation.
+The tiles do not overlap. Of a side that is no multiple of the tile's, the last pixels, too few for
+a tile, are left out, as in other libraries: they get no gradient. Entry (k, l) of every tile at
+once is the strided part x[:, :, k::size, l::size], so that a loop over the size^2 places in a tile
+is the whole computation.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ class MaxPool(_Tiles):
 
     @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
-        """Return the maxima, (B, C, H, W) to (B, C, H/size, W/size).
+        """Return the maxima, (B, C, H, W) to (B, C, H // size, W // size).
 
         Raises
         ------
         ValueError
-            If `x` has not four axes, or a side is no multiple of `size`.
+            If `x` has not four axes, or a side is shorter than `size`.
         """
-        _require_tiles(x, self.size)
+        self._shape, x = x.shape, whole_tiles(x, self.size)
         first, *others = _places(self.size)
         z = x[first].copy()
         for part in others:
@@ -67,7 +67,8 @@ class MaxPool(_Tiles):
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return g at the first maximum of every tile, 0 elsewhere."""
         require_shape(grad, "grad", self._z.shape)
-        return max_pool_backward(self._x, self._z, grad, self.size)
+        d_x = max_pool_backward(self._x, self._z, grad, self.size)
+        return _with_the_rest(d_x, self._shape)
 
 
 class AveragePool(_Tiles):
@@ -90,15 +91,14 @@ class AveragePool(_Tiles):
 
     @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
-        """Return the means, (B, C, H, W) to (B, C, H/size, W/size).
+        """Return the means, (B, C, H, W) to (B, C, H // size, W // size).
 
         Raises
         ------
         ValueError
-            If `x` has not four axes, or a side is no multiple of `size`.
+            If `x` has not four axes, or a side is shorter than `size`.
         """
-        _require_tiles(x, self.size)
-        self._shape = x.shape
+        self._shape, x = x.shape, whole_tiles(x, self.size)
         total = np.zeros_like(x[:, :, :: self.size, :: self.size])
         for part in _places(self.size):
             total += x[part]
@@ -109,10 +109,10 @@ class AveragePool(_Tiles):
         """Return g / size^2 at every pixel of a tile."""
         B, C, H, W = self._shape
         require_shape(grad, "grad", (B, C, H // self.size, W // self.size))
-        d_x = np.empty(self._shape, grad.dtype)
+        d_x = np.empty((B, C, *(self.size * side for side in grad.shape[2:])), grad.dtype)
         for part in _places(self.size):
             d_x[part] = grad / self.size**2
-        return d_x
+        return _with_the_rest(d_x, self._shape)
 
 
 @socket("max-pool-backward")
@@ -151,10 +151,28 @@ def _places(size: int) -> Iterator[tuple[slice, ...]]:
         yield np.s_[:, :, k::size, l::size]
 
 
-def _require_tiles(x: FloatArray, size: int) -> None:
+def whole_tiles(x: FloatArray, size: int) -> FloatArray:
+    """Return images (B, C, H, W) without the pixels that fill no tile: a view.
+
+    Examples
+    --------
+    >>> whole_tiles(np.ones((1, 1, 5, 4)), 2).shape
+    (1, 1, 4, 4)
+    """
     require_shapes("x(B,C,H,W)", x)
-    if x.shape[2] % size or x.shape[3] % size:
+    H, W = (side // size * size for side in x.shape[2:])
+    if not H * W:
         raise ValueError(
-            f"x must hold images whose sides are multiples of {size}, the size of the pool; "
+            f"x must hold images whose sides are at least {size}, the size of the pool; "
             f"got {x.shape[2:]}"
         )
+    return x[:, :, :H, :W]
+
+
+def _with_the_rest(d_x: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Return a gradient for whole images: 0 for the pixels that fill no tile."""
+    if d_x.shape == shape:
+        return d_x
+    whole = np.zeros(shape, d_x.dtype)
+    whole[:, :, : d_x.shape[2], : d_x.shape[3]] = d_x
+    return whole
