@@ -175,7 +175,8 @@ def from_outside(
     named = [*zip(names, args, strict=False), *kwargs.items()]  # too many: the call says so
     plain = [as_plain(value, name, nan=nan) for name, value in named]
     n = min(len(names), len(args))
-    answer = function(*plain[:n], *args[n:], **dict(zip(kwargs, plain[n:], strict=True)))
+    with np.errstate(all="warn", under="ignore"):  # NumPy's default, whatever the caller's is
+        answer = function(*plain[:n], *args[n:], **dict(zip(kwargs, plain[n:], strict=True)))
     return _apart(answer, plain)
 
 
