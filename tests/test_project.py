@@ -86,7 +86,7 @@ def public_functions():
 # Entry points and figures of the command line, whose behaviour is shown in its own tests; fast
 # forms, of which the readable form has the example; steps of the loop, which work on a run; hooks.
 WITHOUT_EXAMPLE = re.compile(
-    r"checks\.(worker|warden)\.main|cli\.|_terms$|load_(mnist|network)|experiment\.|tvbi_ref\.fast\."
+    r"checks\.(worker|warden)\.main|cli\.|__main__\.|_terms$|load_(mnist|network)|experiment\.|tvbi_ref\.fast\."
     r"|turbo\.loop\.|pytest_plugin\."
 )
 
