@@ -104,6 +104,57 @@ def test_a_function_of_another_name_is_refused(mine):
         mine.keep("q-support", lambda prior_log_odds, evidence: prior_log_odds + evidence)
 
 
+def test_an_argument_with_an_equations_name_is_not_imported(mine):
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    assert "import evidence" not in mine.file.read_text()
+
+
+def test_another_equation_in_the_cell_must_be_right_too(mine):
+    cell = f"def belief(field, evidence, messages):\n    return 0.0\n\n{SUPPORT}"
+    report = mine.keep("q-support", in_a_cell(cell)["update_support"])
+    assert report.label == "belief"
+    assert not report
+    assert report.message.endswith(
+        "stands in the cell of update_support, which is not kept without it"
+    )
+    assert not mine.file.exists()
+
+
+def test_a_label_may_be_spelt_as_elsewhere(mine):
+    assert mine.keep("q_support", in_a_cell(SUPPORT)["update_support"])
+    assert "# %% [q-support]" in mine.file.read_text()
+
+
+def test_a_cell_that_cannot_run_in_the_file_says_so_of_the_file(mine):
+    cell = f"{SUPPORT}1 / here\n"
+    with pytest.raises(
+        ValueError, match=r"^with this cell my_turbo.py cannot be run: NameError: .*"
+    ):
+        mine.keep("q-support", in_a_cell(f"here = 1\n{cell}") and in_a_cell(cell)["update_support"])
+
+
+@pytest.mark.parametrize(
+    "cell", [f"%%time\n{SUPPORT}", "from tvbi_ref.module_a import update_support"]
+)
+def test_a_function_without_a_cell_is_refused(mine, cell):
+    with pytest.raises(ValueError, match="function has no cell to be kept; got"):
+        mine.keep("q-support", in_a_cell(cell)["update_support"])
+
+
+def test_a_file_that_an_editor_has_saved_with_a_mark_for_the_order_of_bytes(mine):
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    mine.file.write_text(mine.file.read_text(), encoding="utf-8-sig", newline="\r\n")
+    assert mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+
+
+def test_damage_by_hand_is_named(mine):
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    mine.file.write_text(mine.file.read_text().replace("+ evidence", "+"))
+    cell = "def extrinsic_a(posterior, incoming):\n    return posterior - incoming\n"
+    with pytest.raises(ValueError, match=r"my_turbo.py cannot be run: SyntaxError in line 7"):
+        mine.keep("extrinsic-a", in_a_cell(cell)["extrinsic_a"])
+
+
 def test_the_board_counts(mine):
     assert f"0 of {len(course.BLANKS)} equations are yours" in repr(mine)
     mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])

@@ -11,23 +11,24 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import linecache
 import os
 import re
+import symtable
 import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tvbi_ref._files import atomic_write
-from tvbi_ref.equations import get
+from tvbi_ref.equations import Equation, get
 from tvbi_ref.school.checks import Report, check
-from tvbi_ref.school.own import LABELS, load
+from tvbi_ref.school.own import LABELS, _written_in, load
 
 Function = Callable[..., Any]
 
@@ -63,6 +64,10 @@ import numpy as np
 '''
 
 MARK = "# %% [{}]\n"
+
+ALONE = "so it is in a file with what was kept before; here, other cells help it"
+BESIDE = "it stands in the cell of {}, which is not kept without it"
+A_CELL = "a cell is kept that defines it, needs no other, and has neither mine.keep nor %%time"
 
 NOT_MINE = "not mine yet"
 """The mark above the imports of what a kept cell calls and the student has not written."""
@@ -124,29 +129,41 @@ class MyTurbo:
         Returns
         -------
         Report
-            What `checks.check` says.
+            What `checks.check` says; of another equation in the cell, if that is wrong.
+
+        Raises
+        ------
+        ValueError
+            If the function has another name or no cell, or the file cannot be run with it.
         """
         equation = get(label)
         if getattr(function, "__name__", "") != equation.task:
             raise ValueError(f"function must be called {equation.task}; got {function!r}")
-        if not (report := check(label, function)):
+        if not (report := check(equation.label, function)):
             return report
-        text = self._with(label, _cell_of(function))
-        with tempfile.TemporaryDirectory() as folder:
-            trial = Path(folder, self.file.name)
-            trial.write_text(text, encoding="utf-8")
-            found = load(trial).functions
-        if not (report := check(label, found[label])):
-            alone = "so it is in a file with what was kept before; here, other cells help it"
-            return replace(report, message=f"{report.message}\n{alone}")
+        text, found = self._tried(equation.label, cell := _cell_of(function))
+        if (wrong := _wrong(equation, _labels_in(cell), found)) is not None:
+            return wrong
         with atomic_write(self.file) as file:
             file.write(text.encode())
         self.functions = found
         return replace(report, message=f"{report.message}\nkept in {self.file.name}: {self._count}")
 
+    def _tried(self, label: str, cell: str) -> tuple[str, dict[str, Function]]:
+        """Return the file's text with a cell in it, and the functions that it then has."""
+        text = self._with(label, cell)
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Path(folder, self.file.name)
+            trial.write_text(text, encoding="utf-8")
+            try:
+                return text, load(trial).functions
+            except ValueError as error:
+                why = str(error).replace(str(trial), f"with this cell {self.file.name}")
+                raise ValueError(f"{why}; {A_CELL}") from error
+
     def _with(self, label: str, cell: str) -> str:
         """Return the file's text with a cell in the place of the one for the same label."""
-        before = self.file.read_text(encoding="utf-8") if self.file.exists() else HEAD
+        before = self.file.read_text(encoding="utf-8-sig") if self.file.exists() else HEAD
         head, *rest = re.split(r"^# %% \[(.*)\]\n", before, flags=re.MULTILINE)
         cells = {**dict(zip(rest[::2], rest[1::2], strict=True)), label: cell}
         cells.pop(NOT_MINE, None)
@@ -195,20 +212,50 @@ class MyTurbo:
         )
 
 
+def _wrong(equation: Equation, labels: list[str], found: dict[str, Function]) -> Report | None:
+    """Return what is said of the first function of a cell that is wrong in the file, if any is."""
+    for label in dict.fromkeys([equation.label, *labels]):
+        if label in found and not (report := check(label, found[label])):
+            reason = ALONE if label == equation.label else BESIDE.format(equation.task)
+            return replace(report, message=f"{report.message}\n{reason}")
+    return None
+
+
 def _imports(text: str) -> str:
     """Return the imports of the package's functions that a text uses and does not define."""
-    tree = ast.parse(text)
-    defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - defined
+    try:
+        table = symtable.symtable(text, "my_turbo", "exec")
+    except SyntaxError:  # which `load` says, with the line
+        return ""
+    own = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
+    used = set(_globals_of(table)) - own
     homes = {k: get(label).implementation.split(":")[0] for k, label in LABELS.items() if k in used}
     return "\n".join(f"from {home} import {name}" for name, home in homes.items())
 
 
+def _globals_of(table: symtable.SymbolTable) -> Iterator[str]:
+    """Yield the names that a text looks for outside of its functions; arguments are none."""
+    yield from (s.get_name() for s in table.get_symbols() if s.is_global())
+    for child in table.get_children():
+        yield from _globals_of(child)
+
+
+def _labels_in(cell: str) -> list[str]:
+    return [label for task, label in LABELS.items() if task in _written_in(cell)]
+
+
 def _cell_of(function: Function) -> str:
     """Return the text of the cell that a function stands in; outside a notebook, its own."""
-    file = inspect.getsourcefile(function) or ""
-    if Path(file).exists():
-        text = textwrap.dedent(inspect.getsource(function))
-    else:
-        text = "".join(linecache.getlines(file))
+    text = _text_of(function)
+    if function.__name__ not in _written_in(text):  # the package's own, say
+        raise ValueError(f"function has no cell to be kept; got {function!r}; {A_CELL}")
     return re.sub(r"^.*###? (BEGIN|END) SOLUTION.*\n", "", text, flags=re.MULTILINE)
+
+
+def _text_of(function: Function) -> str:
+    with suppress(OSError, TypeError):  # there is none, as of a built-in
+        file = inspect.getsourcefile(function) or ""
+        if not Path(file).exists():
+            return "".join(linecache.getlines(file))
+        return textwrap.dedent(inspect.getsource(function))
+    return ""
