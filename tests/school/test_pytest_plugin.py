@@ -70,6 +70,12 @@ def test_a_file_without_equations_is_an_error_that_says_so(run):
     result.stdout.fnmatch_lines(["*mine.py has no function with the name of an equation"])
 
 
+def test_a_variable_with_the_name_of_an_equation_is_none(run):
+    result = run("mine.py", f"{FILE}evidence = 3.0\n", "--tvbi")
+    result.assert_outcomes(passed=2, failed=1, warnings=2)
+    result.stdout.fnmatch_lines(["*evidence is no function: it is passed over"])
+
+
 def test_without_the_option_the_file_is_like_any_other(run):
     run("mine.py", FILE).assert_outcomes(passed=1)
 

@@ -204,10 +204,12 @@ def load(file: str | os.PathLike[str]) -> OwnEquations:
     sha256 = hashlib.sha256(text.encode()).hexdigest()
     names = _run(text, path, f"{path.stem} (sha256 {sha256[:8]})")
     written = _written_in(text) & names.keys()
-    mine = {task for task in LABELS if task in written and not _is_ours(names[task])}
+    variables = {task for task in LABELS if task in written and not callable(names[task])}
+    mine = {k for k in LABELS if k in written - variables and not _is_ours(names[k])}
     imported = "is imported, not written in the file: it stays the package's"
     notes = [*left_out.splitlines(), *_left_out(names).splitlines(), *_near_misses(written)]
-    notes += [f"{task} {imported}" for task in LABELS if task in names.keys() - mine]
+    notes += [f"{task} {imported}" for task in LABELS if task in names.keys() - mine - variables]
+    notes += [f"{task} is no function: it is passed over" for task in LABELS if task in variables]
     if not mine:
         nothing = f"{path} has no function with the name of an equation"
         sought = ["the names that are looked for:", _filled(", ".join(LABELS))]
