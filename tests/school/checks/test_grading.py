@@ -592,6 +592,12 @@ def test_a_misspelt_function_is_found(homework):
     assert message == "[q-support] is not defined in the file; it has update_suport"
 
 
+def test_a_name_that_ends_as_a_variable_is_no_function(homework):
+    source = f"{RIGHT}update_support = 3.0\n"
+    message = grade(homework(source), labels=["q-support"]).marks[0].message
+    assert message == "[q-support] is no function in the end, but of type float"
+
+
 @pytest.mark.parametrize("source", ["", "x = 1\n", "globals()[3] = 4\n", RIGHT])
 @pytest.mark.slow
 def test_a_function_that_is_missing_is_said_to_be(homework, source):

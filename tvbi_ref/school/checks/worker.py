@@ -105,6 +105,8 @@ class Shell:
 def _calls(functions: dict[str, Any], name: str, arguments: tuple[Any, ...]) -> Calls:
     if callable(functions.get(name)):
         return two_calls(functions[name], arguments)
+    if name in functions:  # a line further down may have given the name to something else
+        return Calls(f"is no function in the end, but of type {type(functions[name]).__name__}")
     near = difflib.get_close_matches(name, filter(_is_text, functions), n=1)
     return Calls("; it has ".join(["is not defined in the file", *near]))
 
