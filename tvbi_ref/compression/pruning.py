@@ -92,9 +92,10 @@ def prune(
 
     Notes
     -----
-    Source: [prune]. What another decision costs, docs/using.md has in a table: pi_tilde is mostly
-    near 0 or 1, so that a threshold changes little; a density below that of the posterior drops
-    what the data need, one above it keeps weights that are zero but for noise.
+    Source: [prune]. docs/using.md has in a table what another decision costs. Nearly all pi_tilde
+    are near 0 or 1, so that thresholds between 0.1 and 0.9 are much the same; a density below that
+    of the posterior drops what the data need, one above it keeps weights that are zero but for
+    noise.
 
     Examples
     --------
