@@ -16,7 +16,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from tvbi_ref.equations import get
 from tvbi_ref.school import course
-from tvbi_ref.school.checks import check
+from tvbi_ref.school.checks import check, grade
 from tvbi_ref.school.own import load
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -97,6 +97,28 @@ def test_what_is_not_ones_own_yet_is_imported_until_it_is(mine):
         imported = "from tvbi_ref.module_b import cavity" in mine.file.read_text()
         assert imported == (label == "extrinsic-b")
     assert set(mine.functions) == set(cells)
+
+
+def test_a_grader_marks_what_is_ones_own_beside_what_is_not(mine):
+    echo = "def belief(field, evidence, messages):\n"
+    echo += "    return 1 / (1 + np.exp(-cavity(field, evidence, messages)))\n"
+    in_a_cell("import numpy as np\nfrom tvbi_ref.module_b import cavity\n")
+    mine.keep("belief", in_a_cell(echo)["belief"])
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    marks = {mark.label: mark for mark in grade(mine.file).marks}
+    assert marks["q-support"].passed
+    assert "cavity" in marks["belief"].message
+
+
+def test_what_was_kept_is_called_by_its_bare_name_in_whatever_notebook(mine):
+    mine.keep("q-support", in_a_cell(SUPPORT)["update_support"])
+    InteractiveShell.instance().user_ns.pop("update_support")
+    extrinsic = "def extrinsic_a(posterior, incoming):\n    return {}(posterior, -incoming)\n"
+    refused = mine.keep(
+        "extrinsic-a", in_a_cell(extrinsic.format("mine.update_support"))["extrinsic_a"]
+    )
+    assert not refused
+    assert mine.keep("extrinsic-a", in_a_cell(extrinsic.format("update_support"))["extrinsic_a"])
 
 
 def test_a_function_of_another_name_is_refused(mine):

@@ -69,6 +69,8 @@ ALONE = "so it is in a file with what was kept before; here, other cells help it
 BESIDE = "it stands in the cell of {}, which is not kept without it"
 A_CELL = "a cell is kept that defines it, needs no other, and has neither mine.keep nor %%time"
 
+SUPPRESSED = "with contextlib.suppress(ImportError):  # a grader refuses the package's functions"
+
 NOT_MINE = "not mine yet"
 """The mark above the imports of what a kept cell calls and the student has not written."""
 
@@ -139,15 +141,24 @@ class MyTurbo:
         equation = get(label)
         if getattr(function, "__name__", "") != equation.task:
             raise ValueError(f"function must be called {equation.task}; got {function!r}")
-        if not (report := check(equation.label, function)):
-            return report
         text, found = self._tried(equation.label, cell := _cell_of(function))
-        if (wrong := _wrong(equation, _labels_in(cell), found)) is not None:
-            return wrong
+        for label in dict.fromkeys([*_labels_in(cell), equation.label]):
+            if not (report := check(label, found[label])):
+                return self._refused(report, equation, function)
         with atomic_write(self.file) as file:
             file.write(text.encode())
         self.functions = found
         return replace(report, message=f"{report.message}\nkept in {self.file.name}: {self._count}")
+
+    def _refused(self, report: Report, equation: Equation, function: Function) -> Report:
+        """Return the report on a cell as it stands in the file, with what is to be said of it."""
+        if report.label != equation.label:
+            reason = BESIDE.format(equation.task)
+        elif check(equation.label, function):
+            reason = ALONE
+        else:
+            return report
+        return replace(report, message=f"{report.message}\n{reason}")
 
     def _tried(self, label: str, cell: str) -> tuple[str, dict[str, Function]]:
         """Return the file's text with a cell in it, and the functions that it then has."""
@@ -230,7 +241,8 @@ def _imports(text: str) -> str:
     own = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     used = set(_globals_of(table)) - own
     homes = {k: get(label).implementation.split(":")[0] for k, label in LABELS.items() if k in used}
-    return "\n".join(f"from {home} import {name}" for name, home in homes.items())
+    lines = [f"    from {home} import {name}" for name, home in homes.items()]
+    return "\n".join(["import contextlib\n", SUPPRESSED, *lines]) if lines else ""
 
 
 def _globals_of(table: symtable.SymbolTable) -> Iterator[str]:
