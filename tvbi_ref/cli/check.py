@@ -19,6 +19,8 @@ from typing import Any
 from tvbi_ref._files import atomic_write
 from tvbi_ref.cli._shared import input_file, output_file, seed_number, write_json
 
+HOMEWORK = (".py", ".ipynb")
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
@@ -46,6 +48,11 @@ def run(options: argparse.Namespace) -> int:
     """Run the command."""
     from tvbi_ref.school.checks.grading import COLUMNS, Grade, grade
 
+    for flag, target in (("--json", options.json), ("--csv", options.csv)):
+        if target and Path(target).suffix in HOMEWORK:
+            raise ValueError(
+                f"{flag} must not name a file of homework, to be replaced; got {target}"
+            )
     files = _files(options.files)  # a misspelt name is found before the long work, not after
     asked = {
         "labels": _labels(options),
@@ -77,6 +84,8 @@ def _found(argument: str) -> list[str]:
     from tvbi_ref.school.checks.grading import existing
 
     path = Path(argument)
+    if not argument:
+        raise FileNotFoundError("FILE must name a file or a folder; got ''")
     if path.is_dir():
         found = [str(p) for p in sorted(path.rglob("*")) if _is_homework(p.relative_to(path), p)]
     elif glob.has_magic(argument) and not path.exists():
@@ -91,14 +100,14 @@ def _found(argument: str) -> list[str]:
 def _is_homework(below: Path, path: Path) -> bool:
     """Return whether a file of a folder is to be graded: Jupyter's hidden copies are not."""
     hidden = any(part.startswith(".") for part in below.parts)
-    return path.suffix in (".py", ".ipynb") and path.is_file() and not hidden
+    return path.suffix in HOMEWORK and path.is_file() and not hidden
 
 
 def _points(file: str | None) -> dict[str, Any] | None:
     if file is None:
         return None
     try:
-        return tomllib.loads(Path(file).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(file).read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(
             f"--points must be a file of lines LABEL = POINTS; {file}: {error}"

@@ -243,11 +243,32 @@ def get(label: str) -> Equation:
     ValueError: label must name an equation; got 'q-persicion'; did you mean q-precision?
     """
     labels = _labels_by_name()
-    if label in labels:
+    if isinstance(label, str) and label in labels:
         return EQUATIONS[labels[label]]
     near = _near(str(label))
     hint = f"did you mean {' or '.join(near)}?" if near else "equations.table() lists them all"
     raise ValueError(f"label must name an equation; got {label!r}; {hint}")
+
+
+def some(labels: Iterable[str]) -> list[Equation]:
+    """Return the equations of these labels, each once.
+
+    Raises
+    ------
+    ValueError
+        If there is no such equation, or a text stands where a list is due.
+
+    Examples
+    --------
+    >>> [equation.label for equation in some(["cavity", "q_support", "cavity"])]
+    ['cavity', 'q-support']
+    >>> some("cavity")
+    Traceback (most recent call last):
+    ValueError: labels must be a list of labels; got 'cavity'
+    """
+    if isinstance(labels, str):
+        raise ValueError(f"labels must be a list of labels; got {labels!r}")
+    return [EQUATIONS[label] for label in dict.fromkeys(get(label).label for label in labels)]
 
 
 @functools.cache

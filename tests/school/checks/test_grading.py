@@ -424,6 +424,31 @@ def test_a_folder_and_a_pattern_stand_for_their_files(homework, tmp_path, capsys
         assert f"none is in {argument}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flag", ["--csv", "--json"])
+def test_a_table_never_replaces_homework(homework, flag, capsys):
+    homeworks = [str(homework(RIGHT, name)) for name in ("a.py", "b.py")]
+    assert main(["check", flag, *homeworks]) == 2  # what a shell makes of --csv *.py
+    assert f"{flag} must not name a file of homework" in capsys.readouterr().err
+    assert Path(homeworks[0]).read_text() == RIGHT
+
+
+def test_an_empty_name_is_refused(capsys):
+    assert main(["check", ""]) == 2
+    assert "FILE must name a file or a folder; got ''" in capsys.readouterr().err
+
+
+def test_points_saved_with_a_byte_order_mark_are_read(homework, tmp_path):
+    points = tmp_path / "points.toml"
+    points.write_text("q-support = 3\n", encoding="utf-8-sig")
+    assert main(["check", str(homework(RIGHT)), "--points", str(points)]) == 0
+
+
+def test_a_label_that_is_named_twice_counts_once(homework):
+    assert len(grade(homework(RIGHT), labels=["q-support", "q_support"]).marks) == 1
+    with pytest.raises(ValueError, match="labels must be a list of labels; got 'q-support'"):
+        grade(homework(RIGHT), labels="q-support")
+
+
 # --- the wire --------------------------------------------------------------------------------
 
 

@@ -124,7 +124,7 @@ def test_a_right_answer_passes(name):
     assert (report := problem(name, RIGHT[name])), report.message
 
 
-@pytest.mark.parametrize(("name", "answer", "told"), WRONG, ids=str)
+@pytest.mark.parametrize(("name", "answer", "told"), WRONG, ids=[each[0] for each in WRONG])
 def test_a_wrong_answer_fails_with_the_reason(name, answer, told):
     report = problem(name, answer)
     assert not report

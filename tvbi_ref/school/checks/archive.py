@@ -23,6 +23,7 @@ import tvbi_ref
 from tvbi_ref._files import atomic_write
 from tvbi_ref._repr import brief
 from tvbi_ref.equations import EQUATIONS, get
+from tvbi_ref.equations.registry import some
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.school.checks.calling import Observation, describe, one_line
 from tvbi_ref.school.checks.equations import examine
@@ -144,7 +145,7 @@ def write_cases(
     """
     if Path(path).suffix != ".json":
         raise ValueError(f"path must end in .json, the format of cases; got {os.fspath(path)}")
-    chosen = [get(label) for label in EQUATIONS] if labels is None else [get(x) for x in labels]
+    chosen = some(EQUATIONS if labels is None else labels)
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -217,7 +218,7 @@ def check_results(
     ...     check_results(f"{folder}/results.json")[0].passed
     True
     """
-    asked = [get(label).label for label in labels or ()]
+    asked = [equation.label for equation in some(labels or ())]
     content = _read(Path(path))
     drawn = content.get("seed")
     if seed not in (None, drawn):
@@ -297,8 +298,8 @@ def _observation(label: str, case: NamedCase, entry: dict[str, Any] | None) -> O
 def _same_inputs(own: dict[str, Any], given: dict[str, Any]) -> None:
     """Refuse results of other cases by the same names, as an older checkout may have had."""
     for name, x in own.items():
-        if name in given and isinstance(x, np.ndarray):
-            array = _array(given[name], x)
+        if name in given and isinstance(x, np.ndarray | float | int):
+            array, x = _array(given[name], np.asarray(x)), np.asarray(x)
             if array.shape != x.shape or not np.allclose(array, x, equal_nan=True):
                 raise ValueError(f"{name} is not the one of this case; write the cases anew")
 

@@ -22,6 +22,7 @@ import tvbi_ref
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import as_count, as_real
 from tvbi_ref.equations import EQUATIONS, get
+from tvbi_ref.equations.registry import some
 from tvbi_ref.school.checks.archive import check_results
 from tvbi_ref.school.checks.calling import Observation, describe, judged, plain
 from tvbi_ref.school.checks.equations import examine
@@ -216,7 +217,7 @@ def grade(
         get(label).label: as_real(value, f"points of {label}", at_least=0)
         for label, value in (points or {}).items()
     }
-    asked = _of_exercise(path) if labels is None else [get(label).label for label in labels]
+    asked = _of_exercise(path) if labels is None else [equation.label for equation in some(labels)]
     try:
         marks, note = _marks(path, asked, limit, seed)
     except Exception as error:  # one file of many: the others are graded all the same

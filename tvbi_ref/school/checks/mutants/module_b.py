@@ -115,8 +115,8 @@ mistakes(
     "sum-product",
     "c psi",
     {"message": lambda c, psi: _message(c, psi)},
-    "psi is transposed: its first index is the SENDER's state, so psi11 e^c stands beside psi01, the "
-    "weight of going from 0 to 1",
+    "psi is transposed: its first index is the SENDER's state, so psi11 e^c stands beside psi01, "
+    "the weight of going from 0 to 1",
     {"psi": lambda psi: psi.T},
     "the fraction is upside down: the weight of s' = 1 is the numerator",
     {"message": lambda message: -message},
