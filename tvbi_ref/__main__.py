@@ -12,7 +12,12 @@ STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
-    """Run the command line, which both of `STOPS` end in the same way."""
+    """Run the command line, which both of `STOPS` end in the same way.
+
+    Examples
+    --------
+    >>> main()  # doctest: +SKIP
+    """
     stops = [stop for stop in STOPS if signal.getsignal(stop) is not signal.SIG_IGN]
     for stop in stops:
         signal.signal(stop, _leave)

@@ -151,7 +151,15 @@ def border_of_layer(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def called_by_package() -> bool:
-    """Return whether the caller of the function that asks this is a module of this package."""
+    """Return whether the caller of the function that asks this is a module of this package.
+
+    Examples
+    --------
+    >>> def asks():
+    ...     return called_by_package()
+    >>> asks()  # an example of this module
+    True
+    """
     name: str = sys._getframe(2).f_globals.get("__name__", "")
     return name.startswith("tvbi_ref.")
 

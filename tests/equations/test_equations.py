@@ -214,8 +214,9 @@ COMMANDS = set(
     re.findall(
         r"\\[A-Za-z]+|\\.",
         r"""
-        \alpha \beta \gamma \Gamma \varepsilon \zeta \eta \theta \kappa \lambda \mu \pi \rho \sigma \psi
-        \omega \ast \ell \infty \partial \mathcal \mathrm \mathbf \operatorname \mathop \text \bar \hat \tilde
+        \alpha \beta \gamma \Gamma \varepsilon \zeta \eta \theta \kappa \lambda \mu \pi \rho
+        \sigma \psi \omega \ast \ell \infty \partial \mathcal \mathrm \mathbf
+        \operatorname \mathop \text \bar \hat \tilde
         \frac \tfrac \sqrt \sum \prod \int \substack \ln \log \exp \tanh
         \langle \rangle \lvert \rvert \lVert \rVert \lfloor \rfloor \bigl \bigr \Bigl \Bigr
         \lt \gt \le \ge \ne \in \to \mid \sim \circ

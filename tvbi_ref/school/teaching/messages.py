@@ -1,4 +1,4 @@
-"""Sum-product in pictures: factor graphs, messages sweep by sweep, the widgets of Module B's lessons.
+"""Sum-product in pictures: factor graphs, messages sweep by sweep, widgets of the lessons on it.
 
 A weight's node is a circle, a factor a square, as everywhere in the literature. Where beliefs
 are drawn, a black node is believed alive and a white one dead. A message that says "alive" is
