@@ -329,6 +329,7 @@ def in_float32(value):
     return value
 
 
+@pytest.mark.filterwarnings("ignore:overflow")  # where honest code in odds has advice
 @pytest.mark.parametrize("label", VARIANTS)
 def test_what_passes_the_check_runs_in_the_loop_whatever_its_network_computes_in(label):
     socket = get(label).function
