@@ -169,8 +169,9 @@ class Network:
             A factor for every row's term of the mean, see `tvbi_ref.nets.row_weights`.
         """
         output = self.forward(x, rng)
-        self.fill_gradients(self.loss.gradient(output, y, share))
-        return self.loss.value(output, y, share)
+        rows = () if share is None else (share,)  # a loss of the reader's may know of none
+        self.fill_gradients(self.loss.gradient(output, y, *rows))
+        return self.loss.value(output, y, *rows)
 
     @border
     def as_inputs(self, x: ArrayLike, name: str = "x") -> FloatArray:
