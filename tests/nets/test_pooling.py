@@ -86,6 +86,8 @@ def test_not_a_number_passes_through_so_that_divergence_is_seen(pool):
 @pytest.mark.parametrize("pool", POOLS)
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 def test_pixels_that_fill_no_tile_are_left_out(pool, sides, engine):
+    if engine == "numba":
+        pytest.importorskip("numba")
     x, layer, other = np.random.default_rng(0).normal(size=(2, 3, *sides)), pool(2), pool(2)
     H, W = (side // 2 * 2 for side in sides)
     with use(engine):
