@@ -172,3 +172,31 @@ def test_wrong_weights_are_named(weights, message):
     ):
         with pytest.raises((ValueError, TypeError), match=message):
             fit(network("categorical"), X, y, sample_weight=weights)
+
+
+class KnowsOfNoWeights(nets.SoftmaxCrossEntropy):
+    """A reader's loss, written before there were weights of rows."""
+
+    def gradient(self, output, y):
+        return super().gradient(output, y)
+
+    def value(self, output, y):
+        return super().value(output, y)
+
+    def score(self, output, y):
+        return super().score(output, y)
+
+    def refit(self, output, y):
+        return super().refit(output, y)
+
+
+def test_a_loss_that_knows_of_no_weights_trains_without_them():
+    def fitted(loss):
+        net = nets.mlp([3, 4, 2], seed=0)
+        net.loss = loss
+        prior = HierarchicalPrior.spike_and_slab(ChainSupport(0.2, 0.4))
+        TurboVBI(prior, epochs=2, seed=0).fit(net, X, (X[:, 0] > 0).astype(int), progress=False)
+        return net.weight_layers[0].mean.value
+
+    own, ours = fitted(KnowsOfNoWeights()), fitted(nets.SoftmaxCrossEntropy())
+    np.testing.assert_array_equal(own, ours)

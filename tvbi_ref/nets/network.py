@@ -14,6 +14,7 @@ from tvbi_ref._validation import FloatArray, as_count, as_float_array, border, b
 from tvbi_ref.nets.layers import Dense, Layer, WeightLayer
 from tvbi_ref.nets.losses import Loss, SoftmaxCrossEntropy
 from tvbi_ref.nets.parameters import Parameter, fill
+from tvbi_ref.nets.row_weights import as_arguments
 from tvbi_ref.nets.shapes import as_sizes
 
 PREDICT_ROWS = 4096
@@ -169,7 +170,7 @@ class Network:
             A factor for every row's term of the mean, see `tvbi_ref.nets.row_weights`.
         """
         output = self.forward(x, rng)
-        rows = () if share is None else (share,)  # a loss of the reader's may know of none
+        rows = as_arguments(share)
         self.fill_gradients(self.loss.gradient(output, y, *rows))
         return self.loss.value(output, y, *rows)
 
@@ -287,7 +288,7 @@ class Network:
         A likelihood that learns nothing costs no pass.
         """
         if self.loss.learns:
-            self.loss.refit(self._forward_in_parts(x, rng), y, sample_weight)
+            self.loss.refit(self._forward_in_parts(x, rng), y, *as_arguments(sample_weight))
 
     def state(self) -> list[FloatArray]:
         """Return copies of every parameter's value."""

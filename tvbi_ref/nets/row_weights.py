@@ -42,6 +42,19 @@ class RowWeights(NamedTuple):
         return None if self.share is None else self.share[rows]
 
 
+def as_arguments(share: FloatArray | None) -> tuple[FloatArray, ...]:
+    """Return weights as further arguments of a loss, none if there are none.
+
+    A reader's own loss need not know of weights: it is asked with them only where they are given.
+
+    Examples
+    --------
+    >>> as_arguments(None)
+    ()
+    """
+    return () if share is None else (share,)
+
+
 def as_row_weights(value: ArrayLike | None, n_rows: int, dtype: DTypeLike) -> RowWeights:
     """Return the weights that a caller gave, or say what is wrong with them.
 

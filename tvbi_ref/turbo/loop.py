@@ -25,6 +25,7 @@ from tvbi_ref.errors import DivergenceError, NonFiniteError, PlugError
 from tvbi_ref.module_a.q_weight import add_penalty_gradient
 from tvbi_ref.module_b.base import warn_of_messages
 from tvbi_ref.nets import Network, minibatches
+from tvbi_ref.nets.row_weights import as_arguments
 from tvbi_ref.turbo.options import Options
 from tvbi_ref.turbo.resume import Checkpoint
 from tvbi_ref.turbo.run import Run, TurboLayer, TurboResult
@@ -81,17 +82,17 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
     precisions = [layer.precision_of_weights() for layer in run.layers]
     loss, score = 0.0, 0.0
     for batch in minibatches(n_rows, run.options.batch_size, run.rng):
-        x, y, share = run.x[batch], run.y[batch], run.weights.of(batch)
+        x, y, rows = run.x[batch], run.y[batch], as_arguments(run.weights.of(batch))
         output = network.forward(x, run.rng)
-        network.fill_gradients(network.loss.gradient(output, y, share))
+        network.fill_gradients(network.loss.gradient(output, y, *rows))
         for layer, rho in zip(run.layers, precisions, strict=True):
             w = layer.weights
             add_penalty_gradient(
                 w.mean.grad, w.log_variance.grad, w.mean.value, w.last_variance, rho, kappa / N
             )
         run.optimizer.step(rate)
-        loss += len(batch) * network.loss.value(output, y, share)
-        score += len(batch) * network.loss.score(output, y, share)
+        loss += len(batch) * network.loss.value(output, y, *rows)
+        score += len(batch) * network.loss.score(output, y, *rows)
         run.after_batch()
     # The last step may have broken what the sum has not seen: look once more.
     after = network.loss.value(network.forward(x), y)
