@@ -10,14 +10,19 @@ import pytest
 from hypothesis import settings
 
 from tvbi_ref import datasets, nets
-from tvbi_ref.datasets import Dataset
+from tvbi_ref.datasets import Dataset, fashion_mnist
+from tvbi_ref.datasets.files import at_hand
 
 # The first example pays for the JIT compilation; a deadline would punish it at random.
 settings.register_profile("tvbi", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("tvbi")
 
 
-FILES = {"mnist": "mnist/train-images-idx3-ubyte.gz", "boston": "boston.csv"}
+FILES: dict[str, tuple[str, tuple[Path, ...]]] = {
+    "mnist": ("mnist/train-images-idx3-ubyte.gz", ()),
+    "fashion_mnist": ("fashion_mnist/train-images-idx3-ubyte.gz", fashion_mnist.FOLDERS),
+    "boston": ("boston.csv", ()),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -26,9 +31,9 @@ def _skip_without_data(request: pytest.FixtureRequest) -> None:
     marker = request.node.get_closest_marker("data")
     if marker is None:
         return
-    folder, file = os.environ.get("TVBI_DATA"), FILES[marker.args[0]]
-    if not folder or not (Path(folder) / file).is_file():
-        pytest.skip(f"needs {file} in $TVBI_DATA ({folder or 'not set'})")
+    file, folders = FILES[marker.args[0]]
+    if at_hand(file, folders) is None:
+        pytest.skip(f"needs {file} in $TVBI_DATA ({os.environ.get('TVBI_DATA', 'not set')})")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def demo(tmp_path_factory):
 
 def test_a_known_net_is_for_mnist(capsys):
     assert cli.main(["train", "digits", "--net", "lenet5"]) == 2
-    assert "--net lenet5 is for mnist, not for digits" in capsys.readouterr().err
+    assert "--net lenet5 is for mnist and fashion_mnist, not for digits" in capsys.readouterr().err
     assert cli.main(["train", "mnist", "--net", "lenet5", "--hidden", "9"]) == 2
     assert "leave out --hidden" in capsys.readouterr().err
 

@@ -50,6 +50,8 @@ STARTS = {
     "check": ["HOMEWORK"],
     "equations": [],
 }
+FILES = ("mnist", "fashion_mnist", "boston")
+"""Data sets that may not be here."""
 LONG = ("--epochs", "--fine-tune-epochs", "--sweeps")
 """A large number is no mistake there, but takes for ever."""
 
@@ -72,7 +74,7 @@ def draw(rng: random.Random, places: dict[str, str], starts: list[str]) -> list[
             values = ODD[action.type if action.type in ODD else None]
             if line[-1] in LONG:
                 values = [value for value in values if len(value) < 10]
-            here = [name for name in action.choices or () if name not in ("mnist", "boston")]
+            here = [name for name in action.choices or () if name not in FILES]
             line.append(rng.choice([*values, *here]))
     return line
 

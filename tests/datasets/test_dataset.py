@@ -212,13 +212,13 @@ def test_digits_refuse_a_test_part_without_every_class():
 
 
 def test_every_loader_is_reached_by_its_name():
-    assert sorted(LOADERS) == ["boston", "digits", "mnist", "synthetic"]
+    assert sorted(LOADERS) == ["boston", "digits", "fashion_mnist", "mnist", "synthetic"]
     assert load("synthetic", n_train=7).x_train.shape == (7, 64)
     assert load("digits", seed=1).name == "digits"
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ValueError, match="'digits', 'synthetic', 'mnist', 'boston'; got 'minst'"):
+    with pytest.raises(ValueError, match="'mnist', 'fashion_mnist', 'boston'; got 'minst'"):
         load("minst")
     with pytest.raises(TypeError, match="sead"):
         load("digits", sead=1)

@@ -17,7 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests.exceptions import ConnectionError as NoNetworkError
 
-from tvbi_ref.datasets import boston, load_boston, load_mnist, mnist, read_idx
+from tvbi_ref.datasets import (
+    boston,
+    fashion_mnist,
+    load_boston,
+    load_fashion_mnist,
+    load_mnist,
+    mnist,
+    read_idx,
+)
 from tvbi_ref.errors import DataCorruptedError, DataUnavailableError
 
 
@@ -190,6 +198,7 @@ def places(tmp_path, monkeypatch):
     user, cache = tmp_path / "user", tmp_path / "cache"
     for folder in (user / "mnist", cache / "mnist"):
         folder.mkdir(parents=True)
+    monkeypatch.setattr(fashion_mnist, "FOLDERS", (tmp_path / "system",))
     monkeypatch.setenv("TVBI_DATA", str(user))
     monkeypatch.setattr(pooch, "os_cache", lambda project: cache)
     monkeypatch.setattr(pooch, "retrieve", no_network)
@@ -202,7 +211,7 @@ def sha256(content):
 
 @pytest.fixture
 def small_mnist(monkeypatch):
-    """Stand in for the four files of MNIST: three training and two test pictures."""
+    """Stand in for the four files of MNIST or its kin: three training and two test pictures."""
     rng = np.random.default_rng(0)
     files = {
         "train-images-idx3-ubyte": idx(rng.integers(0, 256, (3, 28, 28), dtype=np.uint8)),
@@ -211,10 +220,11 @@ def small_mnist(monkeypatch):
         "t10k-labels-idx1-ubyte": idx(np.array([7, 2], dtype=np.uint8)),
     }
     hashes = {
-        name: (sha256(gzip.compress(content, mtime=0)), sha256(content))
+        name: ("sha256:" + sha256(gzip.compress(content, mtime=0)), sha256(content))
         for name, content in files.items()
     }
-    monkeypatch.setattr(mnist, "HASHES", hashes)
+    for module in (mnist, fashion_mnist):
+        monkeypatch.setattr(module, "HASHES", hashes)
     return files
 
 
@@ -228,9 +238,10 @@ def small_boston(monkeypatch):
     return [header, *(",".join(map(str, row)) for row in table.tolist())], table
 
 
-def write_mnist(folder, files, *, packed):
+def write_mnist(folder, files, *, packed, below="mnist"):
+    (folder / below).mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        path = folder / "mnist" / (f"{name}.gz" if packed else name)
+        path = folder / below / (f"{name}.gz" if packed else name)
         path.write_bytes(gzip.compress(content, mtime=0) if packed else content)
 
 
@@ -245,6 +256,38 @@ def test_mnist_is_found_without_a_network(places, small_mnist, place, packed):
     np.testing.assert_array_equal(data.y_train, [5, 0, 9])
 
 
+@pytest.mark.parametrize("packed", [True, False], ids=["gz", "raw"])
+@pytest.mark.parametrize(
+    ("place", "below"),
+    [("user", "fashion_mnist"), ("cache", "fashion_mnist"), ("system", "")],
+)
+def test_fashion_mnist_is_found_without_a_network(places, small_mnist, place, below, packed):
+    write_mnist(places[0].parent / place, small_mnist, packed=packed, below=below)
+    data = load_fashion_mnist(download=False)
+    assert repr(data).startswith("Dataset('fashion_mnist': 3 train, 2 test; 784 features (28, 28)")
+    pictures = read_idx(small_mnist["train-images-idx3-ubyte"])
+    np.testing.assert_allclose(data.x_train, pictures.reshape(3, 784) / 255, rtol=1e-6)
+    np.testing.assert_array_equal(data.y_test, [7, 2])
+
+
+def test_the_reader_goes_before_the_system(places, small_mnist):
+    user, _ = places
+    write_mnist(user.parent, dict.fromkeys(small_mnist, b"damaged"), packed=False, below="system")
+    with pytest.raises(DataCorruptedError, match="system.*not IDX"):
+        load_fashion_mnist()
+    write_mnist(user, small_mnist, packed=True, below="fashion_mnist")
+    assert len(load_fashion_mnist().x_train) == 3
+
+
+def test_mnist_is_not_taken_for_fashion_mnist(places, small_mnist, monkeypatch):
+    """Both have the same names and shapes: only the checksums tell them apart."""
+    others = {name: (packed, 64 * "0") for name, (packed, _) in mnist.HASHES.items()}
+    monkeypatch.setattr(fashion_mnist, "HASHES", others)
+    write_mnist(places[0], small_mnist, packed=True, below="fashion_mnist")
+    with pytest.raises(DataCorruptedError, match="the SHA-256 of the IDX content must be 0000"):
+        load_fashion_mnist()
+
+
 def test_own_folder_goes_before_the_cache(places, small_mnist):
     user, cache = places
     write_mnist(cache, dict.fromkeys(small_mnist, b"damaged"), packed=False)
@@ -256,7 +299,11 @@ def test_own_folder_goes_before_the_cache(places, small_mnist):
 @pytest.mark.parametrize("download", [True, False])
 @pytest.mark.parametrize(
     ("loader", "file"),
-    [(load_mnist, "mnist/train-images-idx3-ubyte.gz"), (load_boston, "boston.csv")],
+    [
+        (load_mnist, "mnist/train-images-idx3-ubyte.gz"),
+        (load_fashion_mnist, "fashion_mnist/train-images-idx3-ubyte.gz"),
+        (load_boston, "boston.csv"),
+    ],
 )
 def test_missing_data_name_both_ways_out(places, monkeypatch, loader, file, download, own_folder):
     user, cache = places
@@ -406,6 +453,17 @@ def test_mnist_is_the_known_one():
     assert np.bincount(data.y_train).min() == 5421  # the fives
     assert (data.x_train.min(), data.x_train.max()) == (0, 1)
     assert data.x_train.mean() == pytest.approx(0.1307, abs=1e-4)  # known from everywhere
+
+
+@pytest.mark.data("fashion_mnist")
+@pytest.mark.slow
+def test_fashion_mnist_is_the_known_one():
+    data = load_fashion_mnist(download=False)
+    assert repr(data).startswith("Dataset('fashion_mnist': 60000 train, 10000 test; 784 features")
+    np.testing.assert_array_equal(data.y_train[:10], [9, 0, 0, 3, 0, 2, 7, 2, 5, 5])
+    assert (np.bincount(data.y_train) == 6000).all()
+    assert (np.bincount(data.y_test) == 1000).all()
+    assert data.x_train.mean() == pytest.approx(0.2860, abs=1e-4)  # known from everywhere
 
 
 @pytest.mark.data("boston")

@@ -25,6 +25,12 @@ def test_every_option_of_a_recipe_is_one_of_the_command_and_becomes_its_default(
 
 
 @pytest.mark.parametrize("net", RECIPES)
+def test_a_recipe_is_for_all_pictures_of_that_size(net):
+    mnist, fashion = (vars(parse(["train", d, "--net", net])) for d in ("mnist", "fashion_mnist"))
+    assert fashion == mnist | {"dataset": "fashion_mnist"}
+
+
+@pytest.mark.parametrize("net", RECIPES)
 def test_what_the_user_says_goes_before_the_recipe(net):
     assert parse([*COMMAND, net, "--epochs", "7"]).epochs == 7
 

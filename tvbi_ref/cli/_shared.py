@@ -12,7 +12,9 @@ from typing import Any
 from tvbi_ref._files import atomic_write
 from tvbi_ref.lab.recipes import DEMO
 
-DATASETS = ("digits", "synthetic", "mnist", "boston")
+DATASETS = ("digits", "synthetic", "mnist", "fashion_mnist", "boston")
+PICTURES = ("mnist", "fashion_mnist")
+"""Of 28x28 pixels, with a split of their own."""
 PRIORS = tuple(DEMO.supports)
 
 
@@ -99,8 +101,7 @@ def load_data(name: str, seed: int) -> Any:
     """Return a data set as networks here are trained on it."""
     from tvbi_ref import datasets
 
-    # MNIST comes with its own split; every other data set is split by the seed.
-    data = datasets.load(name, **({} if name == "mnist" else {"seed": seed}))
+    data = datasets.load(name, **({} if name in PICTURES else {"seed": seed}))
     return data.standardised() if data.n_classes is None else data
 
 

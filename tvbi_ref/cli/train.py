@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from tvbi_ref.cli._shared import (
     DATASETS,
+    PICTURES,
     PRIORS,
     add_common,
     add_numbers,
@@ -32,11 +33,11 @@ from tvbi_ref.lab.recipes import (
     noise,
 )
 
-HIDDEN = {"digits": "128,64", "synthetic": "", "mnist": "300,100", "boston": "50"}
+HIDDEN = {"digits": "128,64", "synthetic": "", **dict.fromkeys(PICTURES, "300,100"), "boston": "50"}
 """Hidden layers of each data set's network where the user names none."""
 
 NETS = ("lenet_300_100", "lenet5", "lenet5_caffe")
-"""Networks of `tvbi_ref.nets` that fit MNIST's images."""
+"""Networks of `tvbi_ref.nets` that fit pictures of 28x28 pixels."""
 
 LOOP = ("module_a", "exchange", "sweeps", "damping", *SCHEDULE, "tol", "learn", "train_variance")
 """Options that `tvbi_ref.TurboVBI` takes as they are."""
@@ -76,9 +77,9 @@ def _add_network(group: Any) -> None:
     group.add_argument(
         "--net",
         choices=NETS,
-        help=f"a known one for mnist, in place of --hidden; {' and '.join(RECIPES)} bring the "
-        "recipe that did best on a validation split (lab/recipes.py): budget, prior and schedule "
-        "where no option says otherwise",
+        help=f"a known one for {' and '.join(PICTURES)}, in place of --hidden; "
+        f"{' and '.join(RECIPES)} bring the recipe that did best on a validation split of mnist "
+        "(lab/recipes.py): budget, prior and schedule where no option says otherwise",
     )
 
 
@@ -160,8 +161,9 @@ def train_task(options: argparse.Namespace) -> Task:
     >>> task.network, task.prior.support, task.budget.epochs
     (Network(64 -> 128 -> 64 -> 10, 17024 weights, float32), IndependentSupport(log_odds=-2.5), 9)
     """
-    if options.net is not None and options.dataset != "mnist":
-        raise ValueError(f"--net {options.net} is for mnist, not for {options.dataset}")
+    if options.net is not None and options.dataset not in PICTURES:
+        fits = " and ".join(PICTURES)
+        raise ValueError(f"--net {options.net} is for {fits}, not for {options.dataset}")
     if options.net is not None and options.hidden is not None:
         raise ValueError("--net says the hidden layers itself: leave out --hidden")
     names = dict.fromkeys((*(name for kind in PRIORS for name in NUMBERS[kind]), *SCALES))

@@ -10,7 +10,35 @@ from pathlib import Path
 from tvbi_ref.errors import DataCorruptedError, DataUnavailableError
 
 
-def locate(path: str, urls: Sequence[str], known_hash: str | None, *, download: bool) -> Path:
+def at_hand(path: str, folders: Sequence[Path] = ()) -> Path | None:
+    """Return where a file is on this computer, if it is.
+
+    Parameters
+    ----------
+    path, folders
+        As of `locate`.
+
+    Examples
+    --------
+    >>> at_hand("nowhere.csv")
+    """
+    import pooch
+
+    user, cache = os.environ.get("TVBI_DATA"), Path(pooch.os_cache("tvbi_ref"))
+    roots = [Path(user).expanduser(), cache] if user else [cache]
+    places = [*(root / path for root in roots), *(folder / Path(path).name for folder in folders)]
+    both = [p for place in places for p in (place, place.parent / place.name.removesuffix(".gz"))]
+    return next(filter(Path.is_file, both), None)
+
+
+def locate(
+    path: str,
+    urls: Sequence[str],
+    known_hash: str | None,
+    *,
+    download: bool,
+    folders: Sequence[Path] = (),
+) -> Path:
     """Return where a file is, downloading it if that is needed and allowed.
 
     Parameters
@@ -22,6 +50,8 @@ def locate(path: str, urls: Sequence[str], known_hash: str | None, *, download: 
     known_hash : str or None
         Of the bytes that the mirrors serve, as pooch writes it: "sha256:...".
     download : bool
+    folders : sequence of Path
+        Where a system keeps the file itself; looked into after the cache.
 
     Raises
     ------
@@ -36,12 +66,10 @@ def locate(path: str, urls: Sequence[str], known_hash: str | None, *, download: 
     """
     import pooch
 
-    user, cache = os.environ.get("TVBI_DATA"), Path(pooch.os_cache("tvbi_ref"))
-    roots = [Path(user).expanduser(), cache] if user else [cache]
-    places = [root / name for root in roots for name in (path, path.removesuffix(".gz"))]
-    if found := next(filter(Path.is_file, places), None):
+    if found := at_hand(path, folders):
         return found
-    reason, target = None, cache / path
+    user, reason = os.environ.get("TVBI_DATA"), None
+    target = Path(pooch.os_cache("tvbi_ref")) / path
     for url in urls if download else ():
         try:
             return Path(pooch.retrieve(url, known_hash, fname=target.name, path=target.parent))

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tvbi_ref.datasets.dataset import Dataset
-from tvbi_ref.datasets.files import locate, require_digest
-from tvbi_ref.datasets.idx import parse, unpack
+from tvbi_ref.datasets.pictures import load_pictures
 
 MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
-# SHA-256 of the .gz as the mirrors serve it, so that pooch caches nothing damaged, and of
-# the IDX inside, which holds for copies that were compressed anew as well.
 HASHES = {
     "train-images-idx3-ubyte": (
-        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "sha256:440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
     "train-labels-idx1-ubyte": (
-        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "sha256:3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
     "t10k-images-idx3-ubyte": (
-        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "sha256:8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
     "t10k-labels-idx1-ubyte": (
-        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        "sha256:f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 }
-MOST_BYTES = 16 + 60000 * 28 * 28
-"""Of the largest of the files, unpacked."""
 
 
 def load_mnist(*, download: bool = True) -> Dataset:
@@ -71,19 +63,4 @@ def load_mnist(*, download: bool = True) -> Dataset:
     >>> load_mnist()  # doctest: +SKIP
     Dataset('mnist': 60000 train, 10000 test; 784 features (28, 28); 10 classes)
     """
-    parts = [_array(name, download) for name in HASHES]
-    x_train, x_test = (part.reshape(len(part), -1) / np.float32(255) for part in parts[::2])
-    y_train, y_test = parts[1::2]
-    shape = (28, 28)
-    return Dataset(x_train, y_train, x_test, y_test, "mnist", n_classes=10, feature_shape=shape)
-
-
-def _array(name: str, download: bool) -> NDArray[np.uint8]:
-    packed, inside = HASHES[name]
-    urls = [f"{mirror}{name}.gz" for mirror in MIRRORS]
-    path = locate(f"mnist/{name}.gz", urls, f"sha256:{packed}", download=download)
-    with path.open("rb") as file:
-        content = unpack(file, str(path), MOST_BYTES)
-    array = parse(content, str(path))  # first: "truncated" says more than a digest
-    require_digest(content, inside, path, "the IDX content")
-    return array
+    return load_pictures("mnist", HASHES, MIRRORS, download=download)
