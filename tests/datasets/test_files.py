@@ -273,7 +273,7 @@ def test_fashion_mnist_is_found_without_a_network(places, small_mnist, place, be
 def test_the_reader_goes_before_the_system(places, small_mnist):
     user, _ = places
     write_mnist(user.parent, dict.fromkeys(small_mnist, b"damaged"), packed=False, below="system")
-    with pytest.raises(DataCorruptedError, match="system.*not IDX"):
+    with pytest.raises(DataCorruptedError, match=r"system.*not IDX"):
         load_fashion_mnist()
     write_mnist(user, small_mnist, packed=True, below="fashion_mnist")
     assert len(load_fashion_mnist().x_train) == 3
