@@ -58,14 +58,13 @@ def test_network(benchmark, builder, name, batch):
     benchmark(small.predict, x)
 
 
-@pytest.mark.parametrize("name", ["add_neurons", "dot_rows", "dot_runs"])
+@pytest.mark.parametrize("name", ["add_neurons", "dot_pieces"])
 def test_compilation(benchmark, name):
     """Once for every type of numbers; later runs read the result from the disk."""
     loop = getattr(sparse_loops, name).py_func
     real, whole = "f4[::1]", "i8[::1]"
     types = {
         "add_neurons": f"f4[:,::1], {real}, {whole}, {whole}, {real}, {whole}, f4[:,:,::1]",
-        "dot_rows": f"{real}, {real}, {whole}, {whole}, {real}, {real}",
-        "dot_runs": f"{real}, {real}, {whole}, {whole}, {whole}, {real}, {real}",
+        "dot_pieces": f"{real}, {real}, {whole}, {whole}, {whole}, {real}, {real}",
     }
     benchmark.pedantic(lambda: kernel(loop).compile(f"({types[name]})"), rounds=1)

@@ -156,18 +156,22 @@ def test_nothing_is_read_before_a_run_or_beyond_its_end(name, length):
 
 
 @pytest.mark.skipif(sparse_product.fast is None, reason="Numba is not installed")
-@pytest.mark.parametrize("length", [1, 7, 8, 12])
-def test_the_mean_run_chooses_the_loop_for_a_single_input(length, monkeypatch):
-    from tvbi_ref.fast import sparse
+@few
+@given(problems())
+def test_pieces_of_runs_and_what_is_left_over_are_all_the_weights_once(problem):
+    from tvbi_ref.fast.sparse import pieces_of
+    from tvbi_ref.fast.sparse_loops import PIECE
 
-    W, called = np.zeros((40, 1)), []
-    for start in (0, 20):
-        W[start : start + length] = 1
-    for name in ("dot_rows", "dot_runs", "add_neurons"):
-        monkeypatch.setattr(sparse, name, lambda *arguments, name=name: called.append(name))
-    for B in (1, 3):
-        sparse.matrix_columns(Clusters.from_dense(W), np.ones((40, B)), np.zeros(1))
-    assert called == ["dot_runs" if length >= sparse.LONG_RUN else "dot_rows", "add_neurons"]
+    runs, again = Clusters.from_dense(problem[1]).stored_runs, np.zeros_like(problem[1])
+    pieces, singles, rows, values = map(list, pieces_of(runs))
+    for j, (m, n) in enumerate(zip(pieces, singles, strict=True)):
+        for length in m * [PIECE] + n * [1]:
+            i = rows.pop(0)
+            again[i : i + length, j] += values[:length]
+            del values[:length]
+    assert rows == values == []
+    np.testing.assert_array_equal(again, problem[1])
+    assert sum(singles) <= (PIECE - 1) * runs.lengths.size
 
 
 # Layout

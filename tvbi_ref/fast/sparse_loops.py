@@ -3,18 +3,17 @@ r"""Compiled forward passes of sparse matrices.
 Activations stand features first: x (I, B), a row for every input and a number in it for every
 image of the batch. A weight w_ij then takes one whole row, y_j += w_ij x_i, and B numbers that lie
 side by side are what a processor multiplies at once. Where a weight stands is looked up once for
-all of them. Three loops are all there is:
+all of them. Two loops are all there is:
 
 * `add_neurons` for batches and convolutions. Sums stay in registers until a neuron is done.
-* `dot_rows` for a single input (B = 1) and scattered weights: one lookup each.
-* `dot_runs` for a single input and long runs of weights: one lookup a run, and inside of it two
-  streams side by side.
+* `dot_pieces` for a single input (B = 1): runs are cut into pieces of `PIECE` weights, with one
+  lookup and one product each, and what is left over is taken weight by weight. All pieces of a
+  kind are equally long, so that no run's end is a branch that nobody can foresee.
 
-What they do inside, `add_rows`, `rows_dot` and `runs_dot`, stands here in NumPy, for when nothing
-is compiled. Compiled code takes the versions in `vectors`. Numba's loops over the same arrays take
+What they do inside, `add_rows` and `pieces_dot`, stands here in NumPy, for when nothing is
+compiled. Compiled code takes the versions in `vectors`. Numba's loops over the same arrays take
 two to four times as long: they cannot know that sums and inputs are apart and write every sum to
-memory at once, they ask of every place whether it is negative, and an end of a run costs them a
-step a weight.
+memory at once, and they ask of every place whether it is negative.
 """
 
 from __future__ import annotations
@@ -27,7 +26,10 @@ from numba.extending import overload, register_jitable
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.compression.forward import Places
 from tvbi_ref.fast.kernel import kernel
-from tvbi_ref.fast.vectors import compiled_add_rows, compiled_rows_dot, compiled_runs_dot
+from tvbi_ref.fast.vectors import compiled_add_rows, compiled_pieces_dot
+
+PIECE = 4
+"""Weights of a run that a single input meets at once."""
 
 
 def add_rows(
@@ -112,6 +114,9 @@ def add_row(
     while b + 32 <= lanes:
         add_rows(32, y, to + b, bias, x, at + b, step, rows, values, first, last)
         b += 32
+    if b + 16 <= lanes:
+        add_rows(16, y, to + b, bias, x, at + b, step, rows, values, first, last)
+        b += 16
     while b + 8 <= lanes:
         add_rows(8, y, to + b, bias, x, at + b, step, rows, values, first, last)
         b += 8
@@ -173,113 +178,64 @@ def add_neurons(
             add_row(sums, to, lanes, bias[j], inputs, at, B, rows, values, first, last)
 
 
-def rows_dot(x: FloatArray, rows: Places, values: FloatArray, first: int, last: int) -> Any:
-    """Return the sum over k in first : last of values[k] x[rows[k]].
+def pieces_dot(
+    width: int, x: FloatArray, rows: Places, values: FloatArray, row: int, value: int, pieces: int
+) -> Any:
+    """Return the sum of so many products of `width` weights and the inputs from a row on.
 
-    Compiled code has another version, that does not ask of every row whether it is negative and
-    counts from the end.
+    Compiled code has another version, with vectors of `width` numbers.
+
+    Parameters
+    ----------
+    width : int
+        A literal number.
+    x
+        The input.
+    rows, row
+        Where each piece begins, and the place of the first piece.
+    values, value
+        The weights, piece after piece, and the place of the first one.
+    pieces
+        How many.
 
     Examples
     --------
-    >>> weights = np.array([2, 0]), np.array([1.0, 10.0])
-    >>> float(rows_dot(np.array([1.0, 2.0, 4.0]), *weights, 0, 2))
-    14.0
+    >>> weights = np.array([1, 0]), np.array([1.0, 10.0, 1.0, 0.0])
+    >>> float(pieces_dot(2, np.array([1.0, 2.0, 4.0]), *weights, 0, 0, 2))
+    43.0
     """
-    return values[first:last] @ x[rows[first:last]]
+    inputs = rows[row : row + pieces, None] + np.arange(width)
+    return values[value : value + width * pieces] @ x[inputs.ravel()]
 
 
-@overload(rows_dot)
-def _compiled_rows_dot(x, rows, values, first, last):  # type: ignore[no-untyped-def]
-    def call(x, rows, values, first, last):  # type: ignore[no-untyped-def]
-        return compiled_rows_dot(x, rows, values, first, last)  # type: ignore[call-arg]
+@overload(pieces_dot, prefer_literal=True)
+def _compiled_pieces_dot(width, x, rows, values, row, value, pieces):  # type: ignore[no-untyped-def]
+    def call(width, x, rows, values, row, value, pieces):  # type: ignore[no-untyped-def]
+        return compiled_pieces_dot(width, x, rows, values, row, value, pieces)  # type: ignore[call-arg]
 
     return call
 
 
 @kernel
-def dot_rows(
+def dot_pieces(
     x: FloatArray,
     bias: FloatArray,
-    pointers: Places,
+    pieces: Places,
+    singles: Places,
     rows: Places,
     values: FloatArray,
     y: FloatArray,
 ) -> None:
-    """Write y_j = b_j + the sum of neuron j's values times x[rows], of a single input.
+    """Write y_j = b_j + the sum over neuron j's weights times their inputs, of a single input.
 
     Parameters
     ----------
     x : ndarray (I,)
     bias : ndarray (J,)
-    pointers : ndarray of int64 (J+1,)
-        Neuron j has the weights ``pointers[j] : pointers[j+1]``.
-    rows : ndarray of int64 (K,)
-    values : ndarray (K,)
-    y : ndarray (J,)
-
-    Examples
-    --------
-    >>> y = np.empty(1)
-    >>> weights = np.array([0, 2]), np.array([2, 0]), np.array([1.0, 10.0])
-    >>> dot_rows(np.array([1.0, 2.0, 4.0]), np.ones(1), *weights, y)
-    >>> y
-    array([15.])
-    """
-    for j in range(y.size):
-        y[j] = bias[j] + rows_dot(x, rows, values, pointers[j], pointers[j + 1])
-
-
-def runs_dot(
-    x: FloatArray, starts: Places, offsets: Places, values: FloatArray, first: int, last: int
-) -> Any:
-    """Return the sum over the runs first : last of dot(x[start : start + length], values).
-
-    Compiled code has another version, with one vector of sums for all the runs; the end of a run
-    is masked, so that one of up to 16 weights is one step.
-
-    Examples
-    --------
-    >>> runs = np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
-    >>> float(runs_dot(np.array([1.0, 2.0, 4.0]), *runs, 0, 1))
-    42.0
-    """
-    total: Any = x.dtype.type(0)
-    for n in range(first, last):
-        weights = values[offsets[n] : offsets[n + 1]]
-        total += x[starts[n] : starts[n] + weights.size] @ weights
-    return total
-
-
-@overload(runs_dot)
-def _compiled_runs_dot(x, starts, offsets, values, first, last):  # type: ignore[no-untyped-def]
-    def call(x, starts, offsets, values, first, last):  # type: ignore[no-untyped-def]
-        return compiled_runs_dot(x, starts, offsets, values, first, last)  # type: ignore[call-arg]
-
-    return call
-
-
-@kernel
-def dot_runs(
-    x: FloatArray,
-    bias: FloatArray,
-    pointers: Places,
-    starts: Places,
-    offsets: Places,
-    values: FloatArray,
-    y: FloatArray,
-) -> None:
-    """Write y_j = b_j + the sum over neuron j's runs of their dot products, of a single input.
-
-    Parameters
-    ----------
-    x : ndarray (I,)
-    bias : ndarray (J,)
-    pointers : ndarray of int64 (J+1,)
-        Neuron j has the runs ``pointers[j] : pointers[j+1]``.
-    starts : ndarray of int64 (N,)
-        The input at which each run begins.
-    offsets : ndarray of int64 (N+1,)
-        Run n has the weights ``offsets[n] : offsets[n+1]``.
+    pieces, singles : ndarray of int64 (J,)
+        Neuron j has so many pieces of `PIECE` weights, then so many single weights.
+    rows : ndarray of int64
+        The input at which each piece begins, and that of each single weight.
     values : ndarray (K,)
     y : ndarray (J,)
 
@@ -289,11 +245,16 @@ def dot_runs(
 
     Examples
     --------
-    >>> y = np.empty(1)
-    >>> runs = np.array([0, 1]), np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
-    >>> dot_runs(np.array([1.0, 2.0, 4.0]), np.ones(1), *runs, y)
+    >>> y, one = np.empty(1), np.array([1])
+    >>> weights = np.array([1, 0]), np.array([1.0, 1.0, 1.0, 1.0, 10.0])
+    >>> dot_pieces(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.ones(1), one, one, *weights, y)
     >>> y
-    array([43.])
+    array([25.])
     """
+    row = value = 0
     for j in range(y.size):
-        y[j] = bias[j] + runs_dot(x, starts, offsets, values, pointers[j], pointers[j + 1])
+        m, n = pieces[j], singles[j]
+        whole = pieces_dot(PIECE, x, rows, values, row, value, m)
+        row, value = row + m, value + PIECE * m
+        y[j] = bias[j] + whole + pieces_dot(1, x, rows, values, row, value, n)
+        row, value = row + n, value + n

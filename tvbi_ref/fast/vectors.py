@@ -17,8 +17,6 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from tvbi_ref.fast.columns import LANES
-
 BIT, WORD, INDEX = ir.IntType(1), ir.IntType(32), ir.IntType(64)
 ONE = INDEX(1)
 
@@ -60,27 +58,12 @@ class Code:
         """Return a vector from memory."""
         return self.builder.load(self.vector_at(pointer, place), align=self.bytes)
 
-    def load_some(self, pointer: Any, place: Any, mask: Any) -> Any:
-        """Return a vector from memory, zero where the mask is; nothing is read there."""
-        parts = [self.vector.as_pointer(), WORD, mask.type, self.vector]
-        name = f"llvm.masked.load.{self.name}.p0{self.name}"
-        load = self.function(name, self.vector, parts)
-        zeros = ir.Constant(self.vector, None)
-        return self.builder.call(
-            load, [self.vector_at(pointer, place), WORD(self.bytes), mask, zeros]
-        )
-
     def repeat(self, number: Any) -> Any:
         """Return a vector of equal numbers."""
         nothing = ir.Constant(ir.VectorType(number.type, self.width), ir.Undefined)
         one = self.builder.insert_element(nothing, number, WORD(0))
         every = ir.Constant(ir.VectorType(WORD, self.width), None)
         return self.builder.shuffle_vector(one, nothing, every)
-
-    def first(self, count: Any) -> Any:
-        """Return a mask of so many ones, then zeros."""
-        places = ir.Constant(ir.VectorType(INDEX, self.width), list(range(self.width)))
-        return self.builder.icmp_signed("<", places, self.repeat(count))
 
     def multiply_and_add(self, total: Any, a: Any, b: Any) -> None:
         """Do total += a b."""
@@ -150,9 +133,18 @@ def compiled_add_rows(
     return types.void(*arguments, rows, values, integer, integer), generate
 
 
-@intrinsic
-def compiled_rows_dot(context: Any, x: Any, rows: Any, values: Any, first: Any, last: Any) -> Any:
-    """Write `rows_dot` in the compiler's own language, with two sums.
+@intrinsic(prefer_literal=True)
+def compiled_pieces_dot(
+    context: Any,
+    width: Any,
+    x: Any,
+    rows: Any,
+    values: Any,
+    row: Any,
+    value: Any,
+    pieces: Any,
+) -> Any:
+    """Write `pieces_dot` in the compiler's own language, with two vectors of sums.
 
     The next product then need not wait for the sum before it.
 
@@ -161,65 +153,31 @@ def compiled_rows_dot(context: Any, x: Any, rows: Any, values: Any, first: Any, 
     >>> import numpy as np
     >>> from numba import njit
     >>> from tvbi_ref.fast import sparse_loops
-    >>> weights = np.array([2, 0]), np.array([1.0, 10.0])
-    >>> njit(lambda x, rows, values: sparse_loops.rows_dot(x, rows, values, 0, 2))(
+    >>> weights = np.array([1]), np.array([1.0, 10.0])
+    >>> njit(lambda x, rows, values: sparse_loops.pieces_dot(2, x, rows, values, 0, 0, 1))(
     ...     np.array([1.0, 2.0, 4.0]), *weights)
-    14.0
-    """
-
-    def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = Code(target, builder, x.dtype, 1)
-        x_, rows_, values_ = code.arrays(signature, arguments, (0, 1, 2))
-        sums = [cgutils.alloca_once_value(builder, code.real(0.0)) for _ in range(2)]
-
-        def add(total: Any, k: Any) -> None:
-            row, weight = (builder.load(builder.gep(array, [k])) for array in (rows_, values_))
-            code.multiply_and_add(total, weight, builder.load(builder.gep(x_, [row])))
-
-        first_, last_ = arguments[3:]
-        with cgutils.for_range_slice(builder, first_, builder.sub(last_, ONE), INDEX(2)) as (k, _):
-            add(sums[0], k)
-            add(sums[1], builder.add(k, ONE))
-        odd = builder.trunc(builder.sub(last_, first_), BIT)
-        with builder.if_then(odd):
-            add(sums[0], builder.sub(last_, ONE))
-        return builder.fadd(*(builder.load(total) for total in sums))
-
-    return x.dtype(x, rows, values, types.int64, types.int64), generate
-
-
-@intrinsic
-def compiled_runs_dot(
-    context: Any, x: Any, starts: Any, offsets: Any, values: Any, first: Any, last: Any
-) -> Any:
-    """Write `runs_dot` in the compiler's own language.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from numba import njit
-    >>> from tvbi_ref.fast import sparse_loops
-    >>> runs = np.array([1]), np.array([0, 2]), np.array([1.0, 10.0])
-    >>> njit(lambda x, starts, offsets, w: sparse_loops.runs_dot(x, starts, offsets, w, 0, 1))(
-    ...     np.array([1.0, 2.0, 4.0]), *runs)
     42.0
     """
 
     def generate(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = Code(target, builder, x.dtype, LANES)
-        x_, starts_, offsets_, values_ = code.arrays(signature, arguments, (0, 1, 2, 3))
-        total = cgutils.alloca_once_value(builder, ir.Constant(code.vector, None))
-        first_, last_ = arguments[4:]
-        with cgutils.for_range_slice(builder, first_, last_, ONE) as (n, _):
-            begin = builder.load(builder.gep(offsets_, [n]))
-            end = builder.load(builder.gep(offsets_, [builder.add(n, ONE)]))
-            to_input = builder.sub(builder.load(builder.gep(starts_, [n])), begin)
-            with cgutils.for_range_slice(builder, begin, end, INDEX(LANES)) as (k, _):
-                mask = code.first(builder.sub(end, k))
-                weights = code.load_some(values_, k, mask)
-                inputs = code.load_some(x_, builder.add(to_input, k), mask)
-                code.multiply_and_add(total, weights, inputs)
-        return code.sum(builder.load(total))
+        code = Code(target, builder, x.dtype, width.literal_value)
+        x_, rows_, values_ = code.arrays(signature, arguments, (1, 2, 3))
+        row_, value_, pieces_ = arguments[4:]
+        zeros = ir.Constant(code.vector, None)
+        sums = [cgutils.alloca_once_value(builder, zeros) for _ in range(2)]
 
-    signature = x.dtype(x, starts, offsets, values, types.int64, types.int64)
-    return signature, generate
+        def add(total: Any, k: Any) -> None:
+            at = builder.load(builder.gep(rows_, [builder.add(row_, k)]))
+            weights = code.load(values_, builder.add(value_, builder.mul(INDEX(code.width), k)))
+            code.multiply_and_add(total, weights, code.load(x_, at))
+
+        last = builder.sub(pieces_, ONE)
+        with cgutils.for_range_slice(builder, INDEX(0), last, INDEX(2)) as (k, _):
+            add(sums[0], k)
+            add(sums[1], builder.add(k, ONE))
+        with builder.if_then(builder.trunc(pieces_, BIT)):  # an odd one is left
+            add(sums[0], last)
+        return code.sum(builder.fadd(*(builder.load(total) for total in sums)))
+
+    integer = types.int64
+    return x.dtype(width, x, rows, values, integer, integer, integer), generate
