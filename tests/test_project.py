@@ -57,6 +57,16 @@ def test_importing_the_package_loads_nothing_slow():
     assert json.loads(run(code)) == []
 
 
+def test_what_a_run_needs_loads_little():
+    slow = "numba", "matplotlib", "sklearn", "joblib", "scipy.optimize", "scipy.sparse"
+    code = (
+        "import sys, json\n"
+        "from tvbi_ref import GridSupport, TurboVBI, compress, load_compressed, nets, prune\n"
+        f"print(json.dumps([m for m in {slow} if m in sys.modules]))"
+    )
+    assert json.loads(run(code)) == []
+
+
 def test_every_public_name_resolves():
     for name in tvbi_ref.__all__:
         assert getattr(tvbi_ref, name) is not None

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 import numpy as np
-import scipy.sparse
+import scipy
 from numpy.typing import NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice

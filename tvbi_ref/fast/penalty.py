@@ -18,5 +18,5 @@ def add_penalty_gradient(
 ) -> None:
     """Do `module_a.q_weight.add_penalty_gradient`."""
     rho = flat(expected_precision)
-    add_product(flat(d_mean), rho, flat(mean), weight, 0)
+    add_product(flat(d_mean), rho, flat(mean), weight, 0.0)  # not 0: one compilation for both
     add_product(flat(d_log_variance), rho, flat(variance), weight / 2, -weight / 2)

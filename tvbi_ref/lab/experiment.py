@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
 
 from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import FloatArray
@@ -240,6 +239,8 @@ def layer_table(outcomes: Sequence[Outcome]) -> str:
 
 def recovery(outcome: Outcome, supports: Sequence[NDArray[np.bool_]]) -> str:
     """Return how well the true supports of a synthetic teacher were found, as text."""
+    from sklearn.metrics import average_precision_score  # half a second, for this alone
+
     areas = [
         average_precision_score(truth.ravel(), posterior.support_log_odds.ravel())
         for truth, posterior in zip(supports, outcome.result.posteriors, strict=True)

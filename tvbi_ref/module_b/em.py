@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy  # loads its packages when they are asked for, and optimize is not small
 from numpy.typing import ArrayLike
-from scipy.optimize import bisect
 from scipy.special import expit, logit
 
 from tvbi_ref._validation import FloatArray, as_real, border
@@ -333,7 +333,9 @@ def _with(grid: GridSupport, numbers: FloatArray, bound: float) -> GridSupport:
     field = min(max(field, -LARGEST_FIELD), LARGEST_FIELD)
     scale = 1.0
     if uniqueness_of(J_row, J_col) > bound:
-        scale = bisect(lambda x: uniqueness_of(x * J_row, x * J_col) - bound, 0.0, 1.0)
+        scale = scipy.optimize.bisect(
+            lambda x: uniqueness_of(x * J_row, x * J_col) - bound, 0.0, 1.0
+        )
         scale *= 1 - 1e-9  # the root to the side that is allowed
     return replace(grid, field=field, coupling_row=scale * J_row, coupling_col=scale * J_col)
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+import scipy  # loads its packages when they are asked for, and sparse is not small
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import equation
@@ -92,8 +91,8 @@ def _without_dead_ends(edges: IntArray, weights: FloatArray) -> tuple[IntArray, 
     edges = np.unique(edges, return_inverse=True)[1].reshape(edges.shape)
     # A connected part with fewer edges than nodes is a tree, and goes at once.
     n_nodes = int(edges.max(initial=-1)) + 1
-    adjacency = coo_array((weights, tuple(edges.T)), shape=(n_nodes, n_nodes))
-    part = connected_components(adjacency, directed=False)[1]
+    adjacency = scipy.sparse.coo_array((weights, tuple(edges.T)), shape=(n_nodes, n_nodes))
+    part = scipy.sparse.csgraph.connected_components(adjacency, directed=False)[1]
     loopy = (np.bincount(part[edges[:, 0]]) >= np.bincount(part))[part[edges[:, 0]]]
     edges, weights = edges[loopy], weights[loopy]
     while len(edges):
