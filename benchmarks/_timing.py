@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 TURN = 2e-3
 """Seconds for which one call is repeated before it is the next one's turn."""
 
 
 class Times(NamedTuple):
-    """Seconds a call: the shortest, and the median."""
+    """Seconds a call: the shortest, the median, and the median of every round."""
 
     best: float
     median: float
+    rounds: list[float]
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -41,8 +43,70 @@ def in_turns(calls: Mapping[str, Callable[[], object]], rounds: int = 15) -> dic
     for call in calls.values():
         call()
     repeats = {name: 1 + max(1, int(TURN / seconds(call))) for name, call in calls.items()}
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[str, list[list[float]]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            times[name] += [seconds(call) for _ in range(repeats[name])][1:]
-    return {name: Times(min(each), statistics.median(each)) for name, each in times.items()}
+            times[name].append([seconds(call) for _ in range(repeats[name])][1:])
+    return {name: _times(each) for name, each in times.items()}
+
+
+def _times(rounds: list[list[float]]) -> Times:
+    """Return what is told of a call."""
+    every = [second for each in rounds for second in each]
+    medians = [statistics.median(each) for each in rounds]
+    return Times(min(every), statistics.median(every), medians)
+
+
+def ratios(theirs: Sequence[float], ours: Sequence[float]) -> list[float]:
+    """Return how many times as long they took, round by round."""
+    return [a / b for a, b in zip(theirs, ours, strict=True)]
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """Return the median and the range of the middle half."""
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+class Clock:
+    """Seconds by phase: of functions that are replaced by themselves with a clock.
+
+    What one of them calls of another phase counts there, not here.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._phases, self._since = ["rest"], time.perf_counter()
+
+    def watch(self, thing: Any, names: Sequence[str], phase: str) -> None:
+        """Replace those methods of an object, or functions of a module, that are there."""
+        for name in names:
+            if hasattr(thing, name):
+                setattr(thing, name, self._timed(getattr(thing, name), phase))
+
+    def _timed(self, inner: Callable[..., Any], phase: str) -> Callable[..., Any]:
+        def timed(*arguments: Any, **named: Any) -> Any:
+            self._charge()
+            self._phases.append(phase)
+            try:
+                return inner(*arguments, **named)
+            finally:
+                self._charge()
+                self._phases.pop()
+
+        return timed
+
+    def _charge(self) -> None:
+        now = time.perf_counter()
+        self.seconds[self._phases[-1]] += now - self._since
+        self._since = now
+
+    def start(self) -> None:
+        """Begin anew."""
+        self.seconds.clear()
+        self._since = time.perf_counter()
+
+    def stop(self) -> dict[str, float]:
+        """Return the seconds by phase since the start: all of them."""
+        self._charge()
+        return dict(self.seconds)

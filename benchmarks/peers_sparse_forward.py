@@ -1,15 +1,16 @@
-"""One pruned layer, forward: our kernels against BLAS, SciPy's CSR, PyTorch's CSR and BSR.
+"""One pruned layer, forward: our kernels against BLAS, SciPy, MKL and PyTorch.
 
 All sides multiply the same float32 weights by the same inputs, on the same number of threads and
 in turns, each in the layout that suits it best: BLAS gets x (B, I), the sparse ones get the
-matrix of W.T and x features first. PyTorch (extra ``peers``) is left out if not installed.
+matrix of W.T and x features first. What is not installed (extra ``peers``) is left out; where
+Intel's MKL is not found, the environment variable MKL_RT may name its library.
 
     python benchmarks/peers_sparse_forward.py [--quick]
 
-The tables have the microseconds of BLAS, and the times of all as multiples of our `Clusters`:
-5.0 means that ours is five times as fast. "rows" is ours with inputs and outputs as rows, turned
-twice on the way; "csr" is our loop without knowledge of runs. Below stand what the machine can
-do, and how much of it our loop does.
+The tables have the microseconds of ours, in the format `Clusters`, and the times of all others as
+multiples of it: 5.0 means that ours is five times as fast; medians, quartiles in brackets. "rows"
+is ours with inputs and outputs as rows, checked at the border and turned twice on the way. Below
+stands what the machine can do.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ import sys
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import product
 from typing import Any
 
 import numba
 import numpy as np
 import scipy.sparse
-from _timing import in_turns
+from _timing import Times, in_turns, ratios, spread
 
 from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.fast.columns import as_columns
@@ -34,7 +36,7 @@ from tvbi_ref.fast.sparse import matrix_columns
 
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LAYERS = ((784, 300), (2048, 2048))
-DENSITIES, RUNS, BATCHES = (0.02, 0.05, 0.1), (1, 4, 16), (1, 128)
+DENSITIES, RUNS, BATCHES = (0.01, 0.02, 0.05, 0.1), (1, 4, 16), (1, 2, 8, 32, 128)
 BSR_BLOCK = (1, 16)
 SQUARE = 2048
 
@@ -79,52 +81,49 @@ def torch_calls(weights: np.ndarray, x: np.ndarray) -> dict[str, Call]:
     return calls
 
 
+def mkl_calls(weights: np.ndarray, columns: np.ndarray) -> dict[str, Call]:
+    """Return the call of Intel's MKL, if it is there."""
+    try:
+        from sparse_dot_mkl import dot_product_mkl
+    except ImportError:
+        return {}
+    matrix = scipy.sparse.csr_matrix(weights.T)
+    return {"MKL CSR": lambda: dot_product_mkl(matrix, columns)}
+
+
 def sides(weights: np.ndarray, x: np.ndarray) -> dict[str, Call]:
     """Return what is raced, by name, ours first."""
     columns, bias = as_columns(x, np.float32), np.zeros(weights.shape[1], np.float32)
-    clusters, csr = (FORMATS[name].from_dense(weights) for name in ("clusters", "csr"))
+    clusters = FORMATS["clusters"].from_dense(weights)
     theirs, turned = scipy.sparse.csr_array(weights.T), np.ascontiguousarray(x.T)
+    turned = turned if len(x) > 1 else turned[:, 0]
     calls: dict[str, Call] = {
-        "clusters": lambda: matrix_columns(clusters, columns, bias),
+        "ours": lambda: matrix_columns(clusters, columns, bias),
         "rows": lambda: clusters.forward(x, bias),
-        "csr": lambda: matrix_columns(csr, columns, bias),
         "BLAS": lambda: x @ weights,
-        "SciPy CSR": lambda: theirs @ (turned if len(x) > 1 else turned[:, 0]),
+        "SciPy CSR": lambda: theirs @ turned,
     }
-    return calls | torch_calls(weights, x)
+    return calls | mkl_calls(weights, turned) | torch_calls(weights, x)
 
 
-def race(shape: tuple[int, int], batch: int, rounds: int, peak: float) -> None:
+def race(shape: tuple[int, int], batch: int, rounds: int) -> None:
     """Print the table of a layer and a batch."""
     x = np.random.default_rng(1).random((batch, shape[0]), dtype=np.float32)
-    head: list[str] = []
-    for density in DENSITIES:
-        for run in RUNS:
-            weights = clustered(shape, density, run)
-            calls = sides(weights, x)
-            agree(calls, x @ weights)
-            times = in_turns(calls, rounds)
-            if not head:
-                head = list(calls)
-                others = "".join(f"{name:>11}" for name in head[1:])
-                print(f"\n{shape[0]} x {shape[1]}, batch {batch}; shortest times (and medians)")
-                print(f"  density run  ours, us   BLAS, us{others}   GFLOP/s of peak")
-            report(density, run, times, 2 * np.count_nonzero(weights) * batch, peak)
+    print(f"\n{shape[0]} x {shape[1]}, batch {batch}")
+    for number, (density, run) in enumerate(product(DENSITIES, RUNS)):
+        weights = clustered(shape, density, run)
+        calls = sides(weights, x)
+        agree(calls, x @ weights)
+        if number == 0:
+            print("  density run  ours, us", *(f"{name:>20}" for name in list(calls)[1:]))
+        report(density, run, in_turns(calls, rounds))
 
 
-def report(density: float, run: int, times: dict[str, Any], flops: int, peak: float) -> None:
+def report(density: float, run: int, times: dict[str, Times]) -> None:
     """Print a line of the table."""
-    ours = times["clusters"]
-    ratios = "".join(
-        f"{times[name].best / ours.best:5.1f}({times[name].median / ours.median:4.1f})"
-        for name in list(times)[1:]
-    )
-    speed = flops / ours.best / 1e9
-    print(
-        f"  {density:7.0%}{run:4d}{ours.best * 1e6:10.1f}{times['BLAS'].best * 1e6:11.1f}{ratios}"
-        f"{speed:10.1f}{speed * 1e9 / peak:8.0%}",
-        flush=True,
-    )
+    ours, *others = times.values()
+    multiples = (f"{spread(ratios(other.rounds, ours.rounds)):>20}" for other in others)
+    print(f"  {density:7.0%}{run:4d}{ours.median * 1e6:10.1f}", *multiples, flush=True)
 
 
 def agree(calls: dict[str, Call], expected: np.ndarray) -> None:
@@ -143,8 +142,8 @@ def triad(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
         a[k] = b[k] + np.float32(3) * c[k]
 
 
-def roofline() -> float:
-    """Print what the machine can do, and return its operations a second."""
+def roofline() -> None:
+    """Print what the machine can do."""
     square = np.random.default_rng(0).random((2, SQUARE, SQUARE), dtype=np.float32)
     out, far, near = (
         np.empty_like(square[0]),
@@ -161,16 +160,15 @@ def roofline() -> float:
     print(f"  a large sgemm: {peak / 1e9:.0f} GFLOP/s")
     for name, arrays, where in (("far", far, "memory"), ("near", near, "the caches, 768 kB")):
         print(f"  triad in {where}: {arrays.nbytes / times[name].best / 1e9:.0f} GB/s, one thread")
-    return peak
 
 
 def worker(quick: bool) -> None:
     """Run all races on the threads that the environment allows."""
     print(f"\n=== threads: {os.environ[POOLS[0]]}")
-    peak = roofline()
+    roofline()
     for shape in LAYERS[: 1 if quick else None]:
         for batch in BATCHES:
-            race(shape, batch, 5 if quick else 15, peak)
+            race(shape, batch, 5 if quick else 15)
 
 
 def main() -> None:

@@ -8,10 +8,11 @@ One pass over the data is the loop's w-step: 40 batches of 128 random rows, and 
 4.  Adam on all of it, ln sigma2 clipped to its bounds;
 5.  the accuracy of the batch (its value is read);
 
-and at the end one forward pass at the means. Both start at the same float32 numbers, have as
-many threads (--threads, two if not said), and draw their own noise. PyTorch runs eagerly with its
-fused Adam, once with 3. in the objective (what one would write), once with 3. added to the
-gradients in place (what we do).
+and at the end one forward pass at the means. All start at the same float32 numbers, have as many
+threads (--threads, two if not said), and draw their own noise. PyTorch has its fused Adam and runs
+eagerly, once with 3. in the objective (what one would write), once with 3. added to the gradients
+in place (what we do); and once with 1. to 3. compiled (torch.compile, which needs a C++ compiler),
+3. in the objective.
 
 Other work on the machine slows down each side, and not equally. So every side is a process of
 its own, they take turns, pass by pass, and the ratio of neighbours is what counts: the median,
@@ -31,16 +32,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from _timing import median_seconds
+from _timing import Clock, median_seconds, ratios, spread
 
 from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
-from tvbi_ref.nets import convolution
+from tvbi_ref.nets import convolution, layers
 from tvbi_ref.turbo import loop
 from tvbi_ref.turbo.run import Run
 
@@ -52,6 +52,7 @@ SIDES = {
     "tvbi_ref": "tvbi_ref",
     "objective": "PyTorch, penalty in the objective",
     "gradients": "PyTorch, penalty added to gradients",
+    "compiled": "torch.compile, penalty in the objective",
 }
 
 
@@ -82,6 +83,8 @@ class TorchSide:
             self._translate(layer)
         trained = [p for weight in self.weights for p in weight[:3]]
         self.adam = torch.optim.Adam(trained, lr=1e-3, fused=True)
+        if penalty == "compiled":
+            self.objective = torch.compile(self.objective)
 
     def _translate(self, layer: Any) -> None:
         torch, kind = self.torch, type(layer).__name__
@@ -137,18 +140,23 @@ class TorchSide:
         order = torch.randperm(len(self.x)) if order is None else order
         for rows in order.split(BATCH):
             x, y = self.x[rows], self.y[rows]
-            output = self.forward(x, draw or torch.randn)
-            self._step(torch.nn.functional.cross_entropy(output, y), weight)
-            (output.argmax(1) == y).float().mean().item()
+            output, loss, objective = self.objective(x, y, draw or torch.randn, weight)
+            self._step(objective, weight)
+            loss.item(), (output.argmax(1) == y).float().mean().item()
         with torch.no_grad():
             torch.nn.functional.cross_entropy(self.forward(x, None), y).item()
 
-    def _step(self, loss: Any, weight: float) -> None:
-        objective = loss
-        if self.penalty == "objective":
+    def objective(self, x: Any, y: Any, draw: Any, weight: float) -> tuple[Any, Any, Any]:
+        """Return the outputs, the loss, and the loss with the penalty if it belongs there."""
+        output = self.forward(x, draw)
+        loss = objective = self.torch.nn.functional.cross_entropy(output, y)
+        if self.penalty != "gradients":
             for mean, log_variance, _, rho in self.weights:
                 m = mean * mean + log_variance.exp()
                 objective = objective + 0.5 * weight * (rho * m - log_variance).sum()
+        return output, loss, objective
+
+    def _step(self, objective: Any, weight: float) -> None:
         self.adam.zero_grad()
         objective.backward()
         with self.torch.no_grad():
@@ -160,7 +168,6 @@ class TorchSide:
             self.adam.step()
             for _, log_variance, _, _ in self.weights:
                 log_variance.clamp_(*nets.layers.LOG_VARIANCE_BOUNDS)
-        loss.item()
 
 
 def largest_difference(builder: str, penalty: str) -> float:
@@ -170,22 +177,34 @@ def largest_difference(builder: str, penalty: str) -> float:
     where a gradient is 0 but for rounding, Adam makes a whole step of the rounding.
     """
     run = new_run(getattr(nets, builder)(seed=0).astype(np.float64), steps=3)
-    side, rng = TorchSide(run, penalty), np.random.default_rng(run.options.seed)
-    order = side.torch.from_numpy(rng.permutation(len(run.x)))
-
-    def draw(shape: tuple[int, ...]) -> Any:
-        images = len(shape) == 4  # only a convolution draws large noise in halves
-        noise = convolution.standard_normal if images else np.random.Generator.standard_normal
-        return side.torch.from_numpy(noise(rng, tuple(shape), np.float64))
-
-    side.one_pass(order, draw)
-    loop.w_step(run, 0)
+    side, order = TorchSide(run, penalty), np.random.default_rng(run.options.seed)
+    drawn = noise_of(lambda: loop.w_step(run, 0))
+    noise = iter([side.torch.from_numpy(e) for e in drawn])
+    draw = lambda shape: next(noise)  # noqa: E731
+    if penalty == "compiled":
+        draw = side.torch.compiler.disable(draw)
+    side.one_pass(side.torch.from_numpy(order.permutation(len(run.x))), draw)
     gaps = [
         np.abs(p.value - theirs.detach().numpy()).max()
         for layer, weight in zip(run.network.weight_layers, side.weights, strict=True)
         for p, theirs in zip((layer.mean, layer.log_variance), weight[:2], strict=True)
     ]
     return float(max(gaps) / run.options.annealing.rate(0))
+
+
+def noise_of(call: Callable[[], object]) -> list[np.ndarray]:
+    """Return the noise that the layers draw in a call."""
+    drawn: list[np.ndarray] = []
+    before = layers.standard_normal
+
+    def recorded(*arguments: Any) -> np.ndarray:
+        drawn.append(before(*arguments).copy())
+        return drawn[-1].copy()
+
+    layers.standard_normal = convolution.standard_normal = recorded
+    call()
+    layers.standard_normal = convolution.standard_normal = before
+    return drawn
 
 
 # Where our time goes
@@ -195,44 +214,24 @@ class OurSide:
     """The w-step of a `Run` with a clock on its phases."""
 
     def __init__(self, run: Any) -> None:
-        self.run, self.seconds = run, defaultdict(float)
+        self.run, self.clock = run, Clock()
         run.rng, network = Dice(0), run.network
         for thing, methods, phase in (
             (run.rng, ("standard_normal",), "noise"),
+            (layers, ("standard_normal",), "noise"),
             (convolution, ("standard_normal",), "noise"),
-            (network, ("forward",), "forward"),
+            (network, ("forward",), "forward, rest"),
             (network, ("backward", "fill_gradients"), "backward"),
             (network.loss, ("value", "gradient", "value_and_gradient", "score"), "loss, accuracy"),
             (loop, ("add_penalty_gradient",), "prior's gradient"),
             (run.optimizer, ("step",), "Adam"),
         ):
-            for method in methods:
-                if hasattr(thing, method):
-                    self.watch(thing, method, phase)
-
-    def watch(self, thing: Any, method: str, phase: str) -> None:
-        """Replace a method of one object, or a function of a module, by itself with a clock."""
-        inner = getattr(thing, method)
-
-        def timed(*arguments: Any, **named: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return inner(*arguments, **named)
-            finally:
-                self.seconds[phase] += time.perf_counter() - start
-
-        setattr(thing, method, timed)
+            self.clock.watch(thing, methods, phase)
 
     def one_pass(self) -> None:
         """Do the w-step."""
+        self.clock.start()
         loop.w_step(self.run, 0)
-
-    def phases(self, total: float) -> dict[str, float]:
-        """Return the seconds by phase since the last call, which add up to `total`."""
-        parts = dict(self.seconds)
-        self.seconds.clear()
-        parts["forward, rest"] = parts.pop("forward") - parts["noise"]
-        return parts | {"other: batches, sums": total - sum(parts.values())}
 
 
 class Dice:
@@ -296,7 +295,7 @@ def worker(side: str, builder: str) -> None:
         racer.one_pass()
         answer = {"pass": time.perf_counter() - start}
         if isinstance(racer, OurSide):
-            answer |= racer.phases(answer["pass"])
+            answer |= racer.clock.stop()
             alone = median_seconds(lambda: [job() for job in products], 20) if products else 0
             answer["products"] = alone
             answer["large product"] = median_seconds(large, 3)
@@ -331,12 +330,6 @@ class Worker:
         self.process.communicate()
 
 
-def spread(values: list[float]) -> str:
-    """Return the median and the range of the middle half."""
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{middle:7.2f} ({low:.2f} to {high:.2f})"
-
-
 def race(builder: str, rounds: int) -> None:
     """Print steps a second of all sides, our multiple of the others, where our time goes."""
     workers = {side: Worker(side, builder) for side in SIDES}
@@ -347,8 +340,8 @@ def race(builder: str, rounds: int) -> None:
     print("  steps a second, and ours as a multiple of them: medians (quartiles)")
     for side, name in SIDES.items():
         rates = [STEPS / answer[side]["pass"] for answer in answers]
-        ratios = [answer[side]["pass"] / answer["tvbi_ref"]["pass"] for answer in answers]
-        print(f"  {name:<38}{spread(rates):<28}{spread(ratios)}")
+        passes = [[answer[who]["pass"] for answer in answers] for who in (side, "tvbi_ref")]
+        print(f"  {name:<42}{spread(rates):<28}{spread(ratios(*passes))}")
     report(builder, [answer["tvbi_ref"] for answer in answers])
 
 
