@@ -25,9 +25,9 @@ from importlib.util import find_spec
 from itertools import product
 from typing import Any
 
-import numba
 import numpy as np
 import scipy.sparse
+from _machine import limits, told
 from _timing import Times, in_turns, ratios, spread
 
 from tvbi_ref.compression.formats import FORMATS
@@ -38,7 +38,6 @@ POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 LAYERS = ((784, 300), (2048, 2048))
 DENSITIES, RUNS, BATCHES = (0.01, 0.02, 0.05, 0.1), (1, 4, 16), (1, 2, 8, 32, 128)
 BSR_BLOCK = (1, 16)
-SQUARE = 2048
 
 Call = Callable[[], Any]
 
@@ -135,37 +134,10 @@ def agree(calls: dict[str, Call], expected: np.ndarray) -> None:
         np.testing.assert_allclose(y, expected, rtol=0, atol=1e-3, err_msg=name)
 
 
-@numba.njit(nogil=True)
-def triad(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:
-    """Do a = b + 3 c, as McCalpin's STREAM does."""
-    for k in range(a.size):
-        a[k] = b[k] + np.float32(3) * c[k]
-
-
-def roofline() -> None:
-    """Print what the machine can do."""
-    square = np.random.default_rng(0).random((2, SQUARE, SQUARE), dtype=np.float32)
-    out, far, near = (
-        np.empty_like(square[0]),
-        *(np.ones((3, n), np.float32) for n in (2**24, 2**16)),
-    )
-    times = in_turns(
-        {
-            "sgemm": lambda: np.matmul(*square, out=out),
-            "far": lambda: triad(*far),
-            "near": lambda: triad(*near),
-        }
-    )
-    peak = 2 * SQUARE**3 / times["sgemm"].best
-    print(f"  a large sgemm: {peak / 1e9:.0f} GFLOP/s")
-    for name, arrays, where in (("far", far, "memory"), ("near", near, "the caches, 768 kB")):
-        print(f"  triad in {where}: {arrays.nbytes / times[name].best / 1e9:.0f} GB/s, one thread")
-
-
 def worker(quick: bool) -> None:
     """Run all races on the threads that the environment allows."""
     print(f"\n=== threads: {os.environ[POOLS[0]]}")
-    roofline()
+    print(" ", told(limits()))
     for shape in LAYERS[: 1 if quick else None]:
         for batch in BATCHES:
             race(shape, batch, 5 if quick else 15)
