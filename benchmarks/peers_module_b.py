@@ -5,7 +5,8 @@ must first give our beliefs after as many sweeps from the same start; then they 
 core, and a round's cost is what so many more sweeps take. What is not installed is left out and
 said so; pgmpy has no loopy sweep, only its exact junction tree.
 
-    pip install -e .[peers] fbgbp ldpc
+    pip install -e .[peers]
+    pip install cython && pip install --no-build-isolation fbgbp
     python benchmarks/peers_module_b.py
 """
 
