@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_b import Columns, Rows, Tiles
 from tvbi_ref.module_b.graph import MAX_LOG_ODDS, saturation
 from tvbi_ref.module_b.grid import MAX_COUPLING
@@ -39,6 +40,40 @@ def group_inputs(rng):
                 for partition in (Columns(), Rows(), Tiles(2, 3)):
                     p_alive = float(rng.uniform(0.01, 0.99))
                     yield evidence, partition.labels(shape), p_alive, p_in, p_out
+
+
+def logistic_inputs(rng):
+    """Yield (log_odds,): numbers and arrays, certainties and what is no number."""
+    yield (2.5,)
+    yield (np.array([np.inf, -np.inf, np.nan, 0.0]),)
+    for shape in SHAPES:
+        for size in (1.0, 30.0, 1e4):
+            yield (rng.uniform(-size, size, shape),)
+            yield (rng.uniform(-size, size, shape).T,)
+
+
+def second_moments(rng):
+    """Yield (m, active, inactive): from nothing to what overflows, and what is no number."""
+    gammas = Gamma(1.0, 0.02), Gamma(1.0, 2e-6)
+    yield 0.5, *gammas
+    yield np.array([0.0, 1e-300, 1e300, np.inf, np.nan]), *gammas
+    for shape in SHAPES:
+        for a, a_bar in ((1.0, 1.0), rng.uniform(0.1, 5, 2).tolist()):
+            yield rng.gamma(0.5, 1.0, shape), Gamma(a, 0.1), Gamma(a_bar, 1e-5)
+
+
+def precision_inputs(rng):
+    """Yield (m, q_support, active, inactive)."""
+    for m, *gammas in second_moments(rng):
+        yield m, rng.random(np.shape(m)), *gammas
+        yield m, float(rng.random()), *gammas
+
+
+def heard_inputs(rng):
+    """Yield (odds,): messages as far as they may go."""
+    for shape in SHAPES:
+        for J in (0.3, MAX_COUPLING):
+            yield (with_rim(np.exp(rng.uniform(-2 * J, 2 * J, (4, *shape)))),)
 
 
 def with_rim(odds):
@@ -102,8 +137,12 @@ def penalty_inputs(rng):
 INPUTS = {
     "add-penalty-gradient": penalty_inputs,
     "chain": chain_inputs,
+    "evidence-collapsed": second_moments,
     "graph": graph_inputs,
     "grid": grid_inputs,
     "group": group_inputs,
+    "heard-in-all": heard_inputs,
+    "logistic": logistic_inputs,
+    "precision-collapsed": precision_inputs,
     "sum-product": sum_product_inputs,
 }

@@ -11,6 +11,7 @@
 """
 
 from tvbi_ref.equations.listening import Call, Heard, listen
+from tvbi_ref.equations.log_odds import logistic
 from tvbi_ref.equations.registry import (
     EQUATIONS,
     GROUPS,
@@ -45,6 +46,7 @@ __all__ = [
     "fast",
     "get",
     "listen",
+    "logistic",
     "socket",
     "table",
     "use",

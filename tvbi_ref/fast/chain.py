@@ -1,4 +1,4 @@
-"""Forward-backward in odds: one division a message, no exponential inside the loop."""
+"""Forward-backward in odds: one division a message, one exponential a weight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations.sockets import fast
-from tvbi_ref.fast.kernel import kernel
+from tvbi_ref.fast.elementary import log, odds_of
+from tvbi_ref.fast.kernel import contracted
 
 SATURATION = 600.0
 """Log-odds beyond +-600 are cut before e^x.
@@ -19,26 +20,28 @@ long before that, and the cut changes nothing but the overflow.
 @fast("chain", fuses=["cavity", "sum-product"])
 def chain_messages(evidence: FloatArray, p01: float, p10: float) -> tuple[FloatArray, FloatArray]:
     """Do `module_b.chain_messages` in odds."""
-    odds = np.clip(evidence, -SATURATION, SATURATION)
-    forward, backward = forward_backward(np.exp(odds, out=odds), p01, p10)
-    return np.log(forward, out=forward), np.log(backward, out=backward)
+    return forward_backward(odds_of(evidence, SATURATION), p01, p10)
 
 
-@kernel
+@contracted
 def forward_backward(odds, p01, p10):  # type: ignore[no-untyped-def]
     """Run along the rows, columns inside, so that memory is read in order."""
     n_rows, n_cols = odds.shape
     p00, p11 = 1.0 - p01, 1.0 - p10
     forward, backward = np.empty_like(odds), np.empty_like(odds)
-    for j in range(n_cols):
-        forward[0, j] = p01 / p10
-        backward[n_rows - 1, j] = 1.0
+    forward[0], backward[n_rows - 1] = np.log(p01 / p10), 0.0
+    down, up = np.full(n_cols, p01 / p10), np.ones(n_cols)
     for i in range(n_rows - 1):
-        for j in range(n_cols):
-            r = odds[i, j] * forward[i, j]
-            forward[i + 1, j] = (p11 * r + p01) / (p10 * r + p00)
+        pass_on(odds[i], down, forward[i + 1], p00, p01, p10, p11)
     for i in range(n_rows - 1, 0, -1):
-        for j in range(n_cols):
-            r = odds[i, j] * backward[i, j]
-            backward[i - 1, j] = (p11 * r + p10) / (p01 * r + p00)
+        pass_on(odds[i], up, backward[i - 1], p00, p10, p01, p11)
     return forward, backward
+
+
+@contracted
+def pass_on(odds, message, log_odds, psi00, psi01, psi10, psi11):  # type: ignore[no-untyped-def]
+    """Put the messages to the next row in the place of those to this one."""
+    for j in range(len(odds)):
+        r = odds[j] * message[j]
+        message[j] = (psi11 * r + psi01) / (psi10 * r + psi00)
+        log_odds[j] = log(message[j])

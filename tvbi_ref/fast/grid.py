@@ -13,7 +13,8 @@ import numpy as np
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations.sockets import fast
-from tvbi_ref.fast.kernel import kernel
+from tvbi_ref.fast.elementary import log, odds_of
+from tvbi_ref.fast.kernel import contracted
 from tvbi_ref.module_b.grid import (
     ABOVE,
     BELOW,
@@ -48,8 +49,7 @@ def grid_messages(
 
     A warm start may have nothing left to do.
     """
-    nodes = np.clip(own, -SATURATION, SATURATION)
-    np.exp(nodes, out=nodes)
+    nodes = odds_of(own, SATURATION)
     t_row, t_col = np.exp(2 * coupling_row), np.exp(2 * coupling_col)
     odds, residuals = odds.copy(), np.empty(sweeps)
     done = 0
@@ -60,7 +60,7 @@ def grid_messages(
     return odds, residuals[:done]
 
 
-@kernel
+@contracted
 def sweep(odds, messages, t_row, t_col, damping, residuals):  # type: ignore[no-untyped-def]
     """Make a few sweeps in one pass through memory; `residuals` is filled, a number a sweep.
 
@@ -71,34 +71,41 @@ def sweep(odds, messages, t_row, t_col, damping, residuals):  # type: ignore[no-
     """
     n_rows, n_cols = odds.shape
     sweeps = len(residuals)
-    from_above = np.ones((sweeps, n_cols))
-    sent = np.empty((4, n_cols))
-    changes = np.zeros((sweeps, n_cols))
+    from_above, changes = np.ones((sweeps, n_cols)), np.zeros((sweeps, n_cols))
+    to_right, to_left, nobody = np.empty(n_cols), np.empty(n_cols), np.ones(n_cols)
     for step in range(n_rows + 2 * (sweeps - 1)):
         for k in range(sweeps):
             i = step - 2 * k
             if i < 0 or i >= n_rows:
                 continue
             below, left, right = messages[BELOW, i], messages[LEFT, i], messages[RIGHT, i]
-            row_messages(odds[i], from_above[k], below, left, right, sent, t_row, t_col)
-            if i + 1 < n_rows:
-                from_above[k] = messages[ABOVE, i + 1]
-                put_in_place(messages[ABOVE, i + 1], sent[ABOVE], damping, t_col, changes[k])
-            if i > 0:
-                put_in_place(messages[BELOW, i - 1], sent[BELOW], damping, t_col, changes[k])
-            put_in_place(left[1:], sent[LEFT, :-1], damping, t_row, changes[k])
-            put_in_place(right[:-1], sent[RIGHT, 1:], damping, t_row, changes[k])
+            down, up = i + 1 < n_rows, i > 0  # beyond the rim nobody hears
+            to_below = messages[ABOVE, i + 1] if down else nobody
+            to_above = messages[BELOW, i - 1] if up else nobody
+            heard = (from_above[k], below, left, right)
+            said = (to_below, to_above, to_left, to_right)
+            counts = 1.0 * down, 1.0 * up
+            row_messages(odds[i], heard, said, t_row, t_col, damping, counts, changes[k])
+            put_in_place(left[1:], to_right[:-1], damping, t_row, changes[k])
+            put_in_place(right[:-1], to_left[1:], damping, t_row, changes[k])
     for k in range(sweeps):
         residuals[k] = changes[k].max()
 
 
-@kernel
-def row_messages(odds, above, below, left, right, sent, t_row, t_col):  # type: ignore[no-untyped-def]
-    """Compute what one row says to its four neighbours, with ONE division a node, not four.
+@contracted
+def row_messages(odds, heard, said, t_row, t_col, damping, counts, changes):  # type: ignore[no-untyped-def]
+    """Compute what one row says, with ONE division a node, not four; put the vertical in place.
 
     Division is the slowest thing here. With p = d1 d2 d3 d4 the four quotients n/d are
     n1 (d2 d3 d4)/p and so on: one division and a few multiplications.
+
+    A message that is overwritten is the one that the row below hears in the same sweep; so it
+    takes the place of what this row has heard, which is read by now.
     """
+    above, below, left, right = heard
+    to_below, to_above, to_left, to_right = said
+    down, up = counts
+    keep, steep = 1.0 - damping, max(t_col, 1.0 / t_col)
     for j in range(len(odds)):
         a, b, l, r = above[j], below[j], left[j], right[j]
         belief = odds[j] * a * b * l * r
@@ -106,14 +113,19 @@ def row_messages(odds, above, below, left, right, sent, t_row, t_col):  # type: 
         d_right, d_left = belief + t_row * r, belief + t_row * l
         vertical, horizontal = d_down * d_up, d_right * d_left
         inverse = 1.0 / (vertical * horizontal)
-        over_vertical, over_horizontal = inverse * horizontal, inverse * vertical
-        sent[ABOVE, j] = (t_col * belief + b) * (over_vertical * d_up)
-        sent[BELOW, j] = (t_col * belief + a) * (over_vertical * d_down)
-        sent[LEFT, j] = (t_row * belief + r) * (over_horizontal * d_left)
-        sent[RIGHT, j] = (t_row * belief + l) * (over_horizontal * d_right)
+        over_vertical, over_horizontal = keep * inverse * horizontal, inverse * vertical
+        to_right[j] = (t_row * belief + r) * (over_horizontal * d_left)
+        to_left[j] = (t_row * belief + l) * (over_horizontal * d_right)
+        old_below, old_above = to_below[j], to_above[j]
+        new_below = (t_col * belief + b) * (over_vertical * d_up) + damping * old_below
+        new_above = (t_col * belief + a) * (over_vertical * d_down) + damping * old_above
+        above[j], to_below[j], to_above[j] = old_below, new_below, new_above
+        # A maximum for each place, not one for all: a running scalar would forbid SIMD.
+        largest = larger(down * change(old_below, new_below, steep), changes[j])
+        changes[j] = larger(up * change(old_above, new_above, steep), largest)
 
 
-@kernel
+@contracted
 def put_in_place(messages, sent, damping, t, changes):  # type: ignore[no-untyped-def]
     """Put new messages in the place of old ones, damped, and note the largest changes."""
     keep, steep = 1.0 - damping, max(t, 1.0 / t)
@@ -121,6 +133,31 @@ def put_in_place(messages, sent, damping, t, changes):  # type: ignore[no-untype
         old = messages[j]
         new = keep * sent[j] + damping * old
         messages[j] = new
-        size = abs(new - old) * (1.0 if (old >= 1.0) & (new >= 1.0) else steep)
-        # A maximum for each place, not one for all: a running scalar would forbid SIMD.
-        changes[j] = size if size > changes[j] else changes[j]
+        changes[j] = larger(change(old, new, steep), changes[j])
+
+
+@contracted
+def change(old, new, steep):  # type: ignore[no-untyped-def]
+    """Return a bound on the change of a message's log-odds, see `module_b.grid.residual_of`."""
+    return abs(new - old) * (1.0 if (old >= 1.0) & (new >= 1.0) else steep)
+
+
+@contracted
+def larger(a, b):  # type: ignore[no-untyped-def]
+    """Return the larger one; b, if a is no number."""
+    return a if a > b else b
+
+
+@fast("heard-in-all")
+def heard_in_all(odds: FloatArray) -> FloatArray:
+    """Do `module_b.grid.heard_in_all`."""
+    heard = np.empty(odds.shape[1:])
+    log_of_product(np.ascontiguousarray(odds).reshape(4, -1), heard.reshape(-1))
+    return heard
+
+
+@contracted
+def log_of_product(odds, heard):  # type: ignore[no-untyped-def]
+    """Write the logarithm of the product of four."""
+    for n in range(heard.size):
+        heard[n] = log(odds[0, n] * odds[1, n] * odds[2, n] * odds[3, n])

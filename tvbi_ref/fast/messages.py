@@ -1,4 +1,4 @@
-"""Messages with one exponential and one logarithm in place of two ``logaddexp``."""
+"""Messages with one exponential and one logarithm in place of two ``logaddexp``, in one pass."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from scipy.special import logit
 
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations.sockets import fast
+from tvbi_ref.fast.elementary import exp, log, within
+from tvbi_ref.fast.kernel import contracted
 from tvbi_ref.module_b import messages
 from tvbi_ref.module_b.group import IntArray, sum_by_group
 
@@ -27,19 +29,20 @@ def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     (psi00, psi01), (psi10, psi11) = psi
     if psi01 == psi10 == 0:
         return c + np.log(psi11 / psi00)
-    r = np.clip(c, -SATURATION, SATURATION, out=np.empty(c.shape))
-    np.exp(r, out=r)  # in place: on a large layer a new array costs more than its arithmetic
-    message = np.multiply(psi11, r, out=np.empty(c.shape))
-    message += psi01
-    r *= psi10
-    r += psi00
-    message /= r
-    np.log(message, out=message)
-    if psi10 == 0:
-        message += np.maximum(c - SATURATION, 0)
-    if psi01 == 0:
-        message += np.minimum(c + SATURATION, 0)
+    message = np.empty(c.shape)
+    limits = (SATURATION if zero == 0 else np.inf for zero in (psi10, psi01))
+    message_of(np.ascontiguousarray(c).ravel(), psi, *limits, message.reshape(-1))
     return message[()]
+
+
+@contracted
+def message_of(c, psi, high, low, message):  # type: ignore[no-untyped-def]
+    """Write messages; where the cavity is above `high` or below -`low` they grow with it."""
+    psi00, psi01, psi10, psi11 = psi[0, 0], psi[0, 1], psi[1, 0], psi[1, 1]
+    for n in range(c.size):
+        r = exp(within(c[n], SATURATION))
+        more = (c[n] - high if c[n] > high else 0.0) + (c[n] + low if c[n] < -low else 0.0)
+        message[n] = log((psi11 * r + psi01) / (psi10 * r + psi00)) + more
 
 
 @fast("group", fuses=["neuron-group", "sum-product", "cavity"])

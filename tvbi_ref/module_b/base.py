@@ -295,7 +295,7 @@ def as_odds(state: Any, shape: tuple[int, ...]) -> FloatArray:
     if state is None:
         return np.broadcast_to(1.0, shape)
     odds = as_float_array(state, "state", shape=shape)
-    if (odds <= 0).any():
+    if odds.min() <= 0:
         raise ValueError(f"state must hold odds, all > 0; got {odds.min():g}")
     return odds
 

@@ -221,6 +221,22 @@ def residual_of(old: FloatArray, new: FloatArray, t: FloatArray) -> float:
     return float(bound.max())
 
 
+@socket("heard-in-all")
+def heard_in_all(odds: FloatArray) -> FloatArray:
+    """Return the sum of all messages to each node in log-odds.
+
+    Parameters
+    ----------
+    odds : ndarray (4, I, J), > 0
+
+    Examples
+    --------
+    >>> heard_in_all(np.full((4, 1, 1), np.e)).round(12)
+    array([[4.]])
+    """
+    return np.asarray(np.log(odds.prod(axis=0)))
+
+
 @dataclass(frozen=True)
 class Border:
     """What the nodes on the rim have in addition to the field: chains start and end there."""
@@ -373,7 +389,7 @@ class GridSupport(SupportPrior):
         h, odds = self.node_field(evidence.shape), as_odds(state, (4, *evidence.shape))
         own, J_row, J_col = h + evidence, self.coupling_row, self.coupling_col
         odds, residuals = grid_messages(own, odds, J_row, J_col, *schedule)
-        return Incoming(h, [np.log(odds.prod(axis=0))], residuals, odds)
+        return Incoming(h, [heard_in_all(odds)], residuals, odds)
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape` by `gibbs` sampling from an independent start.

@@ -62,8 +62,9 @@ def as_finite(outgoing: FloatArray, what: str) -> FloatArray:
     Traceback (most recent call last):
     tvbi_ref.errors.NonFiniteError: 1 of 2 beliefs are not finite
     """
-    bad = int((~np.isfinite(outgoing)).sum())
-    if bad:
+    good = np.isfinite(outgoing)
+    if not good.all():
+        bad = outgoing.size - int(good.sum())
         raise NonFiniteError(f"{bad} of {outgoing.size} {what} are not finite")
     return outgoing
 
