@@ -20,7 +20,7 @@ def logistic(log_odds: ArrayLike) -> FloatArray:
 
     Notes
     -----
-    It is `scipy.special.expit`. The fast form calls 5e-309 what is less.
+    It is `scipy.special.expit`; in the fast form what is below 3e-308 is 0.
 
     Examples
     --------

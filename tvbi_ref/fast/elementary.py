@@ -88,9 +88,10 @@ def exp_within(x, limit, y):  # type: ignore[no-untyped-def]
 
 @contracted
 def logistic_of(x, y):  # type: ignore[no-untyped-def]
-    """Write 1/(1 + e^-x) into y."""
+    """Write 1/(1 + e^-x) into y, and 0 for what is no normal number."""
     for n in range(x.size):
-        y[n] = 1.0 / (1.0 + exp(within(-x[n], LARGEST)))
+        p = 1.0 / (1.0 + exp(within(-x[n], LARGEST)))
+        y[n] = 0.0 if x[n] < -LARGEST else p
 
 
 def odds_of(log_odds: FloatArray, limit: float) -> FloatArray:

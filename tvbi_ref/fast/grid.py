@@ -86,8 +86,7 @@ def sweep(odds, messages, t_row, t_col, damping, residuals):  # type: ignore[no-
             said = (to_below, to_above, to_left, to_right)
             counts = 1.0 * down, 1.0 * up
             row_messages(odds[i], heard, said, t_row, t_col, damping, counts, changes[k])
-            put_in_place(left[1:], to_right[:-1], damping, t_row, changes[k])
-            put_in_place(right[:-1], to_left[1:], damping, t_row, changes[k])
+            put_in_place(left[1:], right[:-1], to_right, to_left[1:], damping, t_row, changes[k])
     for k in range(sweeps):
         residuals[k] = changes[k].max()
 
@@ -105,15 +104,15 @@ def row_messages(odds, heard, said, t_row, t_col, damping, counts, changes):  # 
     above, below, left, right = heard
     to_below, to_above, to_left, to_right = said
     down, up = counts
-    keep, steep = 1.0 - damping, max(t_col, 1.0 / t_col)
+    steep_down, steep_up = down * max(t_col, 1.0 / t_col), up * max(t_col, 1.0 / t_col)
     for j in range(len(odds)):
         a, b, l, r = above[j], below[j], left[j], right[j]
         belief = odds[j] * a * b * l * r
         d_down, d_up = belief + t_col * b, belief + t_col * a
         d_right, d_left = belief + t_row * r, belief + t_row * l
         vertical, horizontal = d_down * d_up, d_right * d_left
-        inverse = 1.0 / (vertical * horizontal)
-        over_vertical, over_horizontal = keep * inverse * horizontal, inverse * vertical
+        inverse = (1.0 - damping) / (vertical * horizontal)
+        over_vertical, over_horizontal = inverse * horizontal, inverse * vertical
         to_right[j] = (t_row * belief + r) * (over_horizontal * d_left)
         to_left[j] = (t_row * belief + l) * (over_horizontal * d_right)
         old_below, old_above = to_below[j], to_above[j]
@@ -121,25 +120,26 @@ def row_messages(odds, heard, said, t_row, t_col, damping, counts, changes):  # 
         new_above = (t_col * belief + a) * (over_vertical * d_down) + damping * old_above
         above[j], to_below[j], to_above[j] = old_below, new_below, new_above
         # A maximum for each place, not one for all: a running scalar would forbid SIMD.
-        largest = larger(down * change(old_below, new_below, steep), changes[j])
-        changes[j] = larger(up * change(old_above, new_above, steep), largest)
+        largest = larger(change(old_below, new_below, down, steep_down), changes[j])
+        changes[j] = larger(change(old_above, new_above, up, steep_up), largest)
 
 
 @contracted
-def put_in_place(messages, sent, damping, t, changes):  # type: ignore[no-untyped-def]
-    """Put new messages in the place of old ones, damped, and note the largest changes."""
-    keep, steep = 1.0 - damping, max(t, 1.0 / t)
-    for j in range(len(sent)):
-        old = messages[j]
-        new = keep * sent[j] + damping * old
-        messages[j] = new
-        changes[j] = larger(change(old, new, steep), changes[j])
+def put_in_place(left, right, to_right, to_left, damping, t_row, changes):  # type: ignore[no-untyped-def]
+    """Put what is said along a row in place: node j + 1 hears node j from the left, and back."""
+    steep = max(t_row, 1.0 / t_row)
+    for j in range(len(left)):
+        old_left, old_right = left[j], right[j]
+        new_left, new_right = to_right[j] + damping * old_left, to_left[j] + damping * old_right
+        left[j], right[j] = new_left, new_right
+        largest = larger(change(old_left, new_left, 1.0, steep), changes[j])
+        changes[j] = larger(change(old_right, new_right, 1.0, steep), largest)
 
 
 @contracted
-def change(old, new, steep):  # type: ignore[no-untyped-def]
+def change(old, new, flat, steep):  # type: ignore[no-untyped-def]
     """Return a bound on the change of a message's log-odds, see `module_b.grid.residual_of`."""
-    return abs(new - old) * (1.0 if (old >= 1.0) & (new >= 1.0) else steep)
+    return abs(new - old) * (flat if (old if old < new else new) >= 1.0 else steep)
 
 
 @contracted
