@@ -1,15 +1,14 @@
-"""Two halves on two threads: the same bits as one after the other, and noise that is normal."""
+"""Two halves on two threads: the same bits as one after the other."""
 
 import threading
 
 import numpy as np
 import pytest
-from scipy import stats
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from tvbi_ref import nets, use
 from tvbi_ref.equations.sockets import current
-from tvbi_ref.nets.halves import LARGE, in_halves, standard_normal
+from tvbi_ref.nets.halves import LARGE, in_halves
 
 
 def blas_threads():
@@ -48,30 +47,6 @@ def test_an_error_of_either_half_arrives_and_the_next_call_works():
         with threadpool_limits(2), pytest.raises(ValueError, match=f"half {bad}"):
             in_halves(2, work, LARGE)
     assert in_halves(2, lambda half: half.start, LARGE) == [0, 1]
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_large_noise_is_normal_and_its_halves_are_unlike(dtype):
-    noise = standard_normal(np.random.default_rng(0), (2, LARGE), dtype)
-    assert noise.dtype == dtype
-    for half in noise:
-        assert stats.kstest(half, "norm").pvalue > 1e-3
-    assert abs(np.corrcoef(noise)[0, 1]) < 5 / np.sqrt(LARGE)
-
-
-def test_small_noise_is_the_generators_own():
-    drawn = standard_normal(np.random.default_rng(3), (5, 7), np.float32)
-    expected = np.random.default_rng(3).standard_normal((5, 7), dtype=np.float32)
-    np.testing.assert_array_equal(drawn, expected)
-
-
-def test_the_state_of_the_generator_says_what_is_drawn_next():
-    rng, other = np.random.default_rng(0), np.random.default_rng(1)
-    first = standard_normal(rng, (LARGE,), np.float32)
-    other.bit_generator.state = rng.bit_generator.state
-    second = standard_normal(rng, (LARGE,), np.float32)
-    assert not np.isin(second[:100], first).any()
-    np.testing.assert_array_equal(standard_normal(other, (LARGE,), np.float32), second)
 
 
 def test_the_second_thread_has_the_plugs_of_the_first():

@@ -17,7 +17,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_choice, as_count, border_of_layer
 from tvbi_ref.equations import socket
-from tvbi_ref.nets.halves import standard_normal
 from tvbi_ref.nets.kernel_matrix import LAYOUTS, to_kernel, to_matrix
 from tvbi_ref.nets.layers import Gradients, Memory, WeightLayer, he_normal
 from tvbi_ref.nets.local_reparam import (
@@ -28,6 +27,7 @@ from tvbi_ref.nets.local_reparam import (
     local_reparam_conv,
     local_reparam_conv_backward,
 )
+from tvbi_ref.nets.noise import standard_normal
 from tvbi_ref.nets.parameters import fill
 from tvbi_ref.nets.shapes import as_sizes, conv_output_shape, require_shape
 

@@ -12,18 +12,13 @@ comes out of them: whether they run at the same time or one after the other chan
 from __future__ import annotations
 
 import contextvars
-import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import DTypeLike
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
-
-from tvbi_ref._validation import FloatArray
 
 Result = TypeVar("Result")
 
@@ -69,39 +64,3 @@ def in_halves(n: int, work: Callable[[slice], Result], numbers: int) -> list[Res
 @cache
 def _blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
-
-
-def standard_normal(
-    rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
-) -> FloatArray:
-    """Return e ~ N(0, 1), as `rng` draws it; a large array in halves.
-
-    Each half then comes from a generator of its own, whose seed `rng` draws: `rng` moves on, and
-    its state alone says what is drawn.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    shape : tuple of int
-    dtype : dtype
-
-    Examples
-    --------
-    >>> standard_normal(np.random.default_rng(0), (2,), np.float64).round(6)
-    array([ 0.12573 , -0.132105])
-    >>> large = standard_normal(np.random.default_rng(0), (2, LARGE), np.float64)
-    >>> bool(abs(large.mean()) < 0.02), bool(abs(large.std() - 1) < 0.02)
-    (True, True)
-    """
-    real: Any = np.dtype(dtype).type
-    if math.prod(shape) < LARGE:
-        return rng.standard_normal(shape, dtype=real)
-    noise, seeds = np.empty(shape, real), rng.integers(2**63, size=2)
-    flat = noise.reshape(-1)
-
-    def draw(half: slice) -> None:
-        own = np.random.Generator(np.random.SFC64(seeds[int(half.start > 0)]))  # a fast one
-        own.standard_normal(out=flat[half], dtype=real)
-
-    in_halves(flat.size, draw, flat.size)
-    return noise

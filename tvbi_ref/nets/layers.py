@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 from tvbi_ref._validation import FloatArray, as_count, border, border_of_layer
 from tvbi_ref.equations import socket
 from tvbi_ref.nets.local_reparam import linear, local_reparam_dense, local_reparam_dense_backward
+from tvbi_ref.nets.noise import standard_normal
 from tvbi_ref.nets.parameters import Parameter, fill
 from tvbi_ref.nets.shapes import require_shape, require_shapes
 
@@ -307,8 +308,8 @@ class Dense(WeightLayer):
             z = linear(x, M)
             z += self.bias.value
             return z
-        self._S, real = self.variance, np.result_type(x, M).type
-        self._noise = rng.standard_normal((len(x), M.shape[1]), dtype=real)
+        self._S = self.variance
+        self._noise = standard_normal(rng, (len(x), M.shape[1]), np.result_type(x, M))
         self._memory: Memory = {}
         return draw_dense(self._x, M, self._S, self.bias.value, self._noise, self._memory)
 
