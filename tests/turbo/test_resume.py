@@ -116,6 +116,8 @@ SUPPORTS = {
     "graph": GraphSupport([(0, 1), (1, 2), (2, 0), (7, 40)], 0.3, -1.0),
     "own": Remembering(0.5),
 }
+DYING = {"prior": prior(IndependentSupport(-9.0)), "shrink": True, "spike_epochs": 1}
+DYING |= {"kl_warmup": 0, "learning_rate": 0.05}
 CASES = {
     f"{form}, {name}": {"prior": prior(support), "module_a": form}
     for form in ("collapsed", "mean_field")
@@ -130,6 +132,9 @@ CASES = {
     "both": {"exchange": "product_and_belief"},
     "fixed variance": {"train_variance": False},
     "damped": {"damping": 0.3, "sweeps": 2},
+    "shrinking": DYING | {"epochs": 6},
+    "shrinking with momentum": DYING | {"optimizer": momentum, "epochs": 6},
+    "shrinking, own optimizer": DYING | {"optimizer": OwnOptimizer, "epochs": 6},
     "momentum": {"optimizer": momentum},
     "own optimizer": {"optimizer": OwnOptimizer},
     "a prior a layer": {"prior": [prior(GRID), prior(SUPPORTS["chain"], contrast=1e-3)]},
@@ -184,6 +189,8 @@ def test_a_run_in_pieces_is_the_run_in_one_piece(case, data, tmp_path):
     pieces = one_epoch_at_a_time(tmp_path / "run.npz", CASES[case], small, *data)
     assert bits(pieces) == bits(whole)
     assert (np.diff(pieces.trace["seconds"]) > 0).all()
+    if case.startswith("shrinking"):
+        assert whole.trace["units.0"][-1] < whole.trace["units.0"][-3] < 64
 
 
 @pytest.mark.parametrize("noise", [2.0, Gamma(1.0, 0.1)])
@@ -330,6 +337,7 @@ OTHER_SETTINGS = {
     "damping": (0.1, "damping is None in the file, 0.1 here"),
     "learn": (True, "learn is False in the file, True here"),
     "train_variance": (False, "train_variance is True in the file, False here"),
+    "shrink": (True, "shrink is False in the file, True here"),
     "tol": (0.1, "tol is 0.0 in the file, 0.1 here"),
     "seed": (4, "seed is 3 in the file, 4 here"),
     "optimizer": (momentum, "optimizer.kind is Adam in the file, SGD here"),

@@ -39,7 +39,10 @@ HIDDEN = {"digits": "128,64", "synthetic": "", **dict.fromkeys(PICTURES, "300,10
 NETS = ("lenet_300_100", "lenet5", "lenet5_caffe")
 """Networks of `tvbi_ref.nets` that fit pictures of 28x28 pixels."""
 
-LOOP = ("module_a", "exchange", "sweeps", "damping", *SCHEDULE, "tol", "learn", "train_variance")
+LOOP = (
+    *("module_a", "exchange", "sweeps", "damping", *SCHEDULE, "tol"),
+    *("learn", "train_variance", "shrink"),
+)
 """Options that `tvbi_ref.TurboVBI` takes as they are."""
 
 
@@ -117,6 +120,8 @@ def _add_loop(group: Any) -> None:
         dest="train_variance",
         help="never train the variances of the weights, as in the follow-up code",
     )
+    shrink = "leave dead units out of the training: epochs get cheaper as the network dies"
+    group.add_argument("--shrink", action="store_true", help=shrink)
     counts = {
         "--sweeps": "of Module B an epoch",
         "--kl-warmup": "epochs; it keeps its share of --epochs",

@@ -25,30 +25,11 @@ import numpy as np
 
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.compression.units import BoolArray, UnitWeights, by_unit
-from tvbi_ref.nets import (
-    AveragePool,
-    Conv2D,
-    Dense,
-    Flatten,
-    Layer,
-    LeakyReLU,
-    MaxPool,
-    Network,
-    ReLU,
-    Tanh,
-    WeightLayer,
-)
+from tvbi_ref.compression.units import UnitWeights, by_unit
+from tvbi_ref.nets import Layer, Network, WeightLayer
+from tvbi_ref.nets.units import ACTIVATIONS, KNOWN, BoolArray
 
 Activation = Callable[[FloatArray], FloatArray]
-
-ACTIVATIONS = (ReLU, LeakyReLU, Tanh)
-"""Layers that are a function of one number."""
-
-REARRANGING = (MaxPool, AveragePool, Flatten)
-"""Layers that give a constant image back as the same constant, channel by channel."""
-
-KNOWN = (Dense, Conv2D, *ACTIVATIONS, *REARRANGING)
 
 
 @dataclass(frozen=True, eq=False)

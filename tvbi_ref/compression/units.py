@@ -1,14 +1,4 @@
-r"""The weights of a layer by unit: a neuron, a channel of images, or an input.
-
-Of whatever kind a layer is, its weights are seen by unit,
-
-.. code-block:: text
-
-    W[i, j, t]    from unit i to unit j by tap t
-
-with one tap in a dense layer, kh kw taps in a convolution, and H W taps in a dense layer behind a
-`Flatten`, which reads every place of a channel by a weight of its own.
-"""
+"""The weights of a layer by unit, W[i, j, t] from unit i to unit j by tap t: see `nets.units`."""
 
 from __future__ import annotations
 
@@ -21,8 +11,7 @@ from numpy.typing import NDArray
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.nets import Conv2D, Network, WeightLayer
-
-BoolArray = NDArray[np.bool_]
+from tvbi_ref.nets.units import BoolArray, count_units, to_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +67,7 @@ def by_unit(network: Network) -> list[UnitWeights]:
     [(1, 4, 9), (4, 10, 4)]
     """
     layers = network.weight_layers
-    n_inputs = network.input_shape[0] if network.input_shape else network.widths[0]
-    n_units = [n_inputs, *network.widths[1:-1]]
+    n_units = count_units(network)[:-1]
     return [
         _as_units(layer, n, k) for k, (layer, n) in enumerate(zip(layers, n_units, strict=True))
     ]
@@ -98,27 +86,6 @@ def _as_units(layer: WeightLayer, n_units: int, k: int) -> UnitWeights:
         np.zeros_like(bias),
         padded=isinstance(layer, Conv2D) and layer.padding > 0,
     )
-
-
-def to_units(weights: NDArray[Any], n_units: int) -> NDArray[Any]:
-    """Return weights in a layer's own shape as (I, J, T).
-
-    Parameters
-    ----------
-    weights : ndarray (I T, J) or (J, I, kh, kw)
-        Of a dense layer, T inputs for each unit before; or of a convolution.
-    n_units : int
-        I, the units before.
-
-    Examples
-    --------
-    >>> to_units(np.array([[1], [2], [3], [4]]), n_units=2)  # two channels of two pixels
-    array([[[1, 2]],
-           [[3, 4]]])
-    """
-    if weights.ndim == 4:
-        return weights.swapaxes(0, 1).reshape(n_units, len(weights), -1)
-    return weights.reshape(n_units, -1, weights.shape[1]).swapaxes(1, 2)
 
 
 def from_units(weights: NDArray[Any], kernel_size: tuple[int, ...] | None) -> NDArray[Any]:

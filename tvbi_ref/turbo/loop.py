@@ -55,6 +55,7 @@ def one_epoch(run: Run, epoch: int) -> Row:
                 change = max(change, turbo_step(run, epoch, k))
             run.network.refit_likelihood(run.x, run.y, run.rng, run.weights.each)
         row = run.row(epoch, log_likelihood, score, change)
+        run.shrinking.update(run.layers)
     except Exception as error:
         run.network.set_state(good)
         if isinstance(error, DivergenceError | PlugError):
@@ -76,21 +77,24 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
     -----
     Source: [q-weight], [q-weight-gradient]; the gradient of the data by local reparameterisation.
     """
-    network, n_rows, annealing = run.network, len(run.x), run.options.annealing
+    part, n_rows, annealing = run.shrinking.part(), len(run.x), run.options.annealing
+    network = part.network
     N = run.weights.total  # each row counted as often as its weight says
     kappa, rate = annealing.kl_weight(epoch), annealing.rate(epoch)
-    precisions = [layer.precision_of_weights() for layer in run.layers]
+    precisions = [
+        layer.precision_of_weights()[place]
+        for layer, place in zip(run.layers, part.places, strict=True)
+    ]
     loss, score = 0.0, 0.0
     for batch in minibatches(n_rows, run.options.batch_size, run.rng):
-        x, y, rows = run.x[batch], run.y[batch], as_arguments(run.weights.of(batch))
+        x, y, rows = part.take(run.x[batch]), run.y[batch], as_arguments(run.weights.of(batch))
         output = network.forward(x, run.rng)
         network.fill_gradients(network.loss.gradient(output, y, *rows))
-        for layer, rho in zip(run.layers, precisions, strict=True):
-            w = layer.weights
+        for w, rho in zip(network.weight_layers, precisions, strict=True):
             add_penalty_gradient(
                 w.mean.grad, w.log_variance.grad, w.mean.value, w.last_variance, rho, kappa / N
             )
-        run.optimizer.step(rate)
+        part.optimizer.step(rate)
         loss += len(batch) * network.loss.value(output, y, *rows)
         score += len(batch) * network.loss.score(output, y, *rows)
         run.after_batch()
@@ -98,6 +102,7 @@ def w_step(run: Run, epoch: int) -> tuple[float, float]:
     after = network.loss.value(network.forward(x), y)
     if not np.isfinite([loss, after]).all():
         raise DivergenceError(f"the loss is {loss + after}", epoch=epoch, layer=None)
+    run.shrinking.put_back(part)
     return -loss * (N / n_rows), score / n_rows
 
 
@@ -107,6 +112,7 @@ def turbo_step(run: Run, epoch: int, k: int) -> float:
     annealing = run.options.annealing
     try:
         layer.anneal(annealing.contrast(epoch, layer.prior.contrast))
+        run.shrinking.rest(k, layer)
         if run.options.learn and epoch >= annealing.spike_epochs:
             layer.module_b.learn()
         return layer.exchange_messages()

@@ -33,7 +33,7 @@ from tvbi_ref.turbo.trace import Trace
 
 FORMAT = "tvbi_ref run"
 VERSION = 2
-GROWING = (".trace", ".random", ".residuals")
+GROWING = (".trace", ".random")
 """Ends of the names of what has another form later than at the start, or checks itself."""
 
 
@@ -105,6 +105,7 @@ def _state(run: Run) -> dict[str, Any]:
         "trace": run.trace.to_table(),
         "random": run.rng.bit_generator.state,
         "optimizer": run.optimizer.state(),
+        "dead_for": run.shrinking.dead_for,
         "layers": [_layer_state(layer) for layer in run.layers],
     }
 
@@ -115,6 +116,7 @@ def _put_back(run: Run, header: dict[str, Any], arrays: Arrays) -> None:
     _require_alike(state, _state(run), "state")
     put_back(run.network, arrays, header["noise"])
     run.optimizer.set_state(state["optimizer"])
+    run.shrinking.dead_for = state["dead_for"]
     run.rng.bit_generator.state = state["random"]
     for layer, layer_state in zip(run.layers, state["layers"], strict=True):
         _put_back_layer(layer, layer_state)
@@ -127,6 +129,8 @@ def _require_alike(given: Any, own: Any, name: str) -> None:
     """Refuse a state that has not the parts, types and shapes of a run's own, or holds a NaN."""
     if own is None or name.endswith(GROWING):
         return
+    if name.endswith(".residuals"):  # as many as there were sweeps
+        given, own = given[:0], own[:0]
     if isinstance(own, dict | list | tuple) and type(given) is type(own):
         parts, others = (v if isinstance(v, dict) else dict(enumerate(v)) for v in (own, given))
         if parts.keys() != others.keys():

@@ -18,12 +18,12 @@ from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.module_b.em import LEARNABLE
 from tvbi_ref.nets import Network
 from tvbi_ref.nets.layers import WeightLayer
-from tvbi_ref.nets.parameters import Parameter
 from tvbi_ref.nets.row_weights import as_row_weights
 from tvbi_ref.prior import HierarchicalPrior, per_layer
 from tvbi_ref.turbo.exchange import Exchange
 from tvbi_ref.turbo.options import Options
 from tvbi_ref.turbo.round import turbo_round
+from tvbi_ref.turbo.shrinking import Shrinking, trained
 from tvbi_ref.turbo.trace import Row, Trace
 
 
@@ -164,6 +164,14 @@ class TurboLayer:
         assert self.posterior is not None  # the constructor has run Module A
         return self.posterior
 
+    def final_log_odds(self) -> FloatArray:
+        """Return logit pi_tilde as it would be if the spike had its final width already."""
+        if self.annealed.contrast == self.prior.contrast:
+            return self.q.support_log_odds
+        m = self.second_moment()
+        alive, dead = (g.log_weight_evidence(m) for g in (self.prior.active, self.prior.inactive))
+        return self.module_b.prior_log_odds + alive - dead
+
     def precision_of_weights(self) -> FloatArray:
         """Return <rho> in the weights' own shape and dtype, for the w-step."""
         rho = self.q.expected_precision.astype(self.weights.mean.value.dtype)
@@ -216,7 +224,8 @@ class Run:
         self.weights = as_row_weights(sample_weight, len(self.x), network.dtype)
         self.validation = _as_validation(network, validation)
         self.rng = np.random.default_rng(options.seed)
-        self.optimizer = options.optimizer(_trained(network, options.train_variance))
+        self.optimizer = options.optimizer(trained(network, options))
+        self.shrinking = Shrinking(network, self.optimizer, options)
         priors = per_layer(options.prior, len(network.weight_layers))
         if options.learn:
             _require_learnable(priors)
@@ -256,6 +265,7 @@ class Run:
         }
         row |= {f"density.{k}": _density([q]) for k, q in enumerate(result.q_support)}
         row |= {f"residual.{k}": m.residual for k, m in enumerate(result.messages)}
+        row |= {f"units.{k}": int(units.sum()) for k, units in enumerate(self.shrinking.units)}
         if self.validation is not None:
             row["valid_score"] = self.network.score(*self.validation)
         return row | {"seconds": time.perf_counter() - self.started}
@@ -272,12 +282,6 @@ class Run:
             trace=self.trace,
             settings=self.options.settings,
         )
-
-
-def _trained(network: Network, train_variance: bool) -> list[Parameter]:
-    """Return what the optimizer moves: everything, or all but the variances of the weights."""
-    fixed = [] if train_variance else [w.log_variance for w in network.weight_layers]
-    return [parameter for parameter in network.parameters() if parameter not in fixed]
 
 
 def _require_learnable(priors: list[HierarchicalPrior]) -> None:

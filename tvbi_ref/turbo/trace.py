@@ -23,6 +23,7 @@ class Trace:
     The columns are those of the first row: ``epoch``, ``elbo`` and its parts,
     ``kl_weight``, ``contrast``, ``density`` and ``residual`` (also by layer, as
     ``density.0`` ...), ``change`` (the largest change of a pi_tilde), ``train_score``,
+    ``units.0`` ... if the network may shrink (inputs, and outputs of each layer, that took part),
     ``valid_score`` if there is a validation set, and ``seconds`` since the start; a run that
     was taken up again from a checkpoint counts on from the last row that was stored.
 
