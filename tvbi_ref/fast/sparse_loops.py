@@ -253,8 +253,9 @@ def dot_pieces(
     """
     row = value = 0
     for j in range(y.size):
-        m, n = pieces[j], singles[j]
-        whole = pieces_dot(PIECE, x, rows, values, row, value, m)
-        row, value = row + m, value + PIECE * m
-        y[j] = bias[j] + whole + pieces_dot(1, x, rows, values, row, value, n)
+        m, n, total = pieces[j], singles[j], bias[j]
+        if m:  # scattered weights have none
+            total += pieces_dot(PIECE, x, rows, values, row, value, m)
+            row, value = row + m, value + PIECE * m
+        y[j] = total + pieces_dot(1, x, rows, values, row, value, n)
         row, value = row + n, value + n
