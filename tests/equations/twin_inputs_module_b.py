@@ -52,6 +52,16 @@ def logistic_inputs(rng):
             yield (rng.uniform(-size, size, shape).T,)
 
 
+def belief_inputs(rng):
+    """Yield (field, evidence, messages)."""
+    yield -1.0, 2.5, []
+    for shape in SHAPES:
+        for size in (1.0, 30.0, 1e4):
+            field, evidence, *messages = rng.uniform(-size, size, (4, *shape))
+            yield field, evidence, messages
+            yield field.T, evidence.T, np.empty((0, *shape[::-1]))
+
+
 def second_moments(rng):
     """Yield (m, active, inactive): from nothing to what overflows, and what is no number."""
     gammas = Gamma(1.0, 0.02), Gamma(1.0, 2e-6)
@@ -135,6 +145,7 @@ def penalty_inputs(rng):
 
 
 INPUTS = {
+    "belief": belief_inputs,
     "add-penalty-gradient": penalty_inputs,
     "chain": chain_inputs,
     "evidence-collapsed": second_moments,
@@ -142,7 +153,7 @@ INPUTS = {
     "grid": grid_inputs,
     "group": group_inputs,
     "heard-in-all": heard_inputs,
-    "logistic": logistic_inputs,
     "precision-collapsed": precision_inputs,
     "sum-product": sum_product_inputs,
+    "support-probability": logistic_inputs,
 }

@@ -11,7 +11,6 @@
 """
 
 from tvbi_ref.equations.listening import Call, Heard, listen
-from tvbi_ref.equations.log_odds import logistic
 from tvbi_ref.equations.registry import (
     EQUATIONS,
     GROUPS,
@@ -46,7 +45,6 @@ __all__ = [
     "fast",
     "get",
     "listen",
-    "logistic",
     "socket",
     "table",
     "use",

@@ -1,4 +1,4 @@
-"""What Module A's collapsed form computes of a layer, each number in one pass over memory."""
+"""What Module A computes of a layer, each number in one pass over memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations import fast
-from tvbi_ref.fast.elementary import log
+from tvbi_ref.fast.elementary import log, logistic
 from tvbi_ref.fast.kernel import contracted
 from tvbi_ref.gamma import Gamma
 
@@ -17,11 +17,12 @@ from tvbi_ref.gamma import Gamma
 @fast("evidence-collapsed")
 def evidence_collapsed(second_moment: ArrayLike, active: Gamma, inactive: Gamma) -> FloatArray:
     """Do `module_a.evidence_collapsed`."""
-    gammas = Gamma(*active), Gamma(*inactive)
-    on, off = (g.log_normalizer + math.lgamma(g.shape + 0.5) for g in gammas)
+    (a, b), (a_bar, b_bar) = active, inactive
+    on = Gamma(a, b).log_normalizer + math.lgamma(a + 0.5)
+    off = Gamma(a_bar, b_bar).log_normalizer + math.lgamma(a_bar + 0.5)
     m = np.ascontiguousarray(second_moment, np.float64)
     l = np.empty(np.shape(second_moment))
-    evidence(m.ravel(), on - off, *gammas[0], *gammas[1], l.reshape(-1))
+    evidence(m.ravel(), on - off, a, b, a_bar, b_bar, l.reshape(-1))
     return l[()]
 
 
@@ -33,6 +34,12 @@ def evidence(m, constant, a, b, a_bar, b_bar, l):  # type: ignore[no-untyped-def
         l[n] = constant + (a_bar + 0.5) * dead - (a + 0.5) * alive
 
 
+@fast("support-probability")
+def support_probability(log_odds: ArrayLike) -> FloatArray:
+    """Do `module_a.q_support.support_probability`."""
+    return logistic(log_odds)
+
+
 @fast("precision-collapsed", fuses=["q-collapsed"])
 def precision_collapsed(
     second_moment: ArrayLike, q_support: ArrayLike, active: Gamma, inactive: Gamma
@@ -40,8 +47,9 @@ def precision_collapsed(
     """Do `module_a.precision_collapsed`."""
     m, pi = np.broadcast_arrays(second_moment, q_support)
     rho = np.empty(m.shape)
-    flat = (np.ascontiguousarray(array, np.float64).ravel() for array in (m, pi))
-    precision(*flat, *active, *inactive, rho.reshape(-1))
+    m, pi = (np.ascontiguousarray(array, np.float64).ravel() for array in (m, pi))
+    (a, b), (a_bar, b_bar) = active, inactive
+    precision(m, pi, a, b, a_bar, b_bar, rho.reshape(-1))
     return rho[()]
 
 

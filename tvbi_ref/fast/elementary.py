@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.equations import fast
 from tvbi_ref.fast.kernel import contracted
 
 LARGEST = 708.0
@@ -101,10 +100,8 @@ def odds_of(log_odds: FloatArray, limit: float) -> FloatArray:
     return odds
 
 
-@fast("logistic")
 def logistic(log_odds: ArrayLike) -> FloatArray:
-    """Do `equations.logistic`."""
-    x = np.ascontiguousarray(log_odds, np.float64)
+    """Return 1/(1 + e^-x) of an array or a number."""
     y = np.empty(np.shape(log_odds))
-    logistic_of(x.ravel(), y.reshape(-1))
+    logistic_of(np.ascontiguousarray(log_odds, np.float64).ravel(), y.reshape(-1))
     return y[()]

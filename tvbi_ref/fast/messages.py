@@ -8,10 +8,11 @@ from scipy.special import logit
 
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations.sockets import fast
-from tvbi_ref.fast.elementary import exp, log, within
+from tvbi_ref.fast.elementary import exp, log, logistic, within
 from tvbi_ref.fast.kernel import contracted
 from tvbi_ref.module_b import messages
 from tvbi_ref.module_b.group import IntArray, sum_by_group
+from tvbi_ref.module_b.messages import MessageStack, cavity
 
 SATURATION = 600.0
 """Beyond it a message is constant to the last bit, or grows with the cavity."""
@@ -30,8 +31,8 @@ def sum_product(cavity: ArrayLike, psi: ArrayLike) -> FloatArray:
     if psi01 == psi10 == 0:
         return c + np.log(psi11 / psi00)
     message = np.empty(c.shape)
-    limits = (SATURATION if zero == 0 else np.inf for zero in (psi10, psi01))
-    message_of(np.ascontiguousarray(c).ravel(), psi, *limits, message.reshape(-1))
+    high, low = (SATURATION if entry == 0 else np.inf for entry in (psi10, psi01))
+    message_of(np.ascontiguousarray(c).ravel(), psi, high, low, message.reshape(-1))
     return message[()]
 
 
@@ -43,6 +44,12 @@ def message_of(c, psi, high, low, message):  # type: ignore[no-untyped-def]
         r = exp(within(c[n], SATURATION))
         more = (c[n] - high if c[n] > high else 0.0) + (c[n] + low if c[n] < -low else 0.0)
         message[n] = log((psi11 * r + psi01) / (psi10 * r + psi00)) + more
+
+
+@fast("belief", fuses=["cavity"])
+def belief(field: ArrayLike, evidence: ArrayLike, messages: MessageStack) -> FloatArray:
+    """Do `module_b.belief`."""
+    return logistic(cavity.readable(field, evidence, messages))
 
 
 @fast("group", fuses=["neuron-group", "sum-product", "cavity"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.equations import equation
+from tvbi_ref.equations import equation, socket
 from tvbi_ref.gamma import Gamma
 
 
@@ -108,3 +109,24 @@ def update_support(prior_log_odds: ArrayLike, evidence: ArrayLike) -> FloatArray
     array([698., -inf])
     """
     return np.asarray(prior_log_odds, np.float64) + np.asarray(evidence, np.float64)
+
+
+@socket("support-probability")
+def support_probability(log_odds: ArrayLike) -> FloatArray:
+    """Return pi_tilde = 1/(1 + e^-x), the probability of log-odds x.
+
+    Parameters
+    ----------
+    log_odds : array_like, any shape
+        x; +-inf is certain.
+
+    Notes
+    -----
+    In the fast form what is below 3e-308 is 0.
+
+    Examples
+    --------
+    >>> float(support_probability(0.0))
+    0.5
+    """
+    return expit(log_odds)

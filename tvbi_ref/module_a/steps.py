@@ -15,7 +15,6 @@ import numpy as np
 
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, border
-from tvbi_ref.equations import logistic
 from tvbi_ref.gamma import Gamma
 from tvbi_ref.module_a.collapsed import evidence_collapsed, precision_collapsed
 from tvbi_ref.module_a.objective import CollapsedElbo, MeanFieldElbo, elbo, elbo_collapsed
@@ -24,7 +23,7 @@ from tvbi_ref.module_a.q_precision import (
     expected_precision,
     update_precision,
 )
-from tvbi_ref.module_a.q_support import evidence, update_support
+from tvbi_ref.module_a.q_support import evidence, support_probability, update_support
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class LayerPosterior:
     @property
     def q_support(self) -> FloatArray:
         """pi_tilde = q(s = 1), in [0, 1]."""
-        return logistic(self.support_log_odds)
+        return support_probability(self.support_log_odds)
 
 
 @border
@@ -88,7 +87,7 @@ def collapsed_step(
     array([[0.99, 0.09]])
     """
     log_odds = update_support(prior_log_odds, evidence_collapsed(second_moment, active, inactive))
-    rho = precision_collapsed(second_moment, logistic(log_odds), active, inactive)
+    rho = precision_collapsed(second_moment, support_probability(log_odds), active, inactive)
     return LayerPosterior(log_odds, rho)
 
 
@@ -122,7 +121,7 @@ def mean_field_step(
     array([[0.99, 0.84]])
     """
     prior = np.asarray(prior_log_odds, np.float64)
-    support = logistic(prior) if previous is None else previous.q_support
+    support = support_probability(prior) if previous is None else previous.q_support
     shape, rate = update_precision(second_moment, support, active, inactive)
     rho, log_rho = expected_precision(shape, rate), expected_log_precision(shape, rate)
     log_odds = update_support(prior_log_odds, evidence(rho, log_rho, active, inactive))

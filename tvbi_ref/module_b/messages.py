@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit
 
 from tvbi_ref._validation import FloatArray, as_float_array, as_real
-from tvbi_ref.equations import equation, logistic
+from tvbi_ref.equations import equation
 
 MARGIN = 1e-12
 """Transition probabilities lie in [MARGIN, 1 - MARGIN]: a certain step has no finite coupling."""
@@ -135,7 +136,7 @@ def belief(field: ArrayLike, evidence: ArrayLike, messages: MessageStack) -> Flo
     >>> float(belief(-1.0, 0.5, [0.25, 0.25]))
     0.5
     """
-    return logistic(cavity(field, evidence, messages))
+    return expit(cavity(field, evidence, messages))
 
 
 @equation("extrinsic-b")
