@@ -16,7 +16,9 @@ import pytest
 
 from tvbi_ref import use
 from tvbi_ref.equations import ENGINES
-from tvbi_ref.module_b import ChainSupport, GridSupport
+from tvbi_ref.gamma import Gamma
+from tvbi_ref.module_a import collapsed_step
+from tvbi_ref.module_b import ChainSupport, GridSupport, NeuronSupport
 from tvbi_ref.module_b.grid import grid_messages
 
 LAYER = (784, 300)
@@ -68,20 +70,41 @@ def test_time_to_residual(benchmark):
     benchmark.extra_info["milliseconds"] = round(benchmark.stats["median"] * 1e3, 2)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_chain(benchmark, engine):
-    with use(engine):
-        benchmark(ChainSupport(0.05, 0.4).extrinsic, evidence(LAYER))
+def per_weight(benchmark, function, *arguments):
+    """Time a call for a layer and note the nanoseconds of one weight."""
+    benchmark(function, *arguments)
     weights = LAYER[0] * LAYER[1]
     benchmark.extra_info["ns_per_weight"] = round(benchmark.stats["median"] / weights * 1e9, 2)
+
+
+EXACT = {"chains": ChainSupport(0.05, 0.4), "groups": NeuronSupport(0.5, 0.8, 0.1)}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_pass(benchmark, name, engine):
+    with use(engine):
+        per_weight(benchmark, EXACT[name].extrinsic, evidence(LAYER))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_step_of_module_a(benchmark, engine):
+    m = np.random.default_rng(0).gamma(1.0, 0.01, LAYER)
+    with use(engine):
+        per_weight(benchmark, collapsed_step, m, evidence(LAYER), Gamma(1, 0.02), Gamma(1, 2e-6))
 
 
 def test_memory_pass(benchmark):
     """The yardstick: copying one float64 a node."""
     source = evidence(LAYER)
-    benchmark(np.copyto, np.empty_like(source), source)
-    weights = LAYER[0] * LAYER[1]
-    benchmark.extra_info["ns_per_weight"] = round(benchmark.stats["median"] / weights * 1e9, 2)
+    per_weight(benchmark, np.copyto, np.empty_like(source), source)
+
+
+@pytest.mark.parametrize("function", [np.exp, np.log])
+def test_elementary_function(benchmark, function):
+    """What an exact pass needs once or twice a weight, by NumPy."""
+    odds = np.exp(evidence(LAYER))
+    per_weight(benchmark, function, odds / odds.max(), np.empty_like(odds))
 
 
 def test_division(benchmark):
