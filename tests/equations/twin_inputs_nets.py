@@ -60,7 +60,8 @@ def dense_inputs(rng):
 def dense_backward_inputs(rng):
     """Yield (x, mean, variance, noise, grad, memory, needs_dx, out), memory empty and not."""
     for x, mean, variance, bias, noise, grad in dense_layers(rng):
-        for memory in ({}, {"x2": x * x, "sd": dense_deviation(x, variance)}):
+        slope = noise / (2 * dense_deviation(x, variance))
+        for memory in ({}, {"x2": x * x, "slope": slope}):
             yield x, mean, variance, noise, grad, memory, True, gradients(mean, bias)
 
 

@@ -83,10 +83,12 @@ def test_the_ways_there_and_back_fit_together_whoever_answers_for_them(how, need
 # What only machine code can get wrong
 
 
-VECTOR, IMAGE, POOLED, WINDOWS = (8,), (1, 1, 4, 4), (1, 1, 2, 2), (1, 2, 2, 1, 3, 3)
+VECTOR, MATRIX = (8,), (2, 8)
+IMAGE, POOLED, WINDOWS = (1, 1, 4, 4), (1, 1, 2, 2), (1, 2, 2, 1, 3, 3)
 KERNELS = {  # what each takes, of an array its shape
     "passes.move": [VECTOR] * 4 + [0.5] * 6,
     "passes.add_product": [VECTOR] * 3 + [0.5] * 2,
+    "dense.add_noise": [MATRIX, MATRIX, VECTOR, MATRIX],
     "conv.gather_columns": [IMAGE, 1, WINDOWS],
     "conv.scatter_columns": [WINDOWS, 1, IMAGE],
     "pooling.write_gradient": [IMAGE, POOLED, POOLED, 2, IMAGE],
