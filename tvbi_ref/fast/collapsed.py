@@ -12,14 +12,15 @@ from tvbi_ref.equations import fast
 from tvbi_ref.fast.elementary import log, logistic
 from tvbi_ref.fast.kernel import contracted
 from tvbi_ref.gamma import Gamma
+from tvbi_ref.module_a import collapsed
 
 
 @fast("evidence-collapsed")
 def evidence_collapsed(second_moment: ArrayLike, active: Gamma, inactive: Gamma) -> FloatArray:
     """Do `module_a.evidence_collapsed`."""
     (a, b), (a_bar, b_bar) = active, inactive
-    on = Gamma(a, b).log_normalizer + math.lgamma(a + 0.5)
-    off = Gamma(a_bar, b_bar).log_normalizer + math.lgamma(a_bar + 0.5)
+    on = a * math.log(b) - math.lgamma(a) + math.lgamma(a + 0.5)
+    off = a_bar * math.log(b_bar) - math.lgamma(a_bar) + math.lgamma(a_bar + 0.5)
     m = np.ascontiguousarray(second_moment, np.float64)
     l = np.empty(np.shape(second_moment))
     evidence(m.ravel(), on - off, a, b, a_bar, b_bar, l.reshape(-1))
@@ -45,11 +46,13 @@ def precision_collapsed(
     second_moment: ArrayLike, q_support: ArrayLike, active: Gamma, inactive: Gamma
 ) -> FloatArray:
     """Do `module_a.precision_collapsed`."""
-    m, pi = np.broadcast_arrays(second_moment, q_support)
-    rho = np.empty(m.shape)
-    m, pi = (np.ascontiguousarray(array, np.float64).ravel() for array in (m, pi))
+    m, pi = np.asarray(second_moment, np.float64), np.asarray(q_support, np.float64)
+    if m.shape != pi.shape:
+        return collapsed.precision_collapsed.readable(m, pi, active, inactive)
     (a, b), (a_bar, b_bar) = active, inactive
-    precision(m, pi, a, b, a_bar, b_bar, rho.reshape(-1))
+    rho = np.empty(m.shape)
+    flat_m, flat_pi = np.ascontiguousarray(m).ravel(), np.ascontiguousarray(pi).ravel()
+    precision(flat_m, flat_pi, a, b, a_bar, b_bar, rho.reshape(-1))
     return rho[()]
 
 
