@@ -192,6 +192,14 @@ def largest_difference(builder: str, penalty: str) -> float:
     return float(max(gaps) / run.options.annealing.rate(0))
 
 
+def agree(builder: str, penalty: str) -> float:
+    """Return the `largest_difference`, or stop if it is more than rounding."""
+    gap = largest_difference(builder, penalty)
+    if gap > 1e-9:
+        raise AssertionError(f"{penalty} does not compute the same: {gap:.0e} of a step apart")
+    return gap
+
+
 def noise_of(call: Callable[[], object]) -> list[np.ndarray]:
     """Return the noise that the layers draw in a call."""
     drawn: list[np.ndarray] = []
@@ -385,7 +393,7 @@ def main() -> None:
         if not hasattr(nets, builder):
             print(f"{title}: nets.{builder} does not exist, left out")
             continue
-        gap = max(largest_difference(builder, penalty) for penalty in list(SIDES)[1:])
+        gap = max(agree(builder, penalty) for penalty in list(SIDES)[1:])
         print(
             f"{title}, batch {BATCH}, {arguments.threads} threads, "
             f"{arguments.rounds} rounds of {STEPS} steps"

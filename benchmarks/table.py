@@ -6,8 +6,8 @@
 Each row is one work on a fixed number of threads. Each side of it, `before` from another checkout
 of the repository, is a process of its own; they take turns, and what is told are medians, with
 quartiles in brackets, of times and of the ratios of neighbours. A side that takes more than
-`SLOW` seconds a turn has only `FEW` turns. Peers that are not installed are left out. The peers
-themselves, and that they compute the same numbers, stand in the scripts `peers_*.py`.
+`SLOW` seconds a turn has only `FEW` turns. The peers stand in the scripts `peers_*.py`; each must
+compute the same numbers before it is raced, and one that is not there is left out, with its error.
 """
 
 from __future__ import annotations
@@ -100,12 +100,12 @@ def step(builder: str, steps: int) -> Callable[[str], Turn]:
 
         many = 1 if side == "readable" else steps
         run = peers.new_run(getattr(nets, builder)(seed=0), many)
-        one_pass = (
-            (lambda: loop.w_step(run, 0))
-            if side in OURS
-            else peers.TorchSide(run, {v: k for k, v in TORCH.items()}[side]).one_pass
-        )
-        return lambda: {"value": seconds(one_pass) / many}
+        if side in OURS:
+            return lambda: {"value": seconds(lambda: loop.w_step(run, 0)) / many}
+        penalty = {name: key for key, name in TORCH.items()}[side]
+        peers.agree(builder, penalty)
+        theirs = peers.TorchSide(run, penalty)
+        return lambda: {"value": seconds(theirs.one_pass) / many}
 
     return start
 
@@ -136,6 +136,7 @@ def grid(side: str) -> Turn:
     few, many = 2 * peers.SWEEPS, 6 * peers.SWEEPS
     if side not in OURS:
         run = peers.PEERS[side][0](LAYER)
+        peers.agree(side, run, LAYER)
         few, many = 1, 4
     else:
 
@@ -474,6 +475,9 @@ class Worker:
 
 def worker(name: str, side: str) -> None:
     """For each line that comes in take a turn, and answer with what was measured."""
+    if ROWS[name].threads == 1 and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # JAX has no number of threads
+
     import tvbi_ref
 
     home = os.environ["PYTHONPATH"]
