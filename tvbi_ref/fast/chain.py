@@ -7,7 +7,7 @@ import numpy as np
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations.sockets import fast
 from tvbi_ref.fast.elementary import log, odds_of
-from tvbi_ref.fast.kernel import contracted
+from tvbi_ref.fast.kernel import apart, contracted
 
 SATURATION = 600.0
 """Log-odds beyond +-600 are cut before e^x.
@@ -38,7 +38,7 @@ def forward_backward(odds, p01, p10):  # type: ignore[no-untyped-def]
     return forward, backward
 
 
-@contracted
+@apart
 def pass_on(odds, message, log_odds, psi00, psi01, psi10, psi11):  # type: ignore[no-untyped-def]
     """Put the messages to the next row in the place of those to this one."""
     for j in range(len(odds)):

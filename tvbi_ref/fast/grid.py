@@ -5,6 +5,9 @@ With t = e^(2J) and the full belief odds B of the sender, the cavity is r = B / 
     m_out = (t r + 1) / (r + t) = (t B + m_in) / (B + t m_in):
 
 one division a message, no exponential, and the result stays in [1/t, t].
+
+float32 would do for the answer (1e-6 in log-odds), but its residual never falls below 5e-7, where
+1e-8 is asked for by default, and with strong couplings its range is too small.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 from tvbi_ref._validation import FloatArray
 from tvbi_ref.equations.sockets import fast
 from tvbi_ref.fast.elementary import log, odds_of
-from tvbi_ref.fast.kernel import contracted
+from tvbi_ref.fast.kernel import apart, contracted
 from tvbi_ref.module_b.grid import (
     ABOVE,
     BELOW,
@@ -91,7 +94,7 @@ def sweep(odds, messages, t_row, t_col, damping, residuals):  # type: ignore[no-
         residuals[k] = changes[k].max()
 
 
-@contracted
+@apart
 def row_messages(odds, heard, said, t_row, t_col, damping, counts, changes):  # type: ignore[no-untyped-def]
     """Compute what one row says, with ONE division a node, not four; put the vertical in place.
 
@@ -124,7 +127,7 @@ def row_messages(odds, heard, said, t_row, t_col, damping, counts, changes):  # 
         changes[j] = larger(change(old_above, new_above, up, steep_up), largest)
 
 
-@contracted
+@apart
 def put_in_place(left, right, to_right, to_left, damping, t_row, changes):  # type: ignore[no-untyped-def]
     """Put what is said along a row in place: node j + 1 hears node j from the left, and back."""
     steep = max(t_row, 1.0 / t_row)

@@ -44,6 +44,22 @@ def contracted(function: Function) -> Function:
     return kernel(function, fastmath={"contract"})
 
 
+def apart(function: Function) -> Function:
+    """Compile a `contracted` loop whose arrays share no memory, without looking whether they do.
+
+    To compare ten rows in pairs takes a third of the time of a short row.
+    """
+    compiled: Any = contracted(function)
+    if compiled is not function:
+        compiled._compiler._customize_flags = _without_aliases
+    return cast(Function, compiled)
+
+
+def _without_aliases(flags: Any) -> Any:
+    flags.noalias = True  # as Numba's own parallel loops are compiled
+    return flags
+
+
 class Cache(FunctionCache):
     """Numba's cache of a function, good for these sources alone; one that fails is no error.
 
