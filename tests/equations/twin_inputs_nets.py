@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tvbi_ref.nets.convolution import TURN
 from tvbi_ref.nets.local_reparam import conv_deviation, correlate, dense_deviation
 
 DTYPES = np.float64, np.float32
@@ -101,9 +102,16 @@ def conv_inputs(rng):
 def conv_backward_inputs(rng):
     """Yield (x, mean, variance, noise, grad, stride, padding, memory, needs_dx, out)."""
     for x, mean, variance, bias, noise, grad, *how in convolutions(rng):
-        sd = np.ascontiguousarray(conv_deviation(x, variance, *how))
-        for memory in ({}, {"sd": sd}):
+        slope = noise / (2 * conv_deviation(x, variance, *how))
+        for memory in ({}, {"x": turned(x, how[1]), "slope": turned(slope)}):
             yield x, mean, variance, noise, grad, *how, memory, True, gradients(mean, bias)
+
+
+def turned(images, padding=0):
+    """Return padded images (B, C, H, W) as (W, C, H, B), contiguous."""
+    more = (padding, padding)
+    padded = np.pad(images, ((0, 0), (0, 0), more, more))
+    return np.ascontiguousarray(padded.transpose(TURN))
 
 
 def correlate_inputs(rng):

@@ -22,6 +22,7 @@ from unittest import mock
 import numpy as np
 
 from tvbi_ref import nets
+from tvbi_ref.nets.convolution import TURN
 
 PATH = Path(__file__).with_name("torch_reference.npz")
 Results = dict[str, Any]
@@ -154,7 +155,9 @@ def torch_forward(layer: Any, x: Any, parameters: list[Any], rng: Waves | None) 
         if rng is None:
             return z
         variance = linear(x**2, torch.exp(log_variance), None)
-        return z + torch.sqrt(variance + 1e-8) * torch.tensor(rng.standard_normal(tuple(z.shape)))
+        turn = TURN if z.dim() == 4 else (0, 1)
+        noise = torch.tensor(rng.standard_normal(tuple(z.shape[axis] for axis in turn)))
+        return z + torch.sqrt(variance + 1e-8) * noise.permute(turn)
 
     functions: dict[str, Callable[[], Any]] = {
         "Dense": lambda: noisy(lambda x, w, b: F.linear(x, w.T, b)),

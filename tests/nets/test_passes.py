@@ -84,13 +84,12 @@ def test_the_ways_there_and_back_fit_together_whoever_answers_for_them(how, need
 
 
 VECTOR, MATRIX = (8,), (2, 8)
-IMAGE, POOLED, WINDOWS = (1, 1, 4, 4), (1, 1, 2, 2), (1, 2, 2, 1, 3, 3)
+CUBE, IMAGE, POOLED = (8, 2, 3), (4, 1, 4, 5), (2, 1, 2, 5)
 KERNELS = {  # what each takes, of an array its shape
     "passes.move": [VECTOR] * 4 + [0.5] * 6,
     "passes.add_product": [VECTOR] * 3 + [0.5] * 2,
     "dense.add_noise": [MATRIX, MATRIX, VECTOR, MATRIX],
-    "conv.gather_columns": [IMAGE, 1, WINDOWS],
-    "conv.scatter_columns": [WINDOWS, 1, IMAGE],
+    "conv.add_noise": [CUBE, CUBE, VECTOR, CUBE],
     "pooling.write_gradient": [IMAGE, POOLED, POOLED, 2, IMAGE],
 }
 

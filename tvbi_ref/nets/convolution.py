@@ -27,9 +27,28 @@ from tvbi_ref.nets.local_reparam import (
     local_reparam_conv,
     local_reparam_conv_backward,
 )
-from tvbi_ref.nets.noise import standard_normal
+from tvbi_ref.nets.noise import standard_normal as in_order
 from tvbi_ref.nets.parameters import fill
 from tvbi_ref.nets.shapes import as_sizes, conv_output_shape, require_shape
+
+TURN = (3, 1, 2, 0)
+"""Turns the axes of images (B, C, H, W) to (W, C, H, B), and back."""
+
+
+def standard_normal(
+    rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
+) -> FloatArray:
+    """Return e ~ N(0, 1) for images (B, F, Ho, Wo), drawn as (Wo, F, Ho, B).
+
+    What a pixel is in all images then stands together in memory: so the fast form wants it, and
+    one order of independent numbers is as good as another.
+
+    Examples
+    --------
+    >>> standard_normal(np.random.default_rng(0), (2, 1, 1, 3), np.float64).strides
+    (8, 16, 16, 16)
+    """
+    return in_order(rng, tuple(shape[axis] for axis in TURN), dtype).transpose(TURN)
 
 
 @socket("conv")

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
@@ -25,7 +26,42 @@ Result = TypeVar("Result")
 LARGE = 2**16
 """Below so many numbers a second thread costs more than it brings."""
 
-_one_at_a_time = threading.Lock()  # the BLAS has one number of threads, whoever sets it
+
+class _Rest:
+    """How many ask for the BLAS's own threads to be off, and what is to be put back."""
+
+    lock = threading.Lock()
+    users, threads = 0, 1
+    limit: Any
+
+
+@contextmanager
+def blas_at_rest() -> Iterator[int]:
+    """Keep the BLAS to one thread meanwhile, for all who ask; yields how many it may use else.
+
+    Whoever computes in halves again and again opens it around all of it: behind a product on
+    threads of its own the BLAS lets them wait in a loop for the next one, up to a tenth of a
+    second, and a half that is computed on their core has half of it.
+
+    Examples
+    --------
+    >>> with blas_at_rest() as outer, blas_at_rest() as inner:
+    ...     outer == inner
+    True
+    """
+    with _Rest.lock:
+        if _Rest.users == 0:
+            blas = _blas()
+            _Rest.threads = max((library["num_threads"] for library in blas.info()), default=1)
+            _Rest.limit = blas.limit(limits=1)
+        _Rest.users += 1
+    try:
+        yield _Rest.threads
+    finally:
+        with _Rest.lock:
+            _Rest.users -= 1
+            if _Rest.users == 0:
+                _Rest.limit.restore_original_limits()
 
 
 def in_halves(n: int, work: Callable[[slice], Result], numbers: int) -> list[Result]:
@@ -50,13 +86,11 @@ def in_halves(n: int, work: Callable[[slice], Result], numbers: int) -> list[Res
     first, second = slice(0, n // 2), slice(n // 2, n)
     if numbers < LARGE:
         return [work(first), work(second)]
-    with _one_at_a_time:
-        blas = _blas()
-        threads = max((library["num_threads"] for library in blas.info()), default=1)
+    with blas_at_rest() as threads:
         if threads == 1:
             return [work(first), work(second)]
         # A new thread every time: one that waits for work would be missing after a fork.
-        with blas.limit(limits=1), ThreadPoolExecutor(1) as other:
+        with ThreadPoolExecutor(1) as other:
             later = other.submit(contextvars.copy_context().run, work, second)
             return [work(first), later.result()]
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tvbi_ref._validation import FloatArray, as_count, as_float_array, border, border_of_layer
+from tvbi_ref.nets.halves import blas_at_rest
 from tvbi_ref.nets.layers import Dense, Layer, WeightLayer
 from tvbi_ref.nets.losses import Loss, SoftmaxCrossEntropy
 from tvbi_ref.nets.parameters import Parameter, fill
@@ -127,15 +129,22 @@ class Network:
     @border_of_layer
     def forward(self, x: FloatArray, rng: np.random.Generator | None = None) -> FloatArray:
         """Return the outputs (B, C); with `rng` every weight layer adds its noise."""
-        for layer in self.layers:
-            x = layer.forward(x, rng)
+        with self._threads():
+            for layer in self.layers:
+                x = layer.forward(x, rng)
         return x
+
+    def _threads(self) -> AbstractContextManager[Any]:
+        """Convolutions compute in halves; dense layers alone leave threads to the BLAS."""
+        images = any(layer.mean.value.ndim == 4 for layer in self.weight_layers)
+        return blas_at_rest() if images else nullcontext()
 
     @border_of_layer
     def backward(self, grad: FloatArray) -> FloatArray:
         """Return dL/dx for grad = dL/d output, and fill every parameter's gradient."""
-        for layer in reversed(self.layers):
-            grad = layer.backward(grad)
+        with self._threads():
+            for layer in reversed(self.layers):
+                grad = layer.backward(grad)
         return grad
 
     @border_of_layer
@@ -144,8 +153,9 @@ class Network:
         first = self.layers.index(self.weight_layers[0])
         self.weight_layers[0].needs_dx = False
         try:
-            for layer in reversed(self.layers[first:]):
-                grad = layer.backward(grad)
+            with self._threads():
+                for layer in reversed(self.layers[first:]):
+                    grad = layer.backward(grad)
         finally:
             self.weight_layers[0].needs_dx = True
 

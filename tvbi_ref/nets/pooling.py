@@ -57,7 +57,7 @@ class MaxPool(_Tiles):
         """
         self._shape, x = x.shape, whole_tiles(x, self.size)
         first, *others = _places(self.size)
-        z = x[first].copy()
+        z = x[first].copy(order="K")
         for part in others:
             np.maximum(z, x[part], out=z)  # NaN goes through, so that divergence is seen
         self._x, self._z = x, z
@@ -137,7 +137,7 @@ def max_pool_backward(x: FloatArray, z: FloatArray, grad: FloatArray, size: int)
     array([[[[0., 1.],
              [0., 0.]]]])
     """
-    d_x, free = np.empty(x.shape, x.dtype), np.ones(grad.shape, bool)
+    d_x, free = np.empty_like(x), np.ones_like(grad, bool)
     for part in _places(size):
         hit = free & (x[part] == z)
         d_x[part] = grad * hit
@@ -173,6 +173,6 @@ def _with_the_rest(d_x: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Return a gradient for whole images: 0 for the pixels that fill no tile."""
     if d_x.shape == shape:
         return d_x
-    whole = np.zeros(shape, d_x.dtype)
+    whole = np.zeros_like(d_x, shape=shape)
     whole[:, :, : d_x.shape[2], : d_x.shape[3]] = d_x
     return whole
