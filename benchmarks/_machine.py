@@ -10,6 +10,7 @@ from llvmlite.binding import get_host_cpu_features
 from tvbi_ref.compression.latency import machine
 
 SIDE, FAR, NEAR, ONCE = 2048, 2**24, 2**16, 2**13
+ELEMENTARY = ("exp", "log", "division", "copy")
 
 
 @numba.njit(nogil=True)
@@ -27,7 +28,7 @@ def describe() -> str:
 
 
 def limits() -> dict[str, float]:
-    """Return operations and bytes a second, and seconds a number of exp, log and a copy."""
+    """Return operations and bytes a second, and seconds a number of exp, log, a division, a copy."""
     square = np.random.default_rng(0).random((2, SIDE, SIDE), dtype=np.float32)
     out, far, near = np.empty_like(square[0]), *(np.ones((3, n), np.float32) for n in (FAR, NEAR))
     numbers = np.random.default_rng(0).uniform(0.1, 4, (2, ONCE))
@@ -38,6 +39,7 @@ def limits() -> dict[str, float]:
             "near": lambda: triad(*near),
             "exp": lambda: np.exp(numbers[0], out=numbers[1]),
             "log": lambda: np.log(numbers[0], out=numbers[1]),
+            "division": lambda: np.divide(1.0, numbers[0], out=numbers[1]),
             "copy": lambda: np.copyto(numbers[1], numbers[0]),
         }
     )
@@ -46,13 +48,13 @@ def limits() -> dict[str, float]:
         "sgemm": 2 * SIDE**3 / best["sgemm"],
         "memory": far.nbytes / best["far"],
         "caches": near.nbytes / best["near"],
-        **{name: best[name] / ONCE for name in ("exp", "log", "copy")},
+        **{name: best[name] / ONCE for name in ELEMENTARY},
     }
 
 
 def told(limits: dict[str, float]) -> str:
     """Return the limits in words."""
-    nanoseconds = (f"{name} {limits[name] * 1e9:.2f}" for name in ("exp", "log", "copy"))
+    nanoseconds = (f"{name} {limits[name] * 1e9:.2f}" for name in ELEMENTARY)
     return (
         f"a large sgemm {limits['sgemm'] / 1e9:.0f} GFLOP/s; a triad {limits['memory'] / 1e9:.0f} "
         f"GB/s in memory and {limits['caches'] / 1e9:.0f} in the caches; "

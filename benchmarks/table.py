@@ -110,15 +110,15 @@ def step(builder: str, steps: int) -> Callable[[str], Turn]:
     return start
 
 
-def products(builder: str) -> Callable[[dict[str, float]], tuple[float, str]]:
-    """Return the limit of a training step: its products at the speed of a large one."""
+def products(builder: str, steps: float = 1) -> Callable[[dict[str, float]], tuple[float, str]]:
+    """Return the limit of training steps: their products at the speed of a large one."""
 
     def limit(machine: dict[str, float]) -> tuple[float, str]:
         import peers_training_step as peers
 
         from tvbi_ref import nets
 
-        flops = peers.product_flops(getattr(nets, builder)(seed=0))
+        flops = steps * peers.product_flops(getattr(nets, builder)(seed=0))
         return flops / machine["sgemm"], f"{flops / 1e9:.2f} GFLOP at sgemm's peak"
 
     return limit
@@ -152,6 +152,11 @@ def grid(side: str) -> Turn:
         return told | {"value": value, "call / sweeps": value / (made * more)}
 
     return turn
+
+
+def divisions(machine: dict[str, float]) -> tuple[float, str]:
+    """Return the limit of the 13 sweeps that the grid needs."""
+    return 13 * math.prod(LAYER) * machine["division"], "13 sweeps, a division a node"
 
 
 def exact(name: str, *numbers: float) -> Callable[[str], Turn]:
@@ -351,6 +356,7 @@ ROWS = {
         LINE,
         ("PGMax (JAX, float32)", "fbgbp (C++, float32)"),
         {"value": 20.0, "call / sweeps": 1.3},
+        divisions,
     ),
     "chains": Row(
         "chains, a weight",
@@ -393,6 +399,7 @@ ROWS = {
         epochs(sixty_thousand, lenet),
         1,
         (1.0, "s"),
+        limit=products("lenet_300_100", 60_000 / 128),
     ),
     "digits": Row(
         "Module B in an epoch of the first page's network on digits",
