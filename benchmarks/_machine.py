@@ -28,7 +28,7 @@ def describe() -> str:
 
 
 def limits() -> dict[str, float]:
-    """Return operations and bytes a second, and seconds a number of exp, log, a division, a copy."""
+    """Return operations and bytes a second, and seconds of an exp, a log, a division, a copy."""
     square = np.random.default_rng(0).random((2, SIDE, SIDE), dtype=np.float32)
     out, far, near = np.empty_like(square[0]), *(np.ones((3, n), np.float32) for n in (FAR, NEAR))
     numbers = np.random.default_rng(0).uniform(0.1, 4, (2, ONCE))
