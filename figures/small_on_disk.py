@@ -40,7 +40,7 @@ LOOK = {
     "chains": (plots.ORANGE, "s"),
     "grid": (plots.GREEN, "^"),
 }
-SIZES = ("memory", "file", "coded", "shared")
+SIZES = ("memory", "file")
 BITS = ("stored_bits", "coded_bits", "table_bits", "shuffled_bits", "control_bits")
 
 
@@ -180,14 +180,14 @@ def name_rows(axes: Axes, names: list[str]) -> None:
 def summary(rows: list[dict[str, Any]]) -> str:
     """Return the means over the seeds as a table."""
     lines = [
-        f"{'net':<15}{'prior':<13}{'format':<10}{'kept':>7}{'file':>9}{'shared':>8}{'coded':>8}"
+        f"{'net':<15}{'prior':<13}{'format':<10}{'kept':>7}{'file':>9}{'coded':>8}"
         f"{'tables':>8}{'shuffled':>10}{'J = 0':>8}{'H(p)/p':>8}"
     ]
     for net, prior, format in dict.fromkeys((r["net"], r["prior"], r["format"]) for r in rows):
         mine = [r for r in rows if (r["net"], r["prior"], r["format"]) == (net, prior, format)]
         lines.append(
             f"{net:<15}{prior:<13}{format:<10}{mean(mine, 'kept', 7, 0)}{mean(mine, 'file', 9, 0)}"
-            f"{mean(mine, 'shared', 8, 0)}{mean(mine, 'coded_bits', 8)}"
+            f"{mean(mine, 'coded_bits', 8)}"
             f"{mean(mine, 'table_bits', 8)}"
             f"{mean(mine, 'shuffled_bits', 10)}{mean(mine, 'control_bits', 8)}"
             f"{mean(mine, 'entropy_bound', 8)}"

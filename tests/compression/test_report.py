@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from dataclasses import replace
 from functools import cache
 
@@ -11,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tvbi_ref import compress, load_compressed, nets, plots, report, save_compressed
+from tvbi_ref.compression import round_weights, sort_units
 from tvbi_ref.compression.findings import Race
 from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.compression.latency import Machine, Timing
-from tvbi_ref.compression.sharing import share_values
 
 
 def pruned(net, density=0.3, run=1, seed=0):
@@ -101,11 +102,13 @@ def test_a_dense_matrix_pays_for_its_zeros_as_positions():
     assert size.stored_bits == pytest.approx(32 * (n_places / small.n_weights - 1))
 
 
-def test_shared_values_have_as_many_bits_as_the_posterior_asks_for():
+def test_the_coded_file_is_one_that_is_written(tmp_path):
     small, found = wide(1)
-    shared = share_values(small, [layer.bits for layer in found.layers])
-    for name, size in by_name(found).items():
-        assert size.shared == shared.nbytes_as(name) < size.coded
+    rounded = sort_units(round_weights(small))
+    for network, size in ((small, found.coded.exact), (rounded, found.coded.rounded)):
+        save_compressed(tmp_path / "net", network, coded=True, uncertainty=False)
+        assert os.stat(tmp_path / "net").st_size == size
+    assert found.coded.rounded < 0.5 * found.coded.exact
 
 
 # Controls
@@ -184,7 +187,7 @@ def test_scores_are_the_networks_own(digits):
     assert scores.difference == small.check_against(net, x)
     assert [bits for bits, _ in scores.at_bits] == list(range(2, 9))
     assert scores.at_bits[0][1] < scores.small  # two bits say 0, + and -
-    for score in (scores.at_bits[-1][1], scores.at_chosen, scores.shared):
+    for score in (scores.at_bits[-1][1], scores.at_chosen, scores.rounded):
         assert score == pytest.approx(scores.small, abs=0.02)
 
 
@@ -210,8 +213,8 @@ def test_without_variances_the_bits_are_unknown(tmp_path):
     found = report(small, np.ones((3, 20)), [0, 1, 2], seconds=0)
     assert found.uncertainty_bytes == 0
     assert all(layer.bits is None for layer in found.layers)
-    assert all(size.shared is None for size in found.formats)
-    assert found.scores.at_chosen is found.scores.shared is None
+    assert found.coded.rounded is None
+    assert found.scores.at_chosen is found.scores.rounded is None
     assert len(found.scores.at_bits) == 7
     assert "unknown, no variances" in str(found)
     assert len(plots.compression(found).axes) == 2

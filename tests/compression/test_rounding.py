@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tvbi_ref import nets
+from tvbi_ref import compress, nets
 from tvbi_ref.compression.rounding import (
     Quantised,
     Rounding,
@@ -14,6 +14,7 @@ from tvbi_ref.compression.rounding import (
     choose_bits,
     even_rounding,
     quantise,
+    round_weights,
     typical_variance,
 )
 
@@ -216,3 +217,45 @@ def test_packed_weights_that_are_cut_off_are_refused():
     packed = quantise([0.5, 1.0, 1.5], Rounding(bits=3, step=0.5)).pack()
     with pytest.raises(ValueError, match="packed must have 2 bytes; got 1"):
         Quantised.unpack(packed[:-1], 3, Rounding(bits=3, step=0.5))
+
+
+# A network
+
+
+def random_network(dtype=np.float32):
+    net = nets.mlp([20, 12, 5], seed=0, dtype=dtype)
+    rng = np.random.default_rng(0)
+    for layer in net.weight_layers:
+        layer.prune(rng.random(layer.mean.value.shape) < 0.4)
+        layer.log_variance.value[...] = rng.uniform(-6, -4, layer.mean.value.shape)
+        layer.bias.value[...] = rng.normal(size=layer.bias.value.shape)
+    return compress(net)
+
+
+@pytest.mark.parametrize("fraction", [0.25, 1.0, 3.0])
+def test_weights_and_biases_are_whole_numbers_of_a_power_of_two(fraction):
+    small = random_network()
+    for old, new in zip(
+        small.weight_layers, round_weights(small, fraction).weight_layers, strict=True
+    ):
+        w, variance = old.weights.to_dense(), old.variance_matrix()
+        step = 2.0 ** round(np.log2(fraction * np.sqrt(typical_variance(variance[w != 0]))))
+        np.testing.assert_array_equal(new.weights.to_dense(), np.rint(w / step) * step)
+        np.testing.assert_array_equal(new.bias, np.rint(old.bias / step) * step)
+        kept = new.weights.to_dense() != 0
+        np.testing.assert_array_equal(new.variance_matrix()[kept], variance[kept])
+
+
+def test_faint_layers_are_not_wiped_out_and_dead_ones_stay():
+    small = random_network()
+    first, last = (layer.weights.to_dense() for layer in small.weight_layers)
+    faint = round_weights(small.with_weights([1e-4 * first, 0 * last]))
+    assert faint.weight_layers[0].weights.kept > 0
+    np.testing.assert_array_equal(faint.weight_layers[1].bias, small.weight_layers[1].bias)
+
+
+def test_a_fraction_or_a_network_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="fraction must be"):
+        round_weights(random_network(), 4.0)
+    with pytest.raises(TypeError, match="network must be a CompressedNetwork"):
+        round_weights(nets.mlp([3, 2], seed=0))

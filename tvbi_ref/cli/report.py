@@ -32,6 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     control = "to compare with: a run without couplings, J = 0"
     parser.add_argument("--control", metavar="MODEL", type=input_file, help=control)
+    coded = "write the model there in the fewest bytes: rounded as its posterior allows, and coded"
+    parser.add_argument("--coded", metavar="FILE", type=output_file, help=coded)
     parser.add_argument("--json", metavar="FILE", type=output_file, help="write the numbers there")
     files = "write report.txt, report.json and report.png there"
     parser.add_argument("--out", metavar="FOLDER", type=output_folder, help=files)
@@ -39,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command."""
-    from tvbi_ref.compression import report
+    from tvbi_ref.compression import report, round_weights, save_compressed, sort_units
     from tvbi_ref.lab import experiment, plots
 
     folder = experiment.make_folder(options.out) if options.out else None
@@ -53,6 +55,10 @@ def run(options: argparse.Namespace) -> int:
     written += [folder / "report.json"] if folder else []
     for path in written:
         write_json(path, found.to_dict())
+    if options.coded:
+        rounded = sort_units(round_weights(small))
+        save_compressed(options.coded, rounded, coded=True, uncertainty=False)
+        written.append(options.coded)
     if folder:
         with atomic_write(folder / "report.txt") as file:
             file.write(f"{found}\n".encode())

@@ -1,10 +1,12 @@
-"""Compressed networks as files: one .npz without pickle, whole or not at all.
+"""Compressed networks as files, whole or not at all: one .npz without pickle, or one code.
 
 An array in an .npz takes a quarter of a kilobyte before its first number, its name in the zip
 three times and its type in words, which for a small network is more than its weights. So
 there is one array, "model": a description in JSON, deflated, and behind it the bytes of all the
 arrays that the description names, as they are. What the formats take is then what the file takes,
 and about a kilobyte for the rest. The frame, with a version and a checksum, is `_archive`'s.
+
+The coded file has nine bytes of frame and the code of `coded`.
 """
 
 from __future__ import annotations
@@ -20,20 +22,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tvbi_ref._archive import MOST_TEXT, Arrays, damage_is_named, read_archive, write_archive
+from tvbi_ref._files import atomic_write
 from tvbi_ref._validation import as_choice, as_count
-from tvbi_ref.checkpoint import noise_of, require_room
+from tvbi_ref.checkpoint import noise_of
+from tvbi_ref.compression.coded import decode, encode
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer, positions
+from tvbi_ref.compression.layers import SparseConv, SparseDense, SparseLayer
 from tvbi_ref.compression.network import CompressedNetwork, as_compressed
+from tvbi_ref.compression.parts import build_loss, try_out
 from tvbi_ref.compression.steps import STEPS, build_step, describe_step
 from tvbi_ref.compression.variances import ByteVariances
 from tvbi_ref.errors import DataCorruptedError
-from tvbi_ref.gamma import Gamma
-from tvbi_ref.nets import GaussianLikelihood, Layer, Loss, SoftmaxCrossEntropy
+from tvbi_ref.nets import Layer
 from tvbi_ref.nets.shapes import as_sizes
 
 FORMAT = "tvbi_ref compressed network"
 VERSION = 1
+
+MAGIC, CODED_VERSION = b"TVBC", 1
+"""Of a coded file."""
 
 ZIP_START, ZIP_END = b"PK\3\4", b"PK\5\6"
 ZIP_END_BYTES = 22
@@ -41,23 +48,33 @@ ZIP_END_BYTES = 22
 
 
 def save_compressed(
-    path: str | os.PathLike[str], network: CompressedNetwork, *, uncertainty: bool = True
+    path: str | os.PathLike[str],
+    network: CompressedNetwork,
+    *,
+    uncertainty: bool = True,
+    coded: bool = False,
 ) -> None:
-    """Write a compressed network to a file: one .npz without pickle, whole or not at all.
+    """Write a compressed network to a file, exactly, whole or not at all.
 
     Parameters
     ----------
     path : path-like
-        Usually ends in ``.npz``; missing folders are made.
+        Usually ends in ``.npz``, or ``.tvbc`` if coded; missing folders are made.
     network : CompressedNetwork
     uncertainty : bool
         False: without the variances, for predictions at the means only; see
         `CompressedNetwork.uncertainty_nbytes`.
+    coded : bool
+        False: one .npz without pickle. True: entropy coded, a file of another format
+        (docs/coded_file.md), which keeps every bit, too. It is small where the weights are few
+        whole numbers of a step, as `round_weights` makes them.
 
     Raises
     ------
     TypeError
         If it is no such network.
+    ValueError
+        If it is to be coded, and is nothing but zeros, millions of them.
 
     Examples
     --------
@@ -70,8 +87,13 @@ def save_compressed(
     >>> bool((again.predict_proba(x, draws=9) == small.predict_proba(x, draws=9)).all())
     True
     """
+    as_compressed(network)
+    if coded:
+        with atomic_write(path) as file:
+            file.write(_signed(encode(network, uncertainty)))
+        return
     arrays: Arrays = {}
-    if not as_compressed(network).kept_inputs.all():
+    if not network.kept_inputs.all():
         arrays["inputs"] = np.packbits(network.kept_inputs)
     description = {
         "inputs": network.kept_inputs.size,
@@ -106,10 +128,54 @@ def load_compressed(path: str | os.PathLike[str]) -> CompressedNetwork:
     Traceback (most recent call last):
     tvbi_ref.errors.DataCorruptedError: ... is not a readable tvbi_ref compressed network file: ...
     """
+    with open(path, "rb") as file:
+        is_coded = file.read(len(MAGIC)) == MAGIC
+    if is_coded:
+        return _read_coded(path)
     _, archive = read_archive(path, FORMAT, VERSION)
     _require_nothing_else(path)
     with damage_is_named(path, FORMAT):
         return _build(*_from_bytes(archive["model"].data))
+
+
+# The coded file
+
+
+def coded_nbytes(network: CompressedNetwork, *, uncertainty: bool = False) -> int:
+    """Return how many bytes ``save_compressed(..., coded=True)`` writes.
+
+    Parameters
+    ----------
+    network : CompressedNetwork
+    uncertainty : bool
+
+    Examples
+    --------
+    >>> from tvbi_ref import compress, nets
+    >>> coded_nbytes(compress(nets.mlp([4, 3, 2], seed=0)))  # 23 numbers of float32 in it
+    101
+    """
+    return len(_signed(encode(as_compressed(network), uncertainty)))
+
+
+def _signed(code: bytes) -> bytes:
+    """Return a code behind the frame: magic, version, and a checksum of all that follows it."""
+    version = CODED_VERSION.to_bytes()
+    return MAGIC + zlib.crc32(version + code).to_bytes(4) + version + code
+
+
+def _read_coded(path: str | os.PathLike[str]) -> CompressedNetwork:
+    with open(path, "rb") as file, damage_is_named(path, FORMAT):
+        frame, content = file.read(len(MAGIC) + 4), file.read()
+        if zlib.crc32(content) != int.from_bytes(frame[len(MAGIC) :]) or not content:
+            raise DataCorruptedError(f"{path} is damaged: its checksum does not match its content")
+        if content[0] != CODED_VERSION:
+            raise DataCorruptedError(
+                f"{path} has format version {content[0]}; this package reads {CODED_VERSION}"
+            )
+        network = decode(content[1:])
+        try_out(network)
+        return network
 
 
 # Bytes
@@ -182,11 +248,11 @@ def _build(description: dict[str, Any], arrays: Arrays) -> CompressedNetwork:
     shape = description["input_shape"]
     network = CompressedNetwork(
         tuple(layers),
-        _build_loss(description["noise"]),
+        build_loss(description["noise"]),
         _unpack_inputs(description["inputs"], arrays, layers),
         None if shape is None else as_sizes(shape, "input_shape", "CHW"),
     )
-    _try_out(network)
+    try_out(network)
     return network
 
 
@@ -206,16 +272,6 @@ def _build_sparse(about: dict[str, Any], k: str, arrays: Arrays) -> SparseLayer:
     return SparseConv(**parts, shape=tuple(about["shape"]), **geometry)
 
 
-def _build_loss(noise: dict[str, Any] | None) -> Loss:
-    """Return the likelihood that `noise_of` described."""
-    if noise is None:
-        return SoftmaxCrossEntropy()
-    loss = GaussianLikelihood(noise.get("known") or Gamma(*noise["prior"]))
-    if "posterior" in noise:
-        loss.posterior = Gamma(*noise["posterior"])
-    return loss
-
-
 def _unpack_inputs(
     n_inputs: int, arrays: Arrays, layers: Sequence[SparseLayer | Layer]
 ) -> NDArray[np.bool_]:
@@ -229,18 +285,3 @@ def _unpack_inputs(
     if kept.size != n_inputs + -n_inputs % 8 or not kept.any() or kept[n_inputs:].any():
         raise ValueError(f"inputs must be a bit for each of {n_inputs}, one of them set")
     return kept[:n_inputs].astype(bool)
-
-
-def _try_out(network: CompressedNetwork) -> None:
-    """Pass one input through, so that layers which do not fit are found here and not later."""
-    sides = [side for side in network.input_sides if not isinstance(side, str)]
-    if len(sides) < len(network.input_sides):
-        return  # images of any size: which one would fit is not known
-    require_room(math.prod(sides))
-    sparse, read = network.weight_layers, (int(network.kept_inputs.sum()), *sides[1:])
-    for layer, places in zip(sparse, positions(network.layers, read), strict=True):
-        if isinstance(layer, SparseConv):
-            require_room(places * math.prod(layer.shape[1:]))
-    output = network.predict(np.zeros((1, *sides)))
-    if output.shape != (1, network.widths[-1]) or not np.isfinite(output).all():
-        raise ValueError(f"layers must return {network.widths[-1]} finite outputs; got {output}")

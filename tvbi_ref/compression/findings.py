@@ -67,13 +67,9 @@ class FormatSize:
         Bytes of weights, positions, biases and the list of inputs.
     file : int
         Bytes of a file that was really written, without the variances.
-    coded : int
-        Bytes if positions and inputs are Huffman coded, tables included; values as they are.
-    shared : int or None
-        Bytes if besides a layer's weights share 2^bits values, Huffman coded, codebook included;
-        None if the bits are not known.
     stored_bits, coded_bits : float
-        For each kept weight, bits to say where it is: positions, tables, stored zeros.
+        For each kept weight, bits to say where it is, as stored and if the positions were Huffman
+        coded: positions, tables, stored zeros.
     table_bits : float
         What the tables of the Huffman codes have in `coded_bits`; it vanishes in large networks.
     shuffled_bits : float
@@ -85,13 +81,28 @@ class FormatSize:
     name: str
     memory: int
     file: int
-    coded: int
-    shared: int | None
     stored_bits: float
     coded_bits: float
     table_bits: float
     shuffled_bits: float
     control_bits: float | None
+
+
+@dataclass(frozen=True)
+class CodedFile:
+    """Bytes of the coded file, without variances: ``save_compressed(..., coded=True)``.
+
+    Parameters
+    ----------
+    exact : int
+        Of the network as it is.
+    rounded : int or None
+        With the weights rounded as the posterior allows and units sorted, see `round_weights` and
+        `sort_units`; None if there are no variances.
+    """
+
+    exact: int
+    rounded: int | None
 
 
 @dataclass(frozen=True)
@@ -131,8 +142,8 @@ class Scores:
         The largest difference of an output from the whole network's.
     at_bits : list of [bits, score]
         With all weights on an even grid of so many bits.
-    at_chosen, shared : float or None
-        With the bits that the posterior asks for, on an even grid and as shared values.
+    at_chosen, rounded : float or None
+        With the bits that the posterior asks for on an even grid, and as `round_weights` leaves it.
     """
 
     name: str
@@ -143,7 +154,7 @@ class Scores:
     difference: float | None
     at_bits: list[list[float]]
     at_chosen: float | None
-    shared: float | None
+    rounded: float | None
 
 
 @dataclass(frozen=True)

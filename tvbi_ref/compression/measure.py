@@ -18,16 +18,29 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tvbi_ref._validation import FloatArray, as_count, as_real
-from tvbi_ref.compression.coding import list_size
-from tvbi_ref.compression.files import save_compressed
-from tvbi_ref.compression.findings import FormatSize, LayerSize, Race, Regularity, Scores, Work
+from tvbi_ref.compression.files import coded_nbytes, save_compressed
+from tvbi_ref.compression.findings import (
+    CodedFile,
+    FormatSize,
+    LayerSize,
+    Race,
+    Regularity,
+    Scores,
+    Work,
+)
 from tvbi_ref.compression.formats import FORMATS, Format
 from tvbi_ref.compression.latency import machine, race
 from tvbi_ref.compression.layers import positions
 from tvbi_ref.compression.network import CompressedNetwork, as_compressed
+from tvbi_ref.compression.ordering import sort_units
 from tvbi_ref.compression.report_text import CompressionReport
-from tvbi_ref.compression.rounding import Rounding, accuracy_by_bits, choose_bits, quantise
-from tvbi_ref.compression.sharing import MAX_NAME_BITS, Shared, share_values
+from tvbi_ref.compression.rounding import (
+    Rounding,
+    accuracy_by_bits,
+    choose_bits,
+    quantise,
+    round_weights,
+)
 from tvbi_ref.compression.sizes import entropy_bound, find_runs, index_bits, mean_run
 from tvbi_ref.nets import Network
 
@@ -107,9 +120,7 @@ def report(
     shuffled = _shuffle(matrices, seed)
     others = None if control is None else _matrices(control)
     grids = _choose(network)
-    shared = None
-    if grids is not None:  # as many values as the grid has points
-        shared = share_values(network, [min(grid.bits, MAX_NAME_BITS) for grid in grids])
+    rounded = None if grids is None else sort_units(round_weights(network))
     return CompressionReport(
         network=repr(network),
         n_weights=network.n_weights,
@@ -119,12 +130,13 @@ def report(
         whole=None if whole is None else _counts(whole),
         uncertainty_bytes=network.uncertainty_nbytes,
         layers=_layer_sizes(network, places, grids),
-        formats=[_format_size(name, network, shared, shuffled, others) for name in FORMATS],
+        formats=[_format_size(name, network, shuffled, others) for name in FORMATS],
+        coded=CodedFile(coded_nbytes(network), None if rounded is None else coded_nbytes(rounded)),
         kept=_regularity(matrices),
         shuffled=_regularity(shuffled),
         control=None if others is None else _regularity(others),
         work=_work(network, whole, places),
-        scores=None if y is None else _scores(network, inputs, y, whole, control, grids, shared),
+        scores=None if y is None else _scores(network, inputs, y, whole, control, grids, rounded),
         races=_races(network, whole, inputs, seconds) if seconds else [],
         machine=machine(),
     )
@@ -215,7 +227,6 @@ def _counts(whole: Network) -> dict[str, Any]:
 def _format_size(
     name: str,
     network: CompressedNetwork,
-    shared: Shared | None,
     shuffled: Sequence[FloatArray],
     control: Sequence[FloatArray] | None,
 ) -> FormatSize:
@@ -227,8 +238,6 @@ def _format_size(
         name=name,
         memory=small.nbytes,
         file=_file_bytes(small),
-        coded=-(-(coded_bits + _other_bits(small)) // 8),
-        shared=None if shared is None else shared.nbytes_as(name),
         stored_bits=_bits_a_weight(weights, sum(8 * each.nbytes for each in weights)),
         coded_bits=_bits_a_weight(weights, coded_bits),
         table_bits=sum(size.tables for size in coded) / max(small.n_weights, 1),
@@ -243,12 +252,6 @@ def _file_bytes(network: CompressedNetwork) -> int:
         path = Path(folder) / "small.npz"
         save_compressed(path, network, uncertainty=False)
         return path.stat().st_size
-
-
-def _other_bits(network: CompressedNetwork) -> int:
-    """Return the bits of the biases and of the list of inputs."""
-    inputs = 0 if network.kept_inputs.all() else sum(list_size(network.inputs))
-    return inputs + sum(8 * layer.bias.nbytes for layer in network.weight_layers)
 
 
 def _coded_bits(name: str, matrices: Sequence[FloatArray]) -> float:
@@ -296,7 +299,7 @@ def _scores(
     whole: Network | None,
     control: CompressedNetwork | None,
     grids: Sequence[Rounding] | None,
-    shared: Shared | None,
+    rounded: CompressedNetwork | None,
 ) -> Scores:
     dense, matrices = network.with_format("dense"), _matrices(network)
 
@@ -312,7 +315,7 @@ def _scores(
         difference=None if whole is None else network.check_against(whole, x),
         at_bits=[list(pair) for pair in accuracy_by_bits(matrices, score, BITS).items()],
         at_chosen=None if grids is None else score(_rounded(matrices, grids)),
-        shared=None if shared is None else shared.network.score(x, y),
+        rounded=None if rounded is None else rounded.score(x, y),
     )
 
 

@@ -7,7 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tvbi_ref._repr import brief
-from tvbi_ref.compression.findings import FormatSize, LayerSize, Race, Regularity, Scores, Work
+from tvbi_ref.compression.findings import (
+    CodedFile,
+    FormatSize,
+    LayerSize,
+    Race,
+    Regularity,
+    Scores,
+    Work,
+)
 from tvbi_ref.compression.latency import Machine
 
 Column = tuple[str, int, str]
@@ -19,11 +27,11 @@ LAYER_COLUMNS = (
     ("bits", 6, ""),
 )
 FORMAT_COLUMNS = (
-    *(("format", -10, ""), ("memory", 9, ""), ("file", 9, ""), ("coded", 9, ""), ("shared", 9, "")),
+    *(("format", -10, ""), ("memory", 9, ""), ("file", 9, "")),
     *(("stored", 10, ".2f"), ("coded", 8, ".2f"), ("tables", 8, ".2f"), ("shuffled", 10, ".2f")),
     ("J = 0", 8, ".2f"),
 )
-BOUND_COLUMNS = (("", -56, ""), ("", 8, ".2f"), ("", 18, ".2f"), ("", 8, ".2f"))
+BOUND_COLUMNS = (("", -38, ""), ("", 8, ".2f"), ("", 18, ".2f"), ("", 8, ".2f"))
 RACE_COLUMNS = (
     *(("predict", -10, ""), ("batch", 6, ""), ("median", 11, ""), ("quartiles", 24, "")),
     ("first call", 12, ""),
@@ -38,10 +46,8 @@ bits          of a weight's value, as many as its posterior deviation leaves a m
 
 FORMAT_LEGEND = """\
 file          as written, without variances; about a kilobyte of it is the frame
-coded         positions Huffman coded; its index bits charge stored zeros and the tables
+coded         index bits if positions were Huffman coded, with stored zeros and the tables
 tables        the part of the tables in that, large where weights are few
-shared        besides, weights share 2^bits values (bits above) as in Deep Compression
-              (coded and shared are computed; files are written as "file" says)
 shuffled      coded index bits of as many weights in random places of each layer
 J = 0         coded index bits of the control, a run without couplings (--control, control=)"""
 
@@ -74,6 +80,7 @@ class CompressionReport:
         What the variances take on top.
     layers : list of LayerSize
     formats : list of FormatSize
+    coded : CodedFile
     kept, shuffled, control : Regularity
         Of the network, of the shuffled masks, of the control or None.
     work : Work
@@ -93,6 +100,7 @@ class CompressionReport:
     uncertainty_bytes: int
     layers: list[LayerSize]
     formats: list[FormatSize]
+    coded: CodedFile
     kept: Regularity
     shuffled: Regularity
     control: Regularity | None
@@ -153,6 +161,8 @@ def _summary(r: CompressionReport) -> str:
         lines[1] += f" of {r.whole['n_biases']}"
         lines[2] = f"units          {units}, of {' -> '.join(map(str, r.whole['widths']))}"
         lines[3] += f"; {r.work.whole} before pruning"
+    rounded = r.coded.rounded and f"{r.coded.rounded} bytes rounded and sorted, "
+    lines.append(f"coded file     {rounded or ''}{r.coded.exact} bytes as it is")
     if r.scores:
         lines.insert(0, _score_line(r.scores))
     return "\n".join([r.network, "", *lines])
@@ -183,7 +193,7 @@ def _format_table(r: CompressionReport) -> str:
         ("H(p)/p", *(mask and mask.entropy_bound for mask in masks)),
     ]
     lines = [
-        f"{'':<17}{'bytes':<35}index bits a weight",
+        f"{'':<17}{'bytes':<17}index bits a weight",
         *_table(FORMAT_COLUMNS, map(_format_row, r.formats)),
         *_table(BOUND_COLUMNS, bounds)[1:],
     ]
@@ -192,7 +202,7 @@ def _format_table(r: CompressionReport) -> str:
 
 
 def _format_row(s: FormatSize) -> tuple[Any, ...]:
-    sizes = (s.name, s.memory, s.file, s.coded, s.shared)
+    sizes = (s.name, s.memory, s.file)
     if s.name == "dense":  # its zeros are no positions
         return (*sizes, *5 * (None,))
     return (*sizes, s.stored_bits, s.coded_bits, s.table_bits, s.shuffled_bits, s.control_bits)
@@ -203,7 +213,7 @@ def _precision_table(r: CompressionReport) -> str:
     lines = [f"bits a weight that the posterior asks for, by layer: {bits}"]
     if r.scores:
         by_bits = {f"{bits:g}": score for bits, score in r.scores.at_bits}
-        scores = {**by_bits, "chosen": r.scores.at_chosen, "shared": r.scores.shared}
+        scores = {**by_bits, "chosen": r.scores.at_chosen, "rounded": r.scores.rounded}
         columns = [("bits", -10, ""), *((name, 8, ".4f") for name in scores)]
         lines += _table(columns, [(r.scores.name, *scores.values())])
     return "\n".join(lines)

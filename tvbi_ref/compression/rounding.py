@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -24,6 +24,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_array, as_count, as_float_array, as_real
 from tvbi_ref.compression.coding import pack, unpack
+from tvbi_ref.compression.layers import SparseLayer
+from tvbi_ref.compression.network import CompressedNetwork, as_compressed
 
 MAX_BITS = 32
 """Beyond it a grid is finer than any float32 network can tell."""
@@ -266,6 +268,71 @@ def accuracy_by_bits(
         )
         for width in bits
     }
+
+
+def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> CompressedNetwork:
+    """Return a network whose weights and biases are whole numbers of steps.
+
+    A layer's step is the power of two nearest to `fraction` posterior standard deviations, of one
+    weight of the layer as a rule (`typical_variance`), and not above its largest weight. What
+    comes nearer to zero than half a step is pruned. Biases have no posterior; they go on the same
+    grid, as a weight does that reads a one.
+
+    Parameters
+    ----------
+    network : CompressedNetwork
+        With its variances.
+    fraction : float in (0, sqrt(12)]
+        As in `choose_bits`.
+
+    Returns
+    -------
+    CompressedNetwork
+        With the variances of what is left. A layer without a weight stays as it is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such network, holds no variances, or `fraction` is out of range.
+
+    Examples
+    --------
+    >>> from tvbi_ref import compress, nets
+    >>> rounded = round_weights(compress(nets.mlp([4, 2], seed=0)), fraction=2)
+    >>> rounded.weight_layers[0].weights.to_dense() * 32
+    array([[  3.,  -3.],
+           [ 14.,   2.],
+           [-12.,   8.],
+           [ 30.,  21.]], dtype=float32)
+    """
+    fraction = as_real(fraction, "fraction", above=0, at_most=math.sqrt(12))
+    matrices = [layer.weights.to_dense() for layer in as_compressed(network).weight_layers]
+    steps = [_power_of_two(layer, fraction) for layer in network.weight_layers]
+    pairs = zip(matrices, steps, strict=True)
+    rounded = network.with_weights([_to_grid(matrix, step) for matrix, step in pairs])
+    of = iter(steps)
+    layers = (
+        replace(layer, bias=_to_grid(layer.bias, next(of)))
+        if isinstance(layer, SparseLayer)
+        else layer
+        for layer in rounded.layers
+    )
+    return replace(rounded, layers=tuple(layers))
+
+
+def _power_of_two(layer: SparseLayer, fraction: float) -> float:
+    """Return the step of a layer, 0 if it has no weight."""
+    weights, variances = layer.weights.to_dense(), layer.variance_matrix()
+    kept = weights != 0
+    if not kept.any():
+        return 0.0
+    step = fraction * math.sqrt(typical_variance(variances[kept]))
+    largest = math.floor(math.log2(float(np.abs(weights).max())))
+    return 2.0 ** min(round(math.log2(step)), largest)
+
+
+def _to_grid(array: FloatArray, step: float) -> FloatArray:
+    return (np.rint(array / step) * step + 0.0).astype(array.dtype) if step else array
 
 
 def _finite(value: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> FloatArray:

@@ -14,7 +14,6 @@ from tvbi_ref.lab.plots.style import (
     GREEN,
     LAYER_COLOURS,
     ORANGE,
-    PURPLE,
     STYLE,
     use_plain_logs,
 )
@@ -61,14 +60,12 @@ def _draw_bytes(axes: Axes, report: CompressionReport) -> None:
     looks = {
         "memory": ("memory", "o", BLUE),
         "file": ("file", "s", ORANGE),
-        "coded": ("coded", "^", GREEN),
-        "shared": ("shared", "D", PURPLE),
     }
     _mark(axes, report.formats, looks, scale=1e-3)
-    any_format = report.formats[0]
-    saved_bits = report.n_weights * (any_format.coded_bits - report.kept.entropy_bound)
-    axes.axvline((any_format.coded - saved_bits / 8) / 1000, color="0.3", ls="--")
-    axes.set(title="kilobytes; dashed: coded, if places cost H(p)/p")
+    axes.axvline(report.coded.exact / 1000, color=GREEN, ls=":", label="coded file")
+    if report.coded.rounded:
+        axes.axvline(report.coded.rounded / 1000, color=GREEN, ls="--", label="coded, rounded")
+    axes.set(title="kilobytes")
     use_plain_logs(axes)
     _legend_below(axes)
 
