@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.nets.halves import in_halves
+from tvbi_ref.nets.halves import LARGE, in_halves
 
 MANY = 2**13
 """From so many numbers on they are drawn by `box_muller`, which takes a third of the time of
@@ -48,10 +48,10 @@ def box_muller(u: FloatArray, v: FloatArray) -> None:
 def standard_normal(
     rng: np.random.Generator, shape: tuple[int, ...], dtype: DTypeLike
 ) -> FloatArray:
-    """Return e ~ N(0, 1), as `rng` draws it; a large array by `box_muller`, in halves.
+    """Return e ~ N(0, 1): few numbers as `rng` draws them, many by `box_muller`.
 
-    Each half then comes from a generator of its own, whose seed `rng` draws: `rng` moves on, and
-    its state alone says what is drawn.
+    Those that are worth a second thread (`halves.LARGE`) come in halves, each from a generator of
+    its own, whose seed `rng` draws: `rng` moves on, and its state alone says what is drawn.
 
     Parameters
     ----------
@@ -71,13 +71,21 @@ def standard_normal(
     size = math.prod(shape)
     if size < MANY:
         return rng.standard_normal(shape, dtype=real)
-    pairs, seeds = np.empty((2, -(-size // 2)), real), rng.integers(2**63, size=2)
+    pairs = np.empty((2, -(-size // 2)), real)
+    if size < LARGE:
+        _draw_pairs(rng, *pairs)
+    else:
+        seeds = rng.integers(2**63, size=2)
 
-    def draw(half: slice) -> None:
-        own = np.random.Generator(np.random.SFC64(seeds[int(half.start > 0)]))  # a fast one
-        for uniform in pairs[:, half]:
-            own.random(out=uniform, dtype=real)
-        box_muller(*pairs[:, half])
+        def draw(half: slice) -> None:
+            bits = np.random.SFC64(seeds[int(half.start > 0)])  # fast ones
+            _draw_pairs(np.random.Generator(bits), *pairs[:, half])
 
-    in_halves(pairs.shape[1], draw, size)
+        in_halves(pairs.shape[1], draw, size)
     return pairs.reshape(-1)[:size].reshape(shape)
+
+
+def _draw_pairs(rng: np.random.Generator, u: FloatArray, v: FloatArray) -> None:
+    for uniform in (u, v):
+        rng.random(out=uniform, dtype=u.dtype.type)
+    box_muller(u, v)
