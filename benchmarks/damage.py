@@ -52,6 +52,7 @@ net = nets.mlp([64, 32, 10], seed=0)
 for _ in range(10**9):
     save_network(sys.argv[1] + "/net.npz", net)
     save_compressed(sys.argv[1] + "/small.npz", compress(net))
+    save_compressed(sys.argv[1] + "/small.tvbc", compress(net), coded=True)
     print(flush=True)
 """
 
@@ -67,11 +68,11 @@ def kills(times: int) -> None:
                 process.stdout.readline()
                 time.sleep(rng.uniform(0, 0.05))
                 process.send_signal(signal.SIGKILL)
-            for load, name in ((load_network, "net.npz"), (load_compressed, "small.npz")):
+            for name, load in LOADERS.items():
                 found["unreadable"] += outcome(load, Path(folder, name)) != "read"
-            found[moment] += len(list(Path(folder).iterdir())) > 2
+            found[moment] += len(list(Path(folder).iterdir())) > len(LOADERS)
         saved(folder)
-        found["left for good"] = len(list(Path(folder).iterdir())) - 2
+        found["left for good"] = len(list(Path(folder).iterdir())) - len(LOADERS)
     print(f"{times} kills while saving: {dict(found)}")
 
 
@@ -105,7 +106,8 @@ def damaged(times: int) -> None:
     """Cut, flip, overwrite and lengthen model files, and count what is believed."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
-        for name, load in saved(folder).items():
+        saved(folder)
+        for name, load in LOADERS.items():
             path = Path(folder, name)
             whole, found = path.read_bytes(), collections.Counter()
             expected = numbers(load(path))
@@ -115,12 +117,15 @@ def damaged(times: int) -> None:
             print(f"{times} damaged {name}: {dict(found)}")
 
 
-def saved(folder: str) -> dict[str, Callable]:
+LOADERS = {"net.npz": load_network, "small.npz": load_compressed, "small.tvbc": load_compressed}
+
+
+def saved(folder: str) -> None:
     net = nets.mlp([12, 6, 3], seed=0)
     net.weight_layers[0].prune(np.arange(72).reshape(12, 6) % 3 > 0)
     save_network(f"{folder}/net.npz", net)
     save_compressed(f"{folder}/small.npz", compress(net))
-    return {"net.npz": load_network, "small.npz": load_compressed}
+    save_compressed(f"{folder}/small.tvbc", compress(net), coded=True)
 
 
 def damage(whole: bytes, rng: np.random.Generator) -> bytes:

@@ -176,12 +176,12 @@ def test_under_a_right_checksum_what_is_no_network_is_refused_in_no_time(saved, 
     kinds = [kind for kind in KINDS if kind != "garbage before"]
     started = time.perf_counter()
     tracemalloc.start()
-    for k in range(140):
+    for k in range(42):
         forged = files._signed(damaged(code, kinds[k % len(kinds)], rng))
         assert outcome(tmp_path / "net.tvbc", forged, None) in ("refused", "silently different")
     assert tracemalloc.get_traced_memory()[1] < 2e8
     tracemalloc.stop()
-    assert time.perf_counter() - started < 60
+    assert time.perf_counter() - started < 30
 
 
 def test_more_places_than_bytes_could_tell_of_are_refused(tmp_path):
