@@ -1,11 +1,12 @@
 import warnings
 
 import numba
+import numpy as np
 import pytest
 from numba.core.caching import CacheImpl
 
 from tvbi_ref.fast import kernel as home
-from tvbi_ref.fast.kernel import kernel
+from tvbi_ref.fast.kernel import apart, contracted, kernel
 
 pytestmark = pytest.mark.skipif(numba.config.DISABLE_JIT, reason="nothing is compiled")
 
@@ -68,3 +69,27 @@ def test_other_sources_are_other_entries(monkeypatch):
     monkeypatch.setattr(home, "SOURCES", "another file of the folder was edited")
     edited = kernel(doubled)
     assert (edited(4), hits(edited)) == (8, 0)
+
+
+def product_and_sum(x, y, z):
+    return x * y + z
+
+
+def test_only_a_contracted_loop_may_round_a_product_and_its_sum_once():
+    x, almost = 1 + 2.0**-30, -(1 + 2.0**-29)
+    assert kernel(product_and_sum)(x, x, almost) == 0.0
+    assert contracted(product_and_sum)(x, x, almost) in (0.0, 2.0**-60)
+
+
+def copied(x, y):
+    for n in range(len(x)):
+        y[n] = x[n]
+
+
+def test_the_compiler_asks_whether_arrays_are_apart(monkeypatch):
+    told = []
+    monkeypatch.setattr(home, "_without_aliases", lambda flags: told.append(1) or flags)
+    compiled, y = apart(copied), np.zeros(2)
+    compiled(np.ones(2), y)
+    assert told
+    assert y.tolist() == [1.0, 1.0]
