@@ -1,8 +1,8 @@
-"""What whole numbers cost once they are entropy coded, tables included.
+"""What whole numbers would cost in Huffman's code, tables included: Deep Compression's size.
 
-A stream of positions, or of names of shared values, is written in a `HuffmanCode` (D. A. Huffman,
-Proc. IRE 40, 1952), as Deep Compression does. The code is canonical: codewords of equal length are
-consecutive numbers, so that the lengths say it all.
+A stream of positions, or of names of shared values, is counted in a `HuffmanCode` (D. A. Huffman,
+Proc. IRE 40, 1952), as Deep Compression does. Files are written by another coder, `arithmetic`. The
+code is canonical: codewords of equal length are consecutive numbers, so that the lengths say all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref._repr import brief
-from tvbi_ref._validation import as_array, as_count, border
+from tvbi_ref._validation import as_array, border
 
 TABLE_HEADER_BITS = 32 + 8 + 8
 """How many numbers follow, how many bits a symbol of the table has, how long a codeword gets."""
@@ -114,14 +114,10 @@ class HuffmanCode:
     --------
     >>> stream = np.array([3, 0, 0, 1, 0, 0, 3, 0])
     >>> code = HuffmanCode.for_stream(stream)
-    >>> for symbol, word, bits in zip(code.symbols, code.codewords, code.lengths):
-    ...     print(symbol, f"{word:0{bits}b}")
-    0 0
-    1 10
-    3 11
-    >>> packed = code.encode(stream)
-    >>> code.encoded_bits(stream), packed.nbytes, code.decode(packed, 8)
-    (11, 2, array([3, 0, 0, 1, 0, 0, 3, 0]))
+    >>> code.symbols, code.lengths
+    (array([0, 1, 3]), array([1, 2, 2]))
+    >>> code.encoded_bits(stream), code.table_bits
+    (11, 86)
     """
 
     symbols: NDArray[np.int64]
@@ -144,16 +140,6 @@ class HuffmanCode:
         return cls(symbols[order], lengths[order])
 
     @property
-    def codewords(self) -> NDArray[np.uint64]:
-        """Every codeword as a number, to be written with as many bits as its length says."""
-        words, word, previous = [], 0, 0
-        for length in self.lengths.tolist():
-            word <<= length - previous  # longer codewords go on where the shorter ones end
-            words.append(word)
-            word, previous = word + 1, length
-        return np.array(words, dtype=np.uint64)
-
-    @property
     def table_bits(self) -> int:
         """Bits of the table as JPEG stores it: how many codewords of each length, the symbols."""
         if self.symbols.size == 0:
@@ -163,60 +149,14 @@ class HuffmanCode:
         return TABLE_HEADER_BITS + COUNT_BITS * longest + symbol_bits * self.symbols.size
 
     def encoded_bits(self, stream: ArrayLike) -> int:
-        """Return how many bits `encode` needs, its padding and the table not counted."""
-        return int(self.lengths[self._places(_as_stream(stream))].sum())
-
-    def encode(self, stream: ArrayLike) -> NDArray[np.uint8]:
-        """Return the codewords of a stream one after the other, eight bits a byte.
-
-        Parameters
-        ----------
-        stream : array_like of int (n,)
-
-        Returns
-        -------
-        ndarray of uint8
-            The last byte is filled up with zeros.
+        """Return how many bits the codewords of a stream have; the table is not counted.
 
         Raises
         ------
         ValueError
             If a symbol has no codeword.
         """
-        place = self._places(_as_stream(stream))
-        lengths = self.lengths[place]
-        ends = np.cumsum(lengths)
-        # Of each bit of the output: how many bits of its codeword come after it.
-        after = np.repeat(ends, lengths) - 1 - np.arange(lengths.sum())
-        words = np.repeat(self.codewords[place], lengths)
-        return np.packbits((words >> after.astype(np.uint64) & np.uint64(1)).astype(np.uint8))
-
-    @border
-    def decode(self, packed: NDArray[np.uint8], count: int) -> NDArray[np.int64]:
-        """Return the first `count` symbols of what `encode` wrote.
-
-        Raises
-        ------
-        ValueError
-            If `packed` ends before that.
-        """
-        count = as_count(count, "count")
-        if self.lengths.size == 1:
-            return np.full(count, self.symbols[0])  # the only symbol, written without a bit
-        words = zip(self.lengths.tolist(), self.codewords.tolist(), strict=True)
-        symbol_of = dict(zip(words, self.symbols.tolist(), strict=True))
-        stream: list[int] = []
-        length = word = 0
-        for bit in np.unpackbits(packed).tolist():
-            if len(stream) == count:
-                break
-            length, word = length + 1, 2 * word + bit
-            if (length, word) in symbol_of:
-                stream.append(symbol_of[length, word])
-                length = word = 0
-        if len(stream) < count:
-            raise ValueError(f"packed must hold {count} codewords; it ends after {len(stream)}")
-        return np.array(stream, dtype=np.int64)
+        return int(self.lengths[self._places(_as_stream(stream))].sum())
 
     def _places(self, stream: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return where in the code each symbol of a stream stands."""

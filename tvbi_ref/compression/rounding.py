@@ -16,14 +16,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_array, as_count, as_float_array, as_real
-from tvbi_ref.compression.coding import pack, unpack
 from tvbi_ref.compression.layers import SparseLayer
 from tvbi_ref.compression.network import CompressedNetwork, as_compressed
 
@@ -81,23 +80,6 @@ class Quantised:
     def to_float(self, dtype: DTypeLike = np.float32) -> FloatArray:
         """Return the rounded weights; quantising them again gives the same integers."""
         return (self.integers * self.precision.step).astype(dtype)
-
-    def pack(self) -> NDArray[np.uint8]:
-        """Return the integers in `precision.bits` bits each, eight bits a byte."""
-        lowest = -(2 ** (self.precision.bits - 1))
-        return pack(self.integers.ravel().astype(np.int64) - lowest, self.precision.bits)
-
-    @classmethod
-    def unpack(cls, packed: NDArray[np.uint8], count: int, precision: Rounding) -> Self:
-        """Return the weights of which `pack` wrote the integers, in a row.
-
-        Raises
-        ------
-        ValueError
-            If `packed` has not the length that so many weights need.
-        """
-        numbers = unpack(packed, precision.bits, count) - 2 ** (precision.bits - 1)
-        return cls(numbers.astype(_integer_type(precision.bits)), precision)
 
 
 def typical_variance(variance: ArrayLike) -> float:
@@ -220,10 +202,6 @@ def quantise(values: ArrayLike, precision: Rounding) -> Quantised:
     >>> rounded = quantise([0.2, -1.4, 0.3], Rounding(bits=3, step=0.5))
     >>> rounded.integers, rounded.to_float()
     (array([ 0, -3,  1], dtype=int8), array([ 0. , -1.5,  0.5], dtype=float32))
-    >>> np.unpackbits(rounded.pack(), count=9).reshape(3, 3)
-    array([[1, 0, 0],
-           [0, 0, 1],
-           [1, 0, 1]], dtype=uint8)
     """
     steps = np.rint(_finite(values, "values") / precision.step)
     if np.abs(steps).max(initial=0.0) > 2 ** (precision.bits - 1) - 1:
