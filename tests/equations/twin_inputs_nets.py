@@ -61,8 +61,7 @@ def dense_inputs(rng):
 def dense_backward_inputs(rng):
     """Yield (x, mean, variance, noise, grad, memory, needs_dx, out), memory empty and not."""
     for x, mean, variance, bias, noise, grad in dense_layers(rng):
-        slope = noise / (2 * dense_deviation(x, variance))
-        for memory in ({}, {"x2": x * x, "slope": slope}):
+        for memory in ({}, {"x2": x * x, "sd": dense_deviation(x, variance)}):
             yield x, mean, variance, noise, grad, memory, True, gradients(mean, bias)
 
 

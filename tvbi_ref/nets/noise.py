@@ -78,8 +78,8 @@ def standard_normal(
         seeds = rng.integers(2**63, size=2)
 
         def draw(half: slice) -> None:
-            bits = np.random.SFC64(seeds[int(half.start > 0)])  # fast ones
-            _draw_pairs(np.random.Generator(bits), *pairs[:, half])
+            own = np.random.default_rng(seeds[int(half.start > 0)])
+            _draw_pairs(own, *pairs[:, half])
 
         in_halves(pairs.shape[1], draw, size)
     return pairs.reshape(-1)[:size].reshape(shape)
