@@ -59,6 +59,7 @@ def test_a_report_reads_what_the_demo_wrote(demo, tmp_path, capsys):
     arguments = ["report", str(folder / "small_grid.npz"), "--data", "digits"]
     control = ["--control", str(folder / "model_independent.npz")]
     files = ["--json", str(tmp_path / "numbers.json"), "--out", str(out)]
+    files += ["--coded", str(tmp_path / "small.tvbc")]
     assert cli.main([*arguments, *control, *files]) == 0
     text = capsys.readouterr().out
     assert (out / "report.txt").read_text().strip() == text.split("\n\nwritten:")[0].strip()
@@ -67,6 +68,7 @@ def test_a_report_reads_what_the_demo_wrote(demo, tmp_path, capsys):
     assert numbers == json.loads((out / "report.json").read_text())
     assert numbers["scores"]["n_rows"] == 360
     assert numbers["control"]
+    assert numbers["coded"]["rounded"] == (tmp_path / "small.tvbc").stat().st_size
 
 
 @pytest.mark.slow
