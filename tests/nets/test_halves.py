@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from tvbi_ref import nets, use
 from tvbi_ref.equations.sockets import current
-from tvbi_ref.nets.halves import LARGE, in_halves
+from tvbi_ref.nets.halves import LARGE, blas_at_rest, both, in_halves
 
 
 def blas_threads():
@@ -29,6 +29,26 @@ def test_large_work_is_done_on_two_threads_and_the_blas_has_one_meanwhile():
         assert seen[0][0] == threading.get_ident() != seen[1][0]
         assert [threads for _, threads in seen] == [{1}, {1}]
         assert blas_threads() == before
+
+
+def test_the_blas_is_at_rest_until_the_last_who_asked_is_done():
+    with threadpool_limits(2):
+        before = blas_threads()
+        with blas_at_rest() as outer:
+            with blas_at_rest() as inner:
+                assert outer == inner == 2
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+
+
+def test_two_products_are_on_two_threads_only_while_the_blas_is_at_rest():
+    with threadpool_limits(2):
+        alone = both(threading.get_ident, threading.get_ident, LARGE)
+        with blas_at_rest():
+            together = both(threading.get_ident, threading.get_ident, LARGE)
+            few = both(threading.get_ident, threading.get_ident, LARGE - 1)
+    assert len(set(alone)) == len(set(few)) == 1
+    assert len(set(together)) == 2
 
 
 def test_who_allows_the_blas_one_thread_gets_one():

@@ -23,7 +23,7 @@ def draw_dense(
 ) -> FloatArray:
     """Return z, and leave x^2 and sd."""
     x2 = x * x
-    z, sd = x @ mean, x2 @ variance
+    z, sd = both(lambda: x @ mean, lambda: x2 @ variance, mean.size)
     add_noise(z, sd, bias, noise)
     memory |= {"x2": x2, "sd": sd}
     return z
@@ -42,7 +42,7 @@ def dense_backward(
 ) -> FloatArray:
     """Fill the gradients by mean, variance and bias, and return that by x."""
     memory = memory or {"x2": x * x, "sd": dense_deviation(x, variance)}
-    x2, v, (d_mean, d_variance, d_bias) = memory["x2"], grad * memory["slope"], out
+    x2, v, (d_mean, d_variance, d_bias) = memory["x2"], grad * noise / (2 * memory["sd"]), out
     d_bias[...] = grad.sum(axis=0)
 
     def path(x: FloatArray, w: FloatArray, g: FloatArray, d_w: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 r"""Convolutions: the layer, and its windows written as a matrix.
 
-The layer computes by the functions of `local_reparam`. `columns_of` is the picture behind their
-fast forms: a window of the image under the kernel, written as a column, makes the convolution one
+The layer computes by the functions of `local_reparam`. `columns_of` is a picture of what they
+compute: a window of the image under the kernel, written as a column, makes the convolution one
 matrix product,
 
     z = M X + b + sqrt(S X^2 + eps) e,    M, S (F, C kh kw),  X (C kh kw, positions).

@@ -1,9 +1,8 @@
 """Two halves of a batch at the same time, each on a thread of its own.
 
 NumPy's products and draws and our compiled loops let other threads run meanwhile, so two threads
-of plain Python are all it takes. Products of a few images are too small for the threads
-that a BLAS library has inside: these are switched off while the halves run, or the two kinds would
-stand in each other's way.
+of plain Python are all it takes. The threads that a BLAS library has inside are switched off
+while the halves run, or the two kinds would stand in each other's way.
 
 The halves are the same on every machine, and so is the order in which a caller adds up what
 comes out of them: whether they run at the same time or one after the other changes no bit.
@@ -93,6 +92,25 @@ def in_halves(n: int, work: Callable[[slice], Result], numbers: int) -> list[Res
         with ThreadPoolExecutor(1) as other:
             later = other.submit(contextvars.copy_context().run, work, second)
             return [work(first), later.result()]
+
+
+def both(first: Callable[[], Result], second: Callable[[], Result], numbers: int) -> list[Result]:
+    """Return what two products are: in halves if the BLAS is at rest, else on its own threads.
+
+    Parameters
+    ----------
+    first, second : callable
+    numbers : int
+        As of `in_halves`.
+
+    Examples
+    --------
+    >>> both(lambda: 1, lambda: 2, numbers=2)
+    [1, 2]
+    """
+    if _Rest.users == 0:
+        return [first(), second()]
+    return in_halves(2, lambda half: (first, second)[half.start](), numbers)
 
 
 @cache
