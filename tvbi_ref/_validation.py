@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -15,6 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from tvbi_ref.errors import NonFiniteError
 
 FloatArray = NDArray[np.floating[Any]]
+MISFITS = ArithmeticError, AttributeError, LookupError, TypeError, ValueError
+"""What NumPy and Python raise where arguments do not fit; they know no argument's name."""
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -183,9 +188,54 @@ def from_outside(
     named = [*zip(names, args, strict=False), *kwargs.items()]  # too many: the call says so
     plain = [as_plain(value, name, nan=nan) for name, value in named]
     n = min(len(names), len(args))
-    with np.errstate(all="warn", under="ignore"):  # NumPy's default, whatever the caller's is
+    with np.errstate(all="warn", under="ignore"), _naming(named):  # NumPy's default errstate
         answer = function(*plain[:n], *args[n:], **dict(zip(kwargs, plain[n:], strict=True)))
+        if not nan:
+            _require_numbers(answer)
     return _apart(answer, plain)
+
+
+@contextmanager
+def _naming(arguments: Sequence[tuple[str, Any]]) -> Iterator[None]:
+    """Let an error name an argument: one that names none gets all of them, and what came."""
+    try:
+        yield
+    except Exception as error:
+        names = "|".join(re.escape(name) for name, _ in arguments)
+        room = type(error).__module__.split(".")[0]
+        if room == "tvbi_ref" or not (room == "numba" or isinstance(error, MISFITS)):
+            raise
+        if room != "numba" and re.search(rf"\b({names})\b", str(error)):
+            raise
+        kind = TypeError if isinstance(error, AttributeError | TypeError) else ValueError
+        came = ", ".join(f"{name} = {shown(value)}" for name, value in arguments)
+        raise kind(f"there is no answer for {came}: {error}") from error
+
+
+def shown(value: Any) -> str:
+    """Return a value in a few words.
+
+    Examples
+    --------
+    >>> shown(np.ones((2, 3))), shown(0.5), shown([1, 2])
+    ('an array (2, 3)', '0.5', 'list')
+    """
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape}"
+    return f"{value!r:.40}" if isinstance(value, str | float | int) else type(value).__name__
+
+
+def _require_numbers(answer: Any) -> None:
+    """Let no NaN out: of an array, a number, or a part of a tuple or a dataclass."""
+    if isinstance(answer, np.ndarray | np.floating | float):
+        if np.isnan(answer).any():
+            raise ValueError("it would not be a number")
+    elif isinstance(answer, tuple):
+        for part in answer:
+            _require_numbers(part)
+    elif is_dataclass(answer):
+        for field in fields(answer):
+            _require_numbers(getattr(answer, field.name))
 
 
 def as_plain(value: Any, name: str, *, nan: bool = False) -> Any:
@@ -231,10 +281,11 @@ def _apart(result: Any, given: Iterable[Any]) -> Any:
 
 
 def _require_finite(array: FloatArray, name: str, allow_infinite: bool) -> None:
-    bad = np.isnan(array) if allow_infinite else ~np.isfinite(array)
-    count = int(bad.sum())
-    if count == 0:
+    good = ~np.isnan(array) if allow_infinite else np.isfinite(array)
+    if good.all():
         return
+    bad = ~good
+    count = int(bad.sum())
     first = tuple(int(k) for k in np.argwhere(bad)[0])
     entries = "entry that is" if count == 1 else "entries that are"
     what = "not a number" if allow_infinite else "not finite"

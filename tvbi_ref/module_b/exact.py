@@ -34,7 +34,7 @@ def all_states(shape: tuple[int, int]) -> NDArray[np.float64]:
     """
     n = shape[0] * shape[1]
     if n > MAX_NODES:
-        raise ValueError(f"shape must have at most {MAX_NODES} nodes to enumerate; got {shape}")
+        raise ValueError(f"field must have a shape of at most {MAX_NODES} nodes; got {shape}")
     bits = (np.arange(2**n)[:, None] >> np.arange(n)) & 1
     return bits.reshape(-1, *shape).astype(np.float64)
 
@@ -63,12 +63,14 @@ def ising_log_weights(
     >>> ising_log_weights(np.ones((1, 2, 2)), 1.0, 0.5, 0.25).tolist()
     [5.5]
     """
-    states = _real(states, "states")
+    states = _real(states, "states", 3)
     x = 2 * states - 1
-    nodes = _real(field, "field") * states
-    rows = _real(coupling_row, "coupling_row") * x[:, :, 1:] * x[:, :, :-1]
-    cols = _real(coupling_col, "coupling_col") * x[:, 1:] * x[:, :-1]
-    return np.asarray(sum(part.sum(axis=(1, 2)) for part in (nodes, rows, cols)))
+    parts = (
+        (field, "field", states),
+        (coupling_row, "coupling_row", x[:, :, 1:] * x[:, :, :-1]),
+        (coupling_col, "coupling_col", x[:, 1:] * x[:, :-1]),
+    )
+    return np.asarray(sum(_weighted(*part).sum(axis=(1, 2)) for part in parts))
 
 
 def marginals(
@@ -121,7 +123,7 @@ def enumerate_marginals(
     >>> enumerate_marginals([[0.0, 0.0], [0.0, 0.0]], 0.7, 0.2).tolist()
     [[0.5, 0.5], [0.5, 0.5]]
     """
-    h = _real(field, "field")
+    h = _real(field, "field", 2)
     return marginals(h.shape, lambda s: ising_log_weights(s, h, coupling_row, coupling_col))
 
 
@@ -135,7 +137,7 @@ def enumerate_log_partition(
     >>> round(enumerate_log_partition([[0.0, 0.0]]) / float(np.log(2.0)), 6)
     2.0
     """
-    h = _real(field, "field")
+    h = _real(field, "field", 2)
     log_w = ising_log_weights(all_states(h.shape), h, coupling_row, coupling_col)
     return float(np.logaddexp.reduce(log_w))
 
@@ -159,20 +161,35 @@ def chain_log_weights(states: NDArray[np.float64], p01: float, p10: float) -> ND
     >>> round(float(p.sum()), 12)
     1.0
     """
+    for name, p in (("p01", p01), ("p10", p10)):
+        if not 0 < _real(p, name, 0) < 1:
+            raise ValueError(f"{name} must be in (0, 1); got {p!r}")
     ones = p01 / (p01 + p10)
     step = np.log([[1 - p01, p01], [p10, 1 - p10]])
-    s = _real(states, "states").astype(int)
+    s = _real(states, "states", 3).astype(int)
+    if not np.isin(s, (0, 1)).all():
+        raise ValueError("states must be 0 and 1")
     first = np.log([1 - ones, ones])[s[:, 0]]
     return np.asarray(first.sum(axis=1) + step[s[:, :-1], s[:, 1:]].sum(axis=(1, 2)))
 
 
-def _real(value: ArrayLike, name: str) -> NDArray[np.float64]:
+def _weighted(value: ArrayLike, name: str, states: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return states times a number for each place."""
+    try:
+        return np.broadcast_to(_real(value, name), states.shape[1:]) * states
+    except ValueError as error:
+        raise ValueError(f"{name} does not fit to {states.shape[1:]} places: {error}") from error
+
+
+def _real(value: ArrayLike, name: str, ndim: int | None = None) -> NDArray[np.float64]:
     """Return an array of float64, or say what of `value` would be lost; no module of ours helps."""
-    array = np.asarray(value)
-    if (
-        isinstance(value, np.ma.MaskedArray)
-        or array.dtype.kind not in "fiub"
-        or np.isnan(array).any()
-    ):
-        raise TypeError(f"{name} must be a real array without mask and NaN; got {value!r}")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array: {error}") from error
+    masked = isinstance(value, np.ma.MaskedArray)
+    if masked or array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+        raise TypeError(f"{name} must be real, finite numbers without a mask; got {value!r:.60}")
+    if ndim is not None and (array.ndim != ndim or array.size == 0):
+        raise ValueError(f"{name} must have {ndim} axes, and entries; got shape {array.shape}")
     return array.astype(np.float64)

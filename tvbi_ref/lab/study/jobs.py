@@ -212,7 +212,7 @@ def read_row(job: Job, folder: PathLike) -> dict[str, Any]:
         for name, value in json.loads(json.dumps(asdict(job))).items():
             if row[name] != value:
                 raise ValueError(f"{name} must be {value!r}; got {row[name]!r}")
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         message = f"{path} is damaged: {error!r}; remove it, and the job runs again"
         raise DataCorruptedError(message) from error
     return row
