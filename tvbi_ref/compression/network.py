@@ -317,6 +317,8 @@ class CompressedNetwork:
 
         The other is the pruned network that this one was made from, or has a `predict` too.
         """
+        if not hasattr(network, "predict"):
+            raise TypeError(f"network must have a predict; got {type(network).__name__}")
         mine, theirs = self.predict(x), network.predict(x)
         if mine.shape != theirs.shape:
             raise ValueError(
