@@ -5,6 +5,8 @@ import pytest
 
 from tvbi_ref import TurboVBI, load_network, nets, prune, save_network, sparsity, support_masks
 from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport
+from tvbi_ref.nets import convolution
+from tvbi_ref.nets.noise import standard_normal
 from tvbi_ref.prior import HierarchicalPrior
 
 SUPPORTS = {
@@ -27,8 +29,9 @@ def small_cnn(**options):
 
 @pytest.mark.parametrize("form", ["collapsed", "mean_field"])
 @pytest.mark.parametrize("kind", SUPPORTS)
-def test_a_kernel_as_large_as_the_image_is_a_dense_layer(digits, kind, form):
-    """Its matrix of filters is the dense layer's; noise of the same shape is drawn."""
+def test_a_kernel_as_large_as_the_image_is_a_dense_layer(digits, kind, form, monkeypatch):
+    """Its matrix of filters is the dense layer's; both draw their noise in one order here."""
+    monkeypatch.setattr(convolution, "standard_normal", standard_normal)
     rng = np.random.default_rng(0)
     dense = nets.Dense(64, 10, rng, dtype=np.float64)
     conv = nets.Conv2D(1, 10, 8, rng, layout="filters", dtype=np.float64)
