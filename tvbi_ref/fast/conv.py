@@ -49,7 +49,8 @@ def correlate_backward(
     x: FloatArray, kernel: FloatArray, grad: FloatArray, stride: int, padding: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return the gradients by the kernels and by x."""
-    xt, g = _turned(x, grad.dtype, padding), _turned(grad, grad.dtype)
+    real = np.result_type(x, kernel, grad)  # a reader's gradient may be of integers
+    xt, g = _turned(x, real, padding), _turned(grad, real)
     d_kernel, d_x = _backward(xt, kernel, g, stride)
     return d_kernel, _inside(d_x, padding)
 
