@@ -75,7 +75,7 @@ def sweep(odds, messages, t_row, t_col, damping, residuals):  # type: ignore[no-
     n_rows, n_cols = odds.shape
     sweeps = len(residuals)
     from_above, changes = np.ones((sweeps, n_cols)), np.zeros((sweeps, n_cols))
-    to_right, to_left, nobody = np.empty(n_cols), np.empty(n_cols), np.ones(n_cols)
+    to_right, to_left, nobody = np.empty(n_cols), np.empty(n_cols), np.ones((2, n_cols))
     for step in range(n_rows + 2 * (sweeps - 1)):
         for k in range(sweeps):
             i = step - 2 * k
@@ -83,8 +83,8 @@ def sweep(odds, messages, t_row, t_col, damping, residuals):  # type: ignore[no-
                 continue
             below, left, right = messages[BELOW, i], messages[LEFT, i], messages[RIGHT, i]
             down, up = i + 1 < n_rows, i > 0  # beyond the rim nobody hears
-            to_below = messages[ABOVE, i + 1] if down else nobody
-            to_above = messages[BELOW, i - 1] if up else nobody
+            to_below = messages[ABOVE, i + 1] if down else nobody[0]
+            to_above = messages[BELOW, i - 1] if up else nobody[1]
             heard = (from_above[k], below, left, right)
             said = (to_below, to_above, to_left, to_right)
             counts = 1.0 * down, 1.0 * up
