@@ -264,3 +264,12 @@ def test_a_gradient_of_the_wrong_shape_is_refused_by_name(backward):
     given = {k: v for k, v in arguments.items() if k != "bias"}
     with pytest.raises(ValueError, match=r"\bgrad\b"):
         function(**given, grad=arguments["noise"][:1])
+
+
+def test_a_gradient_of_integers_leaves_the_inputs_whole():
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(2, 1, 5, 5)), rng.normal(size=(2, 1, 3, 3))
+    grad = np.ones((2, 2, 3, 3), int)
+    got, expected = (correlate_backward(x, kernel, g, 1, 0) for g in (grad, grad.astype(float)))
+    for one, two in zip(got, expected, strict=True):
+        np.testing.assert_allclose(one, two)
