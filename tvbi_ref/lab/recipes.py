@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from tvbi_ref._validation import as_choice
+from tvbi_ref._validation import as_choice, as_real
 
 if TYPE_CHECKING:
     from tvbi_ref.lab.baselines import Budget, Method
@@ -237,11 +237,14 @@ def make_prior(support: str | SupportPrior, numbers: Mapping[str, float]) -> Hie
 
 def _support(kind: str, numbers: Options) -> SupportPrior:
     from tvbi_ref import module_b
+    from tvbi_ref.module_b.base import MAX_LOG_ODDS
 
     for name in sorted(numbers.keys() - NUMBERS[as_choice(kind, "support", NUMBERS)]):
         takes = ", ".join(NUMBERS[kind])
         raise ValueError(f"{name} has no meaning for the {kind} prior; it takes {takes}")
     if kind == "independent":
+        for name, value in numbers.items():  # the prior's own error would speak of log_odds
+            as_real(value, name, at_least=-MAX_LOG_ODDS, at_most=MAX_LOG_ODDS)
         return module_b.IndependentSupport(*numbers.values())
     if kind == "chains":
         return module_b.ChainSupport(**numbers)
