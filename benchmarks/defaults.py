@@ -5,8 +5,8 @@
 
 Three splits of every data set, a quarter for testing; features standardised for both, targets too
 (MLPRegressor would be lost on Friedman's second problem otherwise). All data come with scikit-learn
-or are drawn by it. The defaults were chosen on the sets of `TUNED` alone; `HELD_OUT` was named
-before and looked at once, when the choice was made.
+or are drawn by it. Defaults are chosen on the sets of `TUNED` alone; `HELD_OUT` is looked at
+once, when the choice is made.
 """
 
 from __future__ import annotations
