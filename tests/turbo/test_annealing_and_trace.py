@@ -20,11 +20,11 @@ def plan(**changes):
     return Annealing(**(given_ | changes))
 
 
-@given(warmup=st.integers(0, 30), epoch=st.integers(0, 100))
-def test_the_kl_weight_rises_and_ends_at_one(warmup, epoch):
-    schedule = plan(kl_warmup=warmup)
-    assert 0 < schedule.kl_weight(epoch) <= schedule.kl_weight(epoch + 1) <= 1
-    assert schedule.kl_weight(max(epoch, warmup)) == 1
+@given(warmup=st.integers(0, 30), epoch=st.integers(0, 100), final=st.floats(0.01, 1))
+def test_the_kl_weight_rises_to_its_final_value_and_stays(warmup, epoch, final):
+    schedule = plan(kl_warmup=warmup, final_kl_weight=final)
+    assert 0 < schedule.kl_weight(epoch) <= schedule.kl_weight(epoch + 1) <= final
+    assert schedule.kl_weight(max(epoch, warmup)) == final
 
 
 @given(final=st.floats(1e-8, 0.5), spike_epochs=st.integers(0, 30))

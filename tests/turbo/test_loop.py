@@ -70,6 +70,16 @@ def test_each_layer_can_have_a_prior_of_its_own(digits):
     assert result.messages[1].log_odds.std() > 0
 
 
+def test_a_kl_weight_of_a_half_is_every_row_counted_twice(digits):
+    settings = {"prior": prior(), "epochs": 3, "seed": 0}
+    one, two = (nets.mlp([64, 16, 10], seed=0, dtype=np.float64) for _ in range(2))
+    data = digits.x_train, digits.y_train
+    tempered = TurboVBI(**settings, kl_weight=0.5).fit(one, *data)
+    twice = TurboVBI(**settings).fit(two, *data, sample_weight=np.full(len(data[0]), 2.0))
+    for a, b in zip(tempered.q_support, twice.q_support, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+
+
 def test_a_callback_sees_every_epoch_and_can_stop_the_run(digits):
     seen = []
 
@@ -179,6 +189,8 @@ BAD = [
     ({"seed": -1}, ValueError, "seed"),
     ({"tol": -1.0}, ValueError, "tol"),
     ({"kl_warmup": -3}, ValueError, "kl_warmup"),
+    ({"kl_weight": 0.0}, ValueError, "kl_weight must be"),
+    ({"kl_weight": 1.5}, ValueError, "kl_weight must be"),
     ({"sweeps": 0}, ValueError, "sweeps"),
     ({"damping": 1.0}, ValueError, "damping"),
     ({"prior": []}, ValueError, "prior must name 2"),

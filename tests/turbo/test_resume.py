@@ -328,6 +328,7 @@ OTHER_SETTINGS = {
     "batch_size": (51, "batch_size is 50 in the file, 51 here"),
     "learning_rate": (2e-3, "learning_rate is 0.001 in the file, 0.002 here"),
     "kl_warmup": (1, "kl_warmup is 2 in the file, 1 here"),
+    "kl_weight": (0.5, "kl_weight is 1.0 in the file, 0.5 here"),
     "spike_epochs": (3, "spike_epochs is 2 in the file, 3 here"),
     "spike_start": (0.2, "spike_start is 0.1 in the file, 0.2 here"),
     "module_a": ("mean_field", "module_a is collapsed in the file, mean_field here"),

@@ -2,8 +2,9 @@
 
 Two of the three make the problem easy first and true later.
 
-* KL warm-up: kappa rises from 0 to 1, so that the weights find the data before the prior
-  presses on them.
+* KL warm-up: kappa rises from 0 to its final value, 1, so that the weights find the data before
+  the prior presses on them. A final value below 1 is no annealing but another posterior: see
+  [q-weight].
 * Spike annealing: the contrast r, the squared scale of dead weights over that of live ones,
   falls geometrically from 0.1 to its final value, as the temperature does in deterministic
   annealing (Rose, 1998).
@@ -38,13 +39,16 @@ class Annealing:
     epochs : int
         Of the whole run.
     kl_warmup : int, at most `epochs`
-        kappa is (epoch + 1) / (kl_warmup + 1) until it reaches 1; 0: 1 from the start.
+        kappa rises by the same step after each, from the first epoch on; 0: it is at its end at
+        once.
     spike_epochs : int, at most `epochs`
         The contrast reaches its final value after so many epochs; 0: it is there at once.
     spike_start : float in (0, 1)
         The contrast to start from.
     learning_rate : float > 0
         At the start; it falls linearly to zero.
+    final_kl_weight : float in (0, 1]
+        Where kappa ends.
 
     Raises
     ------
@@ -65,6 +69,7 @@ class Annealing:
     spike_epochs: int
     spike_start: float
     learning_rate: float
+    final_kl_weight: float = 1.0
 
     def __post_init__(self) -> None:
         as_count(self.epochs, "epochs", at_least=1)
@@ -77,10 +82,11 @@ class Annealing:
                 )
         as_real(self.spike_start, "spike_start", above=0, below=1)
         as_real(self.learning_rate, "learning_rate", above=0)
+        as_real(self.final_kl_weight, "kl_weight", above=0, at_most=1)
 
     def kl_weight(self, epoch: int) -> float:
         """Return kappa of [q-weight] in `epoch`, in (0, 1]."""
-        return min(1.0, (epoch + 1) / (self.kl_warmup + 1))
+        return self.final_kl_weight * min(1.0, (epoch + 1) / (self.kl_warmup + 1))
 
     def contrast(self, epoch: int, final: float) -> float:
         """Return the spike's scale over the slab's in `epoch`: geometric from start to `final`."""

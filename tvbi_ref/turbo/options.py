@@ -31,7 +31,10 @@ class Options:
     learning_rate : float > 0
         Of Adam, at the start; it falls linearly to zero.
     kl_warmup : int, optional
-        Epochs over which the KL weight rises to 1; by default half of `epochs`.
+        Epochs over which the KL weight rises to `kl_weight`; by default half of `epochs`.
+    kl_weight : float in (0, 1]
+        Where the KL weight kappa ends. Below 1 each row counts 1 / kappa times (a tempered
+        posterior, see [q-weight]): more weights live and the error comes nearer to the dense one.
     spike_epochs : int, optional
         Epochs over which the spike is annealed; by default half of `epochs`.
     spike_start : float in (0, 1)
@@ -96,6 +99,7 @@ class Options:
     batch_size: int = 64
     learning_rate: float = 1e-3
     kl_warmup: int | None = None
+    kl_weight: float = 1.0
     spike_epochs: int | None = None
     spike_start: float = 0.1
     module_a: str = "collapsed"
@@ -130,6 +134,7 @@ class Options:
             spike_epochs=self.epochs // 2 if self.spike_epochs is None else self.spike_epochs,
             spike_start=self.spike_start,
             learning_rate=self.learning_rate,
+            final_kl_weight=self.kl_weight,
         )
 
     @property
