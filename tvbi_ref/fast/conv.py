@@ -30,8 +30,12 @@ from tvbi_ref.nets.convolution import TURN
 from tvbi_ref.nets.halves import in_halves
 from tvbi_ref.nets.layers import Gradients, Memory
 from tvbi_ref.nets.local_reparam import VARIANCE_FLOOR, _pad, conv_deviation
+from tvbi_ref.nets.local_reparam import correlate_backward as backward
 from tvbi_ref.nets.parameters import fill
 from tvbi_ref.nets.shapes import conv_output_shape
+
+FEW = 8
+"""Fewer images do not fill a vector: the way back is that of the readable form, by products."""
 
 
 @fast("correlate")
@@ -122,6 +126,9 @@ def _backward(
     xt: FloatArray, kernel: FloatArray, grad: FloatArray, stride: int, needs_dx: bool = True
 ) -> tuple[FloatArray, FloatArray]:
     """Return the gradients by the kernels and by x, all images turned; nan if nobody needs it."""
+    if xt.shape[3] < FEW:
+        turned = backward.readable(xt.transpose(TURN), kernel, grad.transpose(TURN), stride, 0)
+        return turned[0], turned[1].transpose(TURN)
     F, C, kh, kw = kernel.shape
     d_K, d_x = np.zeros((kh, kw * C, F), grad.dtype), np.full_like(xt, np.nan)
     windows = _windows(xt, kernel, stride)
