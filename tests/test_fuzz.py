@@ -1,9 +1,9 @@
 """Inputs drawn at random: each is refused by name or answered, and no answer is a silent NaN.
 
 Functions (every public one that takes arrays, and every equation), files of every kind that is
-read, command lines. ``python tests/test_fuzz.py 100000 0`` draws so many from this seed, prints
-what ended badly, one of a kind, and the counts; with "functions", "files" or "lines" behind, of it
-alone.
+read, command lines. ``PYTHONPATH=tests:tests/cli python tests/test_fuzz.py 100000 0`` draws so many
+from this seed, prints what ended badly, one of a kind, and the counts; with "functions", "files" or
+"lines" behind, of it alone.
 """
 
 from __future__ import annotations
