@@ -219,7 +219,7 @@ COMMANDS = set(
         \operatorname \mathop \text \bar \hat \tilde
         \frac \tfrac \sqrt \sum \prod \int \substack \ln \log \exp \tanh
         \langle \rangle \lvert \rvert \lVert \rVert \lfloor \rfloor \bigl \bigr \Bigl \Bigr
-        \lt \gt \le \ge \ne \in \to \mid \sim \circ
+        \lt \gt \le \ge \ne \in \to \mid \sim \circ \propto
         \begin \end \quad \qquad \, \; \  \{ \} \\
         """,
     )
