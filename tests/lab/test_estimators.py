@@ -2,14 +2,16 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import joblib
 import numpy as np
 import pytest
 import scipy.sparse
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes, make_moons
 from sklearn.exceptions import ConvergenceWarning, FitFailedWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -18,6 +20,7 @@ from tvbi_ref import baselines, experiment, nets
 from tvbi_ref.errors import DivergenceError
 from tvbi_ref.lab.estimators import METHODS, TurboVBIClassifier, TurboVBIRegressor
 from tvbi_ref.lab.experiment import Budget
+from tvbi_ref.lab.recipes import TABLE
 from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboResult
@@ -98,10 +101,9 @@ def test_every_method_prunes_and_predicts(kind, method, plane):
 def test_a_seed_gives_the_network_of_experiment_run(digits):
     model = TurboVBIClassifier((16,), epochs=6, fine_tune_epochs=1, random_state=5)
     model.fit(digits.x_train, digits.y_train)
-    support, schedule = GridSupport(-0.5, 0.04, 1.1), {"kl_warmup": 3, "spike_epochs": 5}
-    prior = HierarchicalPrior.spike_and_slab(support, variance=0.1, contrast=1e-4)
-    budget = Budget(epochs=6, fine_tune_epochs=1, learning_rate=5e-3, options=schedule)
-    outcome = experiment.run("grid", nets.mlp([64, 16, 10], seed=5), digits, prior, budget, seed=5)
+    schedule, budget = {"kl_warmup": 3, "spike_epochs": 5}, Budget(6, 1, 32, 4e-2)
+    prior, budget = TABLE.prior("independent"), replace(budget, options=schedule)
+    outcome = experiment.run("", nets.mlp([64, 16, 10], seed=5), digits, prior, budget, seed=5)
     assert_same_network(model.network_, outcome.network)
     assert model.result_.density == outcome.result.density
     assert model.score(digits.x_test, digits.y_test) == pytest.approx(outcome.tuned)
@@ -115,6 +117,21 @@ def test_a_seed_gives_the_network_of_a_baseline(digits):
         nets.mlp([64, 16, 10], seed=5), digits.x_train, digits.y_train, budget, seed=5
     )
     assert_same_network(model.network_, small)
+
+
+@pytest.mark.parametrize(
+    ("kind", "load", "score", "weights"),
+    [
+        (TurboVBIClassifier, lambda: make_moons(600, noise=0.2, random_state=1), 0.95, 40),
+        (TurboVBIRegressor, lambda: load_diabetes(return_X_y=True), 0.35, 30),
+    ],
+    ids=["moons", "diabetes"],
+)
+def test_nothing_need_be_said_for_few_weights_and_a_good_score(kind, load, score, weights):
+    X, X_test, y, y_test = train_test_split(*load(), random_state=0)
+    model = make_pipeline(StandardScaler(), kind(random_state=0)).fit(X, y)
+    assert model.score(X_test, y_test) > score
+    assert model[-1].n_weights_ < weights
 
 
 def test_options_reach_support_prior_and_loop(plane):
@@ -354,7 +371,7 @@ def test_dask_workers_find_the_same(kind, plane):
         ({"method_options": 0.9}, "method_options must be a dict or None; got 0.9"),
         (
             {"method_options": {"p01": 0.1}},
-            "must be some of .* for turbo_grid; got p01",
+            "must be some of .* for turbo_independent; got p01",
         ),
         (
             {"support": IndependentSupport(0.0), "method_options": {"field": 1.0}},
