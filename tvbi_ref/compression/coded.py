@@ -82,6 +82,16 @@ def decode(code: bytes) -> CompressedNetwork:
     ValueError
         If it ends early or late, or tells of no network or of far more places than it has bytes.
         What else can be wrong with it raises an error of its own.
+
+    Examples
+    --------
+    >>> from tvbi_ref import compress, nets
+    >>> code = encode(compress(nets.mlp([4, 3, 2], seed=0)), uncertainty=False)
+    >>> decode(code).widths
+    (4, 3, 2)
+    >>> decode(code[:-9])
+    Traceback (most recent call last):
+    ValueError: ...
     """
     decoder = Decoder(code)
     network = _code_network(decoder, _Places(len(code)))

@@ -31,7 +31,13 @@ def build_loss(noise: dict[str, Any] | None) -> Loss:
 
 
 def try_out(network: CompressedNetwork) -> None:
-    """Pass one input through, so that layers which do not fit are found here and not later."""
+    """Pass one input through, so that layers which do not fit are found here and not later.
+
+    Examples
+    --------
+    >>> from tvbi_ref import compress, nets
+    >>> try_out(compress(nets.mlp([4, 3, 2], seed=0)))
+    """
     sides = [side for side in network.input_sides if not isinstance(side, str)]
     if len(sides) < len(network.input_sides):
         return  # images of any size: which one would fit is not known
