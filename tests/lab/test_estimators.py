@@ -2,7 +2,6 @@
 
 import pickle
 import warnings
-from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -20,7 +19,7 @@ from tvbi_ref import baselines, experiment, nets
 from tvbi_ref.errors import DivergenceError
 from tvbi_ref.lab.estimators import METHODS, TurboVBIClassifier, TurboVBIRegressor
 from tvbi_ref.lab.experiment import Budget
-from tvbi_ref.lab.recipes import TABLE
+from tvbi_ref.lab.recipes import DEMO, TABLE
 from tvbi_ref.module_b import ChainSupport, GridSupport, IndependentSupport
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboResult
@@ -98,11 +97,15 @@ def test_every_method_prunes_and_predicts(kind, method, plane):
 # The same run as without scikit-learn
 
 
-def test_a_seed_gives_the_network_of_experiment_run(digits):
+@pytest.mark.parametrize(
+    ("support", "prior", "rate"),
+    [(None, TABLE.prior("independent"), 4e-2), ("grid", DEMO.prior("grid"), 5e-3)],
+)
+def test_a_seed_gives_the_network_of_experiment_run(support, prior, rate, digits):
     model = TurboVBIClassifier((16,), epochs=6, fine_tune_epochs=1, random_state=5)
-    model.fit(digits.x_train, digits.y_train)
-    schedule, budget = {"kl_warmup": 3, "spike_epochs": 5}, Budget(6, 1, 32, 4e-2)
-    prior, budget = TABLE.prior("independent"), replace(budget, options=schedule)
+    model.set_params(support=support).fit(digits.x_train, digits.y_train)
+    schedule = {"kl_warmup": 3, "spike_epochs": 5}
+    budget = Budget(6, 1, 32, rate, options=schedule)
     outcome = experiment.run("", nets.mlp([64, 16, 10], seed=5), digits, prior, budget, seed=5)
     assert_same_network(model.network_, outcome.network)
     assert model.result_.density == outcome.result.density

@@ -52,6 +52,7 @@ from tvbi_ref.nets.row_weights import RowWeights, as_row_weights
 from tvbi_ref.turbo import TurboResult
 
 TURBO = "turbo-vbi"
+PLAIN = "independent"
 METHODS = (TURBO, *baselines.METHODS)
 
 DRAWS = 200
@@ -159,8 +160,9 @@ class _Estimator(BaseEstimator):
 
     @property
     def _recipe(self) -> Recipe:
-        """What is taken where a parameter says nothing."""
-        return TABLE if self.method == TURBO else DEMO
+        """What is taken where a parameter says nothing; priors with couplings like the demo's."""
+        plain = self.support is None or (isinstance(self.support, str) and self.support == PLAIN)
+        return TABLE if plain and self.method == TURBO else DEMO
 
     def _budget(self) -> Budget:
         """Return what a fit may spend."""
@@ -211,14 +213,14 @@ class _Estimator(BaseEstimator):
                     f"got {self.support!r}"
                 )
             return make_method(self.method, given, called="method_options")
-        options, support = {**pick(TABLE.options, SCALES), **given}, self.support
-        support = "independent" if support is None else support
+        options, support = {**pick(self._recipe.options, SCALES), **given}, self.support
+        support = PLAIN if support is None else support
         if isinstance(support, SupportPrior):
             return make_method(self.method, options, support=support, called="method_options")
-        if not isinstance(support, str) or support not in TABLE.supports:
-            names = ", ".join(map(repr, TABLE.supports))
+        if not isinstance(support, str) or support not in DEMO.supports:
+            names = ", ".join(map(repr, DEMO.supports))
             raise ValueError(f"support must be one of {names}, or a SupportPrior; got {support!r}")
-        options = {**TABLE.supports[support], **options}
+        options = {**self._recipe.supports[support], **options}
         return make_method(f"turbo_{support}", options, called="method_options")
 
     def _outputs(self, X: ArrayLike) -> FloatArray:
@@ -248,8 +250,9 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         What differs from the method's defaults. Of a baseline its fields, ``{"sparsity": 0.95}``
         say. Of Turbo-VBI the numbers of a `support` given by name ("field"; "p01", "p10";
         "field", "coupling_row", "coupling_col"), "variance" and "contrast" of
-        `HierarchicalPrior.spike_and_slab` (0.2 and 3e-4 by default), and what else `TurboVBI`
-        takes: "learn", "module_a" and so on. The spike is annealed over five sixths of the epochs.
+        `HierarchicalPrior.spike_and_slab` (0.2 and 3e-4 by default, 0.1 and 1e-4 with
+        another support than "independent"), and what else `TurboVBI` takes: "learn", "module_a" and
+        so on. The spike is annealed over five sixths of the epochs.
     support : {"independent", "chains", "grid"} or SupportPrior, optional
         The prior over which weights are alive, of every layer; "independent" by default. For
         Turbo-VBI alone: a baseline has none, and refuses one. A name brings numbers that did well.
@@ -257,12 +260,11 @@ class TurboVBIClassifier(ClassifierMixin, _Estimator):
         of the features means nothing, "independent" keeps fewer.
     epochs, fine_tune_epochs : int, optional
         Of the method, and of plain training of the survivors afterwards, at half the rate. By
-        default 300 and 0; 150 and 30 of a baseline.
+        default 300 and 0; 150 and 30 of a baseline or another support than "independent".
     batch_size : int
     learning_rate : float, optional
-        Of Adam at the start; it falls linearly to zero. By default 0.04; 0.005 of a baseline. A
-        rate that is high by common standards leaves fewer weights, and as good ones, here, where
-        the noise of the weights smooths the way.
+        Of Adam at the start; it falls linearly to zero. By default 0.04; 0.005 of a baseline or
+        another support than "independent".
     class_weight : dict, "balanced" or None
         How often a row of each label counts, beside its `sample_weight`; "balanced": every label
         as much as any other, all together as many rows as there are.
