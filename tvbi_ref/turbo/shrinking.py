@@ -56,7 +56,16 @@ IN_A_ROW = 2
 
 
 def trained(network: Network, options: Options) -> list[Parameter]:
-    """Return what the optimizer moves: everything, or all but the variances of the weights."""
+    """Return what the optimizer moves: everything, or all but the variances of the weights.
+
+    Examples
+    --------
+    >>> from tvbi_ref import HierarchicalPrior, IndependentSupport, TurboVBI, nets
+    >>> prior = HierarchicalPrior.spike_and_slab(IndependentSupport(-1.0))
+    >>> turbo = TurboVBI(prior, train_variance=False)
+    >>> [p.name for p in trained(nets.mlp([2, 2], seed=0), turbo)]
+    ['mean', 'bias']
+    """
     fixed = [] if options.train_variance else [w.log_variance for w in network.weight_layers]
     return [parameter for parameter in network.parameters() if parameter not in fixed]
 

@@ -186,7 +186,7 @@ def test_no_number_is_left_unchecked(label):
 
             def nearly(arguments, k=k, where=where):
                 seen = observe(reference, arguments)
-                results = [np.array(result) for result in seen.results]
+                results = [np.array(result, order="C") for result in seen.results]
                 if results[k].size:
                     flat = results[k].reshape(-1)
                     flat[where] = not flat[where] if flat.dtype == bool else _more(flat[where])
