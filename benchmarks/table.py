@@ -32,6 +32,10 @@ from _timing import Clock, ratios, seconds, spread
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SLOW, FEW = 3.0, 3
+PAUSE = 0.3
+"""Seconds before a turn: the threads of a BLAS or of PyTorch wait in a loop for a tenth of a second
+or two after their last product, on the core of whoever comes next."""
+
 LAYER = (784, 300)
 OURS = ("before", "after", "readable")
 
@@ -466,6 +470,7 @@ class Worker:
         slow = self.turns and self.seconds > SLOW
         if slow and len(self.turns) >= FEW:
             return
+        time.sleep(PAUSE)
         start = time.perf_counter()
         answer = self.answer()
         self.seconds = time.perf_counter() - start
