@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tvbi_ref import checkpoint, cli
+from tvbi_ref import checkpoint, cli, compress, nets, save_compressed
 from tvbi_ref.lab.recipes import DEMO
 
 
@@ -222,3 +222,27 @@ def test_pictures_ask_no_window_system(backend, tmp_path):
     variables = os.environ | {"MPLBACKEND": backend}
     subprocess.run([sys.executable, "-c", program, *arguments], env=variables, check=True)
     assert (tmp_path / "supports.png").stat().st_size > 1000
+
+
+def test_a_network_without_a_weight_says_so_and_is_no_success(tmp_path, capsys):
+    arguments = ["train", "digits", "--hidden", "8", "--prior", "independent", "--field", "-30"]
+    arguments += ["--kl-weight", "0.9", "--out", str(tmp_path)]
+    assert cli.main(quick(*arguments)) == 1
+    assert "independent: every weight is pruned" in capsys.readouterr().out
+
+
+def test_a_damaged_coded_file_is_said_to_be_damaged(tmp_path, capsys):
+    path = tmp_path / "net.tvbc"
+    save_compressed(path, compress(nets.mlp([4, 2], seed=0)), coded=True)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert cli.main(["report", str(path)]) == 2
+    assert "its checksum does not match" in capsys.readouterr().err
+
+
+def test_what_has_no_variances_cannot_be_rounded_and_is_not_reported_first(tmp_path, capsys):
+    path = tmp_path / "net.npz"
+    save_compressed(path, compress(nets.mlp([4, 2], seed=0)), uncertainty=False)
+    assert cli.main(["report", str(path), "--coded", str(tmp_path / "net.tvbc")]) == 2
+    seen = capsys.readouterr()
+    assert "variances" in seen.err
+    assert not seen.out

@@ -218,3 +218,11 @@ def test_only_a_compressed_network_is_coded(tmp_path):
     with pytest.raises(TypeError, match="network must be a CompressedNetwork; got Network"):
         save_compressed(tmp_path / "net", nets.mlp([3, 2], seed=0), coded=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_steps_finer_than_numbers_change_nothing():
+    small = compress(pruned(NETWORKS["categorical"]()))
+    for fraction in (1e-300, 1e-40):
+        exact = round_weights(small, fraction)
+        for a, b in zip(exact.weight_layers, small.weight_layers, strict=True):
+            assert a.weights.to_dense().tobytes() == b.weights.to_dense().tobytes()

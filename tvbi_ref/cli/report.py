@@ -49,14 +49,15 @@ def run(options: argparse.Namespace) -> int:
     control = _load_model(options.control)[0] if options.control else None
     data = load_data(options.data, options.seed) if options.data else None
     rows = (data.x_test, data.y_test) if data else ()
+    # Before the long work: it may be refused.
+    rounded = sort_units(round_weights(small)) if options.coded else None
     found = report(small, *rows, whole=whole, control=control)
     print(found)
     written: list[Any] = [options.json] if options.json else []
     written += [folder / "report.json"] if folder else []
     for path in written:
         write_json(path, found.to_dict())
-    if options.coded:
-        rounded = sort_units(round_weights(small))
+    if rounded:
         save_compressed(options.coded, rounded, coded=True, uncertainty=False)
         written.append(options.coded)
     if folder:
@@ -72,10 +73,13 @@ def run(options: argparse.Namespace) -> int:
 def _load_model(path: str) -> tuple[Any, Any]:
     """Return a compressed network, and the network it was made from if the file holds that."""
     from tvbi_ref import compress, load_compressed, load_network
+    from tvbi_ref.compression.files import is_coded
     from tvbi_ref.errors import DataCorruptedError
 
     try:
         return load_compressed(path), None
     except DataCorruptedError:
+        if is_coded(path):
+            raise
         whole = load_network(path)
         return compress(whole), whole

@@ -41,7 +41,7 @@ NETS = ("lenet_300_100", "lenet5", "lenet5_caffe")
 
 LOOP = (
     *("module_a", "exchange", "sweeps", "damping", *SCHEDULE, "tol"),
-    *("learn", "train_variance", "shrink"),
+    *("kl_weight", "learn", "train_variance", "shrink"),
 )
 """Options that `tvbi_ref.TurboVBI` takes as they are."""
 
@@ -129,11 +129,12 @@ def _add_loop(group: Any) -> None:
     }
     add_numbers(group, int, counts)
     reals = {
+        "--kl-weight": "where the KL weight ends, above 0 and at most 1; below 1 more weights live",
         "--damping": "of Module B's messages; default: 0, or 0.5 above the bound",
         "--tol": "stop when no probability of being alive moves more",
     }
     add_numbers(group, float, reals)
-    group.set_defaults(sweeps=5, tol=0.0)
+    group.set_defaults(sweeps=5, tol=0.0, kl_weight=1.0)
 
 
 class Task(NamedTuple):

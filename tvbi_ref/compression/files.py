@@ -72,7 +72,7 @@ def save_compressed(
     Raises
     ------
     TypeError
-        If it is no such network.
+        If it is no such network, or an option is neither True nor False.
     ValueError
         If it is to be coded, and is nothing but zeros, millions of them.
 
@@ -88,6 +88,9 @@ def save_compressed(
     True
     """
     as_compressed(network)
+    for name, value in (("uncertainty", uncertainty), ("coded", coded)):
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be True or False; got {value!r}")
     if coded:
         with atomic_write(path) as file:
             file.write(_signed(encode(network, uncertainty)))
@@ -128,9 +131,7 @@ def load_compressed(path: str | os.PathLike[str]) -> CompressedNetwork:
     Traceback (most recent call last):
     tvbi_ref.errors.DataCorruptedError: ... is not a readable tvbi_ref compressed network file: ...
     """
-    with open(path, "rb") as file:
-        is_coded = file.read(len(MAGIC)) == MAGIC
-    if is_coded:
+    if is_coded(path):
         return _read_coded(path)
     _, archive = read_archive(path, FORMAT, VERSION)
     _require_nothing_else(path)
@@ -139,6 +140,20 @@ def load_compressed(path: str | os.PathLike[str]) -> CompressedNetwork:
 
 
 # The coded file
+
+
+def is_coded(path: str | os.PathLike[str]) -> bool:
+    """Return whether a file says of itself that it is a coded one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     is_coded(file.name)
+    False
+    """
+    with open(path, "rb") as file:
+        return file.read(len(MAGIC)) == MAGIC
 
 
 def coded_nbytes(network: CompressedNetwork, *, uncertainty: bool = False) -> int:

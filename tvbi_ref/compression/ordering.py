@@ -25,6 +25,9 @@ Order = NDArray[np.intp]
 def sort_units(network: CompressedNetwork) -> CompressedNetwork:
     """Return the same function with hidden units that read the same inputs side by side.
 
+    For the coded file, whose bytes fall by it. Runs down the columns may be cut, so that the
+    formats in memory take a little more.
+
     Parameters
     ----------
     network : CompressedNetwork

@@ -298,6 +298,10 @@ def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> Compress
     return replace(rounded, layers=tuple(layers))
 
 
+FINEST = -126
+"""The finest step is 2 to this power: of normal numbers in float32."""
+
+
 def _power_of_two(layer: SparseLayer, fraction: float) -> float:
     """Return the step of a layer, 0 if it has no weight."""
     weights, variances = layer.weights.to_dense(), layer.variance_matrix()
@@ -306,11 +310,12 @@ def _power_of_two(layer: SparseLayer, fraction: float) -> float:
         return 0.0
     step = fraction * math.sqrt(typical_variance(variances[kept]))
     largest = math.floor(math.log2(float(np.abs(weights).max())))
-    return 2.0 ** min(round(math.log2(step)), largest)
+    # Not below what a float32 near 0 can say.
+    return 2.0 ** max(min(round(math.log2(step)), largest), FINEST) if step else 2.0**FINEST
 
 
 def _to_grid(array: FloatArray, step: float) -> FloatArray:
-    return (np.rint(array / step) * step + 0.0).astype(array.dtype) if step else array
+    return (np.rint(np.float64(array) / step) * step + 0.0).astype(array.dtype) if step else array
 
 
 def _finite(value: ArrayLike, name: str, shape: tuple[int, ...] | None = None) -> FloatArray:

@@ -76,11 +76,12 @@ def locate(
         # No network is an OSError (those of requests are), a wrong checksum a ValueError.
         except (OSError, ValueError) as error:
             reason = error
+    elsewhere = "".join(f", have it in {folder}" for folder in folders)
     raise DataUnavailableError(
         f"{path} is not on this computer and was not downloaded"
         f" ({type(reason).__name__ if reason else 'download=False'}). Either set $TVBI_DATA"
-        f" ({f'now {user!r}' if user else 'not set now'}) to a folder that holds {path}, or connect"
-        f" to the network and let it download to {target} (from {' or '.join(urls)})"
+        f" ({f'now {user!r}' if user else 'not set now'}) to a folder that holds {path}{elsewhere},"
+        f" or connect to the network and let it download to {target} (from {' or '.join(urls)})"
     ) from reason
 
 

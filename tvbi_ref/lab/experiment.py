@@ -197,7 +197,7 @@ def _brief(number: float, decimals: int = 3) -> str:
 
 
 def worse_than_a_constant(outcomes: Sequence[Outcome], data: Dataset) -> list[str]:
-    """Return a sentence for each network that one without inputs would do better than.
+    """Return a sentence for each network that needs no inputs, or would do better without them.
 
     Parameters
     ----------
@@ -219,7 +219,9 @@ def worse_than_a_constant(outcomes: Sequence[Outcome], data: Dataset) -> list[st
     for o in outcomes:
         loss, output = o.network.loss, np.tile(constant, (len(data.y_test), 1))
         least, sign = loss.score(output, data.y_test), 1 if loss.score_name == "accuracy" else -1
-        if not sign * o.tuned >= sign * least:  # or it is no number
+        if not o.sparsity.kept:
+            found.append(f"{o.name}: every weight is pruned; try more --epochs or a higher --field")
+        elif not sign * o.tuned >= sign * least:  # or it is no number
             found.append(
                 f"{o.name}: the network is worse than predicting {what}, test {loss.score_name} "
                 f"{o.tuned:.4g} and {least:.4g}; try a smaller --learning-rate or more --epochs"

@@ -161,10 +161,10 @@ class TurboVBI(Options):  # noqa: D101  (documented by its options)
         checkpoint : path-like, optional
             A file that holds the whole run, written anew after every epoch, once the callbacks
             have been called. If it is there at the start, the run goes on from it and ends with
-            the same bits as one that was never stopped; one that is over returns its result at
-            once. Callbacks are not stored: they see only the epochs that are still to come.
-            ``seconds`` in the trace go on from the last stored row, so that neither the pause
-            nor the epoch that was lost counts.
+            the same bits as one that was never stopped; one that is over, by a callback too,
+            returns its result at once. Callbacks are not stored: they see only the epochs that are
+            still to come. ``seconds`` in the trace go on from the last stored row, so that neither
+            the pause nor the epoch that was lost counts.
         sample_weight : array_like (N,), optional
             How often every row counts, >= 0: the evidence is that of so many rows, beside the
             same prior. Twice the weights are twice the data.
