@@ -74,9 +74,12 @@ def described(figure: Figure, alt: str) -> None:
 
     Examples
     --------
+    >>> import contextlib, io
     >>> from matplotlib.figure import Figure
-    >>> described(Figure(), "nothing")
-    Figure(640x480)
+    >>> with contextlib.redirect_stdout(io.StringIO()) as shown:  # outside a notebook a few words
+    ...     described(Figure(), "nothing")
+    >>> "640x480" in shown.getvalue()
+    True
     """
     from IPython.display import display  # only lessons have it
 
