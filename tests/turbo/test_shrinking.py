@@ -338,6 +338,7 @@ def test_a_regression_on_weighted_rows_shrinks_too(rng):
 
 
 def test_readable_and_fast_engine_leave_out_the_same(digits):
+    pytest.importorskip("numba")
     runs = []
     for engine in ("numpy", "numba"):
         with use(engine):
