@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tvbi_ref import Gamma, compress, nets
+from tvbi_ref import Gamma, compress, load_compressed, nets
+from tvbi_ref.errors import DataCorruptedError
 
 
 def pruned(net, density=0.3):
@@ -99,3 +100,15 @@ def damaged(data, kind, rng):
         return bytes(mixed)
     more = rng.bytes(int(rng.integers(1, 50)))
     return data[:at] + more + data[at + len(more) * (kind == "overwritten") :]
+
+
+def outcome(path, data, expected):
+    """Return "refused", "the same", or what else happened."""
+    path.write_bytes(data)
+    try:
+        small = load_compressed(path)
+    except DataCorruptedError:
+        return "refused"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "the same" if content(small) == expected else "silently different"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_networks import KINDS, NETWORKS, content, damaged, inputs_of, pruned
+from small_networks import KINDS, NETWORKS, content, damaged, inputs_of, outcome, pruned
 
 from tvbi_ref import compress, load_compressed, nets, save_compressed
 from tvbi_ref.compression import (
@@ -149,15 +149,6 @@ def saved(tmp_path_factory):
     small = compress(pruned(NETWORKS["filters"]()))
     save_compressed(path, small, coded=True)
     return path.read_bytes(), same(small)
-
-
-def outcome(path, data, expected):
-    path.write_bytes(data)
-    try:
-        small = load_compressed(path)
-    except DataCorruptedError:
-        return "refused"
-    return "the same" if content(small) == expected else "silently different"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_networks import KINDS, NETWORKS, cnn, content, damaged, inputs_of, learned, pruned
+from small_networks import (
+    KINDS,
+    NETWORKS,
+    cnn,
+    content,
+    damaged,
+    inputs_of,
+    learned,
+    outcome,
+    pruned,
+)
 
 from tvbi_ref import Gamma, checkpoint, compress, load_compressed, nets, save_compressed
 from tvbi_ref._archive import digest
@@ -118,18 +128,6 @@ def saved(tmp_path_factory):
     small = compress(pruned(net), ["clusters", "gap", "blocks", "bitmask"])
     save_compressed(path, small)
     return path.read_bytes(), content(small)
-
-
-def outcome(path, data, expected):
-    """Return "refused", "the same", or what else happened."""
-    path.write_bytes(data)
-    try:
-        small = load_compressed(path)
-    except DataCorruptedError:
-        return "refused"
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    return "the same" if content(small) == expected else "silently different"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -298,8 +298,8 @@ def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> Compress
     return replace(rounded, layers=tuple(layers))
 
 
-FINEST = -126
-"""The finest step is 2 to this power: of normal numbers in float32."""
+FINEST = 2.0**-126
+"""The finest step that a posterior asks for: the least normal number of float32."""
 
 
 def _power_of_two(layer: SparseLayer, fraction: float) -> float:
@@ -308,10 +308,9 @@ def _power_of_two(layer: SparseLayer, fraction: float) -> float:
     kept = weights != 0
     if not kept.any():
         return 0.0
-    step = fraction * math.sqrt(typical_variance(variances[kept]))
+    step = max(fraction * math.sqrt(typical_variance(variances[kept])), FINEST)
     largest = math.floor(math.log2(float(np.abs(weights).max())))
-    # Not below what a float32 near 0 can say.
-    return 2.0 ** max(min(round(math.log2(step)), largest), FINEST) if step else 2.0**FINEST
+    return 2.0 ** min(round(math.log2(step)), largest)
 
 
 def _to_grid(array: FloatArray, step: float) -> FloatArray:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tvbi_ref._repr import markdown_table
 from tvbi_ref._validation import FloatArray
-from tvbi_ref.module_a import LayerPosterior, second_moment
+from tvbi_ref.module_a import LayerPosterior, evidence_collapsed, second_moment
 from tvbi_ref.module_a.steps import Form
 from tvbi_ref.module_b import SupportMessage, SupportPrior
 from tvbi_ref.module_b.em import LEARNABLE
@@ -168,9 +168,8 @@ class TurboLayer:
         """Return logit pi_tilde as it would be if the spike had its final width already."""
         if self.annealed.contrast == self.prior.contrast:
             return self.q.support_log_odds
-        m = self.second_moment()
-        alive, dead = (g.log_weight_evidence(m) for g in (self.prior.active, self.prior.inactive))
-        return self.module_b.prior_log_odds + alive - dead
+        gammas = self.prior.active, self.prior.inactive
+        return self.module_b.prior_log_odds + evidence_collapsed(self.second_moment(), *gammas)
 
     def precision_of_weights(self) -> FloatArray:
         """Return <rho> in the weights' own shape and dtype, for the w-step."""
