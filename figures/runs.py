@@ -1,0 +1,354 @@
+"""Single runs on MNIST and Fashion-MNIST, each kept with its network: what other scripts draw from.
+
+    python figures/runs.py lever               # every run of a group that is not there yet
+    python figures/runs.py --one NAME          # one run by its name
+
+A run is a data set, a network, a method with its settings, a seed, and the rows that it is measured
+on: "valid", 10,000 of the training rows held out, or "test". It writes runs/NAME.json, one row, and
+runs/NAME.npz, the compressed network with its variances. Everything is measured in the same way
+for every method: `measured` says how.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _common import HERE
+from tqdm.auto import tqdm
+
+from tvbi_ref import GraphSupport, compress, datasets, load_compressed, nets, save_compressed
+from tvbi_ref._files import atomic_write
+from tvbi_ref.compression import index_bits, mean_run, round_weights, sort_units
+from tvbi_ref.lab.baselines import Problem, Turbo
+from tvbi_ref.lab.recipes import (
+    NUMBERS,
+    RECIPES,
+    SCALES,
+    SCHEDULE,
+    make_budget,
+    make_method,
+    make_prior,
+    pick,
+)
+from tvbi_ref.lab.study.jobs import versions
+from tvbi_ref.nets.kernel_matrix import edges_within_kernels
+
+RUNS = HERE / "runs"
+LOAD = {"mnist": datasets.load_mnist, "fashion": datasets.load_fashion_mnist}
+SHARES = (0.04, 0.08, 0.15, 0.25)
+"""Steps of the coded files, as shares of the root mean square of a layer's weights."""
+AVERAGED = 5
+"""Epochs whose means are averaged, where they are."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run but for its seed; what is not said is the recipe's.
+
+    Parameters
+    ----------
+    net : str
+        A key of `RECIPES`.
+    method : str
+        "turbo" or one of `tvbi_ref.lab.study.METHODS`.
+    support : str or sequence of (str, dict)
+        Of "turbo": its name, see `support_of`, or name and numbers for each layer.
+    data, part : str
+    options : dict
+        Epochs, batch size, rate and scales as recipes have them, and those of the method.
+    average : bool
+        Average the means of q(w) over the last epochs.
+    """
+
+    net: str
+    method: str = "turbo"
+    support: Any = "independent"
+    data: str = "mnist"
+    part: str = "test"
+    options: dict[str, Any] = field(default_factory=dict)
+    average: bool = False
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """The recipe's options and those that differ."""
+        return RECIPES[self.net].options_for(self.options.get("epochs")) | self.options
+
+
+def small(**options: Any) -> Setting:
+    """Return a run of LeNet-300-100 on validation rows."""
+    own = {name: options.pop(name) for name in ("method", "support", "average") if name in options}
+    return Setting("lenet_300_100", part="valid", options=options, **own)
+
+
+def fields(net: str, *numbers: float, scales: tuple[float, ...] = ()) -> list[Any]:
+    """Return independent supports, a field for each layer, and perhaps a slab for each."""
+    slabs = scales or (RECIPES[net].options["variance"],) * len(numbers)
+    return [
+        ("independent", {"field": h, "variance": v}) for h, v in zip(numbers, slabs, strict=True)
+    ]
+
+
+# What is measured
+
+
+def measured(network: Any, data: Any) -> dict[str, Any]:
+    """Return the columns of a pruned network.
+
+    Index bits are those of the
+    whole masks, of masks shuffled within each layer, and, "live", both without dead rows and
+    columns.
+    """
+    masks = [layer.matrix(layer.mask) for layer in network.weight_layers]
+    live = [mask[mask.any(axis=1)][:, mask.any(axis=0)] for mask in masks]
+    small_one = compress(network)
+    return {
+        "error": error(network, data),
+        "kept": sum(int(mask.sum()) for mask in masks),
+        "times": round(sum(m.size for m in masks) / max(1, sum(m.sum() for m in masks)), 1),
+        "kept_by_layer": "-".join(str(int(mask.sum())) for mask in masks),
+        "reach": small_one.n_weights,
+        "architecture": "-".join(map(str, small_one.widths)),
+        "mean_run": round(mean_run(masks), 2),
+        "index_bits": round(index_bits(masks), 2),
+        "shuffled": round(index_bits([shuffled(m) for m in masks]), 2),
+        "live_index_bits": round(index_bits(live), 2),
+        "live_shuffled": round(index_bits([shuffled(m) for m in live]), 2),
+    }
+
+
+def shuffled(mask: Any) -> Any:
+    """Return as many kept weights in random places."""
+    return np.random.default_rng(0).permutation(mask.ravel()).reshape(mask.shape)
+
+
+def error(network: Any, data: Any) -> float:
+    """Return the share of the rows it is measured on that a network gets wrong, in percent."""
+    return round(100 * (1 - network.score(data.x_test, data.y_test)), 2)
+
+
+def of_files(network: Any, data: Any, *, posterior: bool) -> dict[str, Any]:
+    """Return the bytes of coded files and the errors of what is loaded from them.
+
+    A step of each of `SHARES`, for all methods alike; of a posterior also half a deviation.
+    """
+    small_ones = {str(share): (with_steps(network, share), 1.0) for share in SHARES}
+    if posterior:
+        small_ones["posterior"] = (compress(network), 0.5)
+    row: dict[str, Any] = {}
+    for name, (small_one, fraction) in small_ones.items():
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "net.tvbc"
+            rounded = sort_units(round_weights(small_one, fraction))
+            save_compressed(path, rounded, coded=True, uncertainty=False)
+            again = load_compressed(path).with_format("dense")
+            row |= {f"bytes_{name}": path.stat().st_size, f"error_{name}": error(again, data)}
+    return row
+
+
+def with_steps(network: Any, share: float) -> Any:
+    """Return the compressed network, with a share of a layer's root mean square as deviation."""
+    copy = network.copy()
+    for layer in copy.weight_layers:
+        kept = layer.mean.value[layer.mask]
+        layer.log_variance.value[...] = 2 * np.log(share * np.sqrt(np.mean(kept**2)))
+    return compress(copy)
+
+
+# Runs
+
+
+def run(name: str) -> None:
+    """Do one run and write its network, and then its row."""
+    setting, seed = ALL[name]
+    data = LOAD[setting.data]()
+    if setting.part == "valid":
+        held = data.with_validation(1 / 6, seed=0)
+        rows: Any = {"x_test": held.x_valid, "y_test": held.y_valid}
+        data = replace(held, **rows, x_valid=None, y_valid=None)
+    started = time.process_time()
+    network = trained(setting, data, seed)
+    row: dict[str, Any] = {"name": name, "seed": seed} | {
+        key: value for key, value in vars(setting).items() if key != "options"
+    }
+    row |= {"options": setting.all_options, "seconds": round(time.process_time() - started)}
+    if setting.method == "dense":
+        row |= {"error": error(network, data)}
+    else:
+        row |= measured(network, data)
+        row |= of_files(network, data, posterior=setting.method in ("turbo", "sparse_vd"))
+        save_compressed(RUNS / f"{name}.npz", compress(network))
+    row |= {"date": datetime.date.today().isoformat(), "versions": versions()}
+    with atomic_write(RUNS / f"{name}.json") as file:
+        file.write(json.dumps(row, indent=1).encode())
+
+
+def trained(setting: Setting, data: Any, seed: int) -> Any:
+    """Return the network of a run, pruned."""
+    options = setting.all_options
+    network = getattr(nets, setting.net)(seed=seed)
+    loop = [name for name in (*SCHEDULE, "kl_weight", "learn") if name in options]
+    budget = make_budget(options, loop)
+    budget.options["shrink"] = True
+    problem = Problem(data.x_train, data.y_train, budget, seed, False)
+    if setting.method != "turbo":
+        own = pick(options, ("sparsity", "strength"))
+        return make_method(setting.method, own).train(network, problem)
+    if setting.average:
+        problem.loop["callbacks"] = [Average(options["epochs"])]
+    shapes = [layer.mean.value.shape for layer in network.weight_layers]
+    return Turbo(priors(setting, shapes), dense_epochs=options.get("dense_epochs", 0)).train(
+        network, problem
+    )
+
+
+class Average:
+    """A callback that leaves the network with its mean over the last epochs.
+
+    Parameters
+    ----------
+    epochs : int
+        Of the run.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.sums: list[Any] = []
+
+    def __call__(self, epoch: int, row: Any, result: Any) -> None:
+        """Add the parameters; at the end put their mean in place."""
+        if epoch < self.epochs - AVERAGED:
+            return
+        now = result.network.parameters()
+        old = self.sums or [0.0] * len(now)
+        self.sums = [a + p.value for a, p in zip(old, now, strict=True)]
+        if epoch == self.epochs - 1:
+            for parameter, total in zip(now, self.sums, strict=True):
+                parameter.value[...] = total / AVERAGED
+
+
+# Priors
+
+
+def priors(setting: Setting, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """Return the prior of every layer."""
+    recipe, scales = RECIPES[setting.net], pick(setting.all_options, SCALES)
+    each = setting.support
+    if isinstance(each, str):
+        numbers = pick(setting.options, NUMBERS[each])
+        each = [(each, {**recipe.supports.get(each, {}), **numbers})] * len(shapes)
+    return [
+        make_prior(*support_of(kind, {**scales, **numbers}, shape))
+        for (kind, numbers), shape in zip(each, shapes, strict=True)
+    ]
+
+
+def support_of(kind: str, numbers: dict[str, float], shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return the two arguments of `make_prior`, for supports that need the layer's shape, too.
+
+    "pixels": neighbours in the image, both ways, of one unit's weights in a first layer or of one
+    kernel; "kernels": those and the same place in the next channel; "fan_out": the weights out of
+    one hidden unit, which live or die together.
+    """
+    if kind == "pixels":
+        images = shape if len(shape) == 4 else (shape[1], 1, 28, 28)
+        layout = "blocks" if len(shape) == 4 else "filters"
+        edges = edges_within_kernels(images, layout)
+        numbers = dict(numbers)
+        graph = GraphSupport(edges, numbers.pop("coupling"), field=numbers.pop("field"))
+        return graph, numbers
+    return kind, numbers
+
+
+LEVERS: dict[str, Setting] = {
+    "60": small(),
+    "60-r2": small(learning_rate=2e-3),
+    "60-r8": small(learning_rate=8e-3),
+    "120": small(epochs=120),
+    "60-kl50": small(kl_weight=0.5),
+    "60-average": small(average=True),
+    "60-dense": small(dense_epochs=0.2, kl_warmup=24, spike_epochs=40),
+    "60-b64": small(batch_size=64, learning_rate=2e-3),
+    "60-warmup60": small(kl_warmup=60),
+    "60-spike60": small(spike_epochs=60),
+    "60-contrast3": small(contrast=1e-3),
+    "60-contrast5": small(contrast=1e-5),
+    "60-variance10": small(variance=0.1),
+    "60-variance40": small(variance=0.4),
+    "60-b256": small(batch_size=256, learning_rate=8e-3),
+    "60-layers": small(support=fields("lenet_300_100", -4, -3, -1)),
+    "60-slabs": small(support=fields("lenet_300_100", -3, -3, -3, scales=(0.1, 0.3, 0.6))),
+    "60-slabs2": small(support=fields("lenet_300_100", -3, -3, -3, scales=(0.4, 0.2, 0.2))),
+    "60-field4": small(field=-4.0),
+    "60-field5": small(field=-5.0),
+    "60-field6": small(field=-6.0),
+    "60-grid": small(support="grid"),
+    "240": small(epochs=240),
+    "120-b64": small(epochs=120, batch_size=64, learning_rate=2e-3),
+    "60-gradual100": small(method="gradual_magnitude", sparsity=0.99),
+    "60-gradual200": small(method="gradual_magnitude", sparsity=0.995),
+    "120-gradual100": small(method="gradual_magnitude", sparsity=0.99, epochs=120),
+    "120-gradual200": small(method="gradual_magnitude", sparsity=0.995, epochs=120),
+    "240-gradual100": small(method="gradual_magnitude", sparsity=0.99, epochs=240),
+}
+"""LeNet-300-100 on validation rows, one change a row."""
+
+
+def caffe(*numbers: float, scales: tuple[float, ...] = (), **options: Any) -> Setting:
+    """Return a run of LeNet-5-Caffe on validation rows, fields and slabs for each layer."""
+    support = fields("lenet5_caffe", *numbers, scales=scales) if numbers else "independent"
+    return Setting("lenet5_caffe", support=support, part="valid", options=options)
+
+
+CAFFE_LEVERS: dict[str, Setting] = {
+    "36": caffe(epochs=36),
+    "36-layers": caffe(-5, -4, -3.5, -2, epochs=36),
+    "36-b64": caffe(epochs=36, batch_size=64, learning_rate=1e-3),
+}
+"""LeNet-5-Caffe on validation rows."""
+
+GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
+    "lever": (LEVERS, range(1)),
+    "caffe": (CAFFE_LEVERS, range(1)),
+}
+"""Name of a group -> what it runs, and with which seeds."""
+
+
+def name_of(group: str, label: str, seed: int) -> str:
+    """Return the name of a run."""
+    return f"{group}-{label}-{seed}"
+
+
+ALL = {
+    name_of(group, label, seed): (setting, seed)
+    for group, (settings, seeds) in GROUPS.items()
+    for label, setting in settings.items()
+    for seed in seeds
+}
+"""Every run by its name."""
+
+
+def missing(group: str) -> list[str]:
+    """Return the names of the runs of a group that have no row yet."""
+    settings, seeds = GROUPS[group]
+    names = [name_of(group, label, seed) for label in settings for seed in seeds]
+    return [name for name in names if not (RUNS / f"{name}.json").exists()]
+
+
+def main() -> None:
+    """Do what is asked for."""
+    RUNS.mkdir(exist_ok=True)
+    names = sys.argv[2:] if sys.argv[1] == "--one" else missing(sys.argv[1])
+    for name in tqdm(names, disable=None):
+        run(name)
+
+
+if __name__ == "__main__":
+    main()
