@@ -300,6 +300,21 @@ LEVERS: dict[str, Setting] = {
 }
 """LeNet-300-100 on validation rows, one change a row."""
 
+PIXELS = ("pixels", {"field": -1.5, "coupling": 0.3})
+FAN_OUT = ("group", {"p_alive": 0.2, "p_in": 0.2, "p_out": 0.002})
+LONE = ("independent", {"field": -3.0})
+
+STRUCTURES: dict[str, Setting] = {
+    "grid": small(support="grid"),
+    "grid-learned": small(support="grid", learn=True),
+    "chains1": small(support="chains", p01=0.01, p10=0.5),
+    "chains2": small(support="chains", p01=0.02, p10=0.8),
+    "pixels": small(support=[PIXELS, LONE, LONE]),
+    "pixels-groups": small(support=[PIXELS, FAN_OUT, FAN_OUT]),
+    "groups": small(support=[LONE, FAN_OUT, FAN_OUT]),
+}
+"""LeNet-300-100 on validation rows, one structure a row."""
+
 
 def caffe(*numbers: float, scales: tuple[float, ...] = (), **options: Any) -> Setting:
     """Return a run of LeNet-5-Caffe on validation rows, fields and slabs for each layer."""
@@ -310,13 +325,63 @@ def caffe(*numbers: float, scales: tuple[float, ...] = (), **options: Any) -> Se
 CAFFE_LEVERS: dict[str, Setting] = {
     "36": caffe(epochs=36),
     "36-layers": caffe(-5, -4, -3.5, -2, epochs=36),
-    "36-b64": caffe(epochs=36, batch_size=64, learning_rate=1e-3),
+    "36-b64": caffe(-5, -4, -3.5, -2, epochs=36, batch_size=64, learning_rate=1e-3),
 }
 """LeNet-5-Caffe on validation rows."""
 
+
+def entrants(net: str, data: str, sizes: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Return settings by label from methods or supports and the options of their sizes."""
+    found = {}
+    for name, options in sizes.items():
+        kind = {"support": name, "method": "turbo"} if name in NUMBERS else {"method": name}
+        for label, own in options.items():
+            found[f"{name}-{label}"] = Setting(net, data=data, options=own, **kind)
+    return found
+
+
+WEAK = {"p01": 0.02, "p10": 0.8}
+"""Chains whose bonds are about as strong as the grid's."""
+
+FRONT = {
+    "dense": {"all": {}},
+    "independent": {"large": {"kl_weight": 0.5}, "recipe": {}, "little": {"field": -5.0}},
+    "chains": {"recipe": WEAK},
+    "grid": {"large": {"kl_weight": 0.5}, "recipe": {}, "little": {"field": -3.0}},
+    "gradual_magnitude": {
+        "large": {"sparsity": 0.983},
+        "recipe": {"sparsity": 0.99},
+        "little": {"sparsity": 0.995},
+    },
+    "sparse_vd": {
+        "large": {"strength": 1.0},
+        "recipe": {"strength": 4.0},
+        "little": {"strength": 12.0},
+    },
+}
+"""LeNet-300-100 on MNIST: three sizes of each method with the recipe's epochs."""
+
+LONG = {"epochs": 120}
+FASHION = {
+    "dense": {"all": {}, "long": LONG},
+    "independent": {"recipe": {}, "long": LONG, "large": LONG | {"kl_weight": 0.5}},
+    "chains": {"recipe": WEAK},
+    "grid": {"recipe": {}, "long": LONG},
+    "gradual_magnitude": {
+        "recipe": {"sparsity": 0.99},
+        "long": LONG | {"sparsity": 0.99},
+        "large": LONG | {"sparsity": 0.9825},
+    },
+    "sparse_vd": {"recipe": {"strength": 4.0}, "long": LONG | {"strength": 4.0}},
+}
+"""LeNet-300-100 on Fashion-MNIST: the recipe of MNIST, and one of twice the epochs."""
+
 GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
-    "lever": (LEVERS, range(1)),
+    "lever": (LEVERS, range(3)),
     "caffe": (CAFFE_LEVERS, range(1)),
+    "structure": (STRUCTURES, range(3)),
+    "mnist": (entrants("lenet_300_100", "mnist", FRONT), range(3)),
+    "fashion": (entrants("lenet_300_100", "fashion", FASHION), range(3)),
 }
 """Name of a group -> what it runs, and with which seeds."""
 
