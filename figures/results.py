@@ -1,6 +1,6 @@
-"""The tables of results.md, from the result files beside this script.
+"""The tables of results.md and docs/results_in_detail.md, from the result files beside this script.
 
-    python figures/results.py            # rewrites the tables in results.md, and nothing else of it
+    python figures/results.py            # rewrites the tables of both, and nothing else of them
     python figures/results.py --check    # writes nothing, exit status 1 if a table is stale
 
 A table stands between the comment lines "table NAME" and "end"; the prose around it is written by
@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 from _common import HERE, read_rows
 from baselines import LOOK, SEEDS
+from fronts import LOOK as LOOK_OF_FRONTS
+from fronts import by_label, kind_of
 from mnist import LOOK as LOOK_OF_RUNS
 from mnist import NETS
+from runs import GROUPS, SHARES
 
 from tvbi_ref._files import atomic_write
 
-PAGE = HERE.parent / "results.md"
+PAGES = [HERE.parent / "results.md", HERE.parent / "docs" / "results_in_detail.md"]
 NAMES = {"dense": "dense"} | {method: label for method, (_, _, label) in LOOK.items()}
 LIMITS = {
     "digits": (0.025, 0.03, 0.035, 0.04, 0.05),
@@ -204,6 +207,55 @@ def five_seeds() -> str:
     return markdown(["", *priors], body)
 
 
+# Tables of runs.py
+
+
+def cheapest(group: str) -> str:
+    """Return, for every method, the fewest bytes of a file whose mean error is below a limit."""
+    labels, body = by_label(group), []
+    for kind, (_, _, name) in LOOK_OF_FRONTS.items():
+        mine = [rows for rows in labels.values() if kind_of(rows[0]) == kind]
+        pairs = [
+            (average(rows, f"error_{share}"), average(rows, f"bytes_{share}"))
+            for rows in mine
+            for share in SHARES
+        ]
+        fewest = [
+            min((b for e, b in pairs if round(e, 2) <= limit), default=None)
+            for limit in AT_MOST[group]
+        ]
+        if pairs:
+            body.append([name, *("–" if b is None else f"{b:,.0f}" for b in fewest)])
+    limits = [f"{limit:g} % wrong" for limit in AT_MOST[group]]
+    return markdown(["bytes of a file, at most", *limits], body)
+
+
+AT_MOST = {
+    "mnist": (1.7, 1.8, 1.9, 2.0, 2.5),
+    "lenet5": (0.8, 0.9, 1.0, 1.1),
+    "fashion": (10.8, 11.0, 11.5, 12.0),
+}
+"""Errors in percent that the table of the cheapest files asks for."""
+
+
+def runs_of(group: str) -> str:
+    """Return every setting of a group of runs, means over the seeds."""
+    head = ["", "seeds", "error, %", "times fewer", "index bits", "shuffled"]
+    head += ["bytes, steps of 0.04", "error", "0.15", "error", "s to train"]
+    body = []
+    for label, rows in by_label(group).items():
+        numbers = [str(len(rows)), spread(rows, "error", 2)]
+        if "kept" in rows[0]:
+            numbers += [mean(rows, "times", 0)]
+            numbers += [mean(rows, name, 2) for name in ("index_bits", "shuffled")]
+            for share in (0.04, 0.15):
+                numbers += [mean(rows, f"bytes_{share}", 0), mean(rows, f"error_{share}", 2)]
+        else:
+            numbers += ["–"] * 7
+        body.append([f"`{label}`", *numbers, mean(rows, "seconds", 0)])
+    return markdown(head, body)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "ablations": ablations,
     "five_seeds": five_seeds,
@@ -212,6 +264,10 @@ TABLES: dict[str, Callable[[], str]] = {
 for _task in SEEDS.keys() & LIMITS.keys():
     TABLES[f"least {_task}"] = lambda task=_task: least(task)  # type: ignore[misc]
     TABLES[f"whole {_task}"] = lambda task=_task: whole(task)  # type: ignore[misc]
+for _group in GROUPS:
+    TABLES[f"runs {_group}"] = lambda group=_group: runs_of(group)  # type: ignore[misc]
+for _group in AT_MOST:
+    TABLES[f"cheapest {_group}"] = lambda group=_group: cheapest(group)  # type: ignore[misc]
 
 
 def rewritten(page: str) -> str:
@@ -228,16 +284,18 @@ def rewritten(page: str) -> str:
 
 
 def main() -> int:
-    """Rewrite or check the page."""
+    """Rewrite or check the pages."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing")
-    page = PAGE.read_text()
-    new = rewritten(page)
-    if parser.parse_args().check:
-        print("stale" if new != page else "the tables are up to date")
-        return int(new != page)
-    with atomic_write(PAGE) as file:
-        file.write(new.encode())
+    check = parser.parse_args().check
+    pages = {path: path.read_text() for path in PAGES}
+    stale = {path: new for path, page in pages.items() if (new := rewritten(page)) != page}
+    if check:
+        print("stale" if stale else "the tables are up to date")
+        return int(bool(stale))
+    for path, new in stale.items():
+        with atomic_write(path) as file:
+            file.write(new.encode())
     return 0
 
 

@@ -277,26 +277,19 @@ LEVERS: dict[str, Setting] = {
     "60-dense": small(dense_epochs=0.2, kl_warmup=24, spike_epochs=40),
     "60-b64": small(batch_size=64, learning_rate=2e-3),
     "60-warmup60": small(kl_warmup=60),
-    "60-spike60": small(spike_epochs=60),
     "60-contrast3": small(contrast=1e-3),
     "60-contrast5": small(contrast=1e-5),
     "60-variance10": small(variance=0.1),
     "60-variance40": small(variance=0.4),
-    "60-b256": small(batch_size=256, learning_rate=8e-3),
     "60-layers": small(support=fields("lenet_300_100", -4, -3, -1)),
     "60-slabs": small(support=fields("lenet_300_100", -3, -3, -3, scales=(0.1, 0.3, 0.6))),
     "60-slabs2": small(support=fields("lenet_300_100", -3, -3, -3, scales=(0.4, 0.2, 0.2))),
     "60-field4": small(field=-4.0),
     "60-field5": small(field=-5.0),
-    "60-field6": small(field=-6.0),
-    "60-grid": small(support="grid"),
     "240": small(epochs=240),
-    "120-b64": small(epochs=120, batch_size=64, learning_rate=2e-3),
     "60-gradual100": small(method="gradual_magnitude", sparsity=0.99),
     "60-gradual200": small(method="gradual_magnitude", sparsity=0.995),
     "120-gradual100": small(method="gradual_magnitude", sparsity=0.99, epochs=120),
-    "120-gradual200": small(method="gradual_magnitude", sparsity=0.995, epochs=120),
-    "240-gradual100": small(method="gradual_magnitude", sparsity=0.99, epochs=240),
 }
 """LeNet-300-100 on validation rows, one change a row."""
 
@@ -361,6 +354,33 @@ FRONT = {
 }
 """LeNet-300-100 on MNIST: three sizes of each method with the recipe's epochs."""
 
+
+def by_layer(kind: str, *numbers: float, **rest: float) -> list[Any]:
+    """Return a support with a field for each layer of LeNet-5-Caffe."""
+    scale = {"variance": RECIPES["lenet5_caffe"].options["variance"]}
+    return [(kind, {"field": h} | rest | scale) for h in numbers]
+
+
+TWICE = {"epochs": 36}
+LENET5: dict[str, Setting] = {
+    "independent-recipe": Setting(
+        "lenet5_caffe", support=by_layer("independent", -4.5, -3.5, -3.0, -2.0), options=TWICE
+    ),
+    "grid-recipe": Setting(
+        "lenet5_caffe",
+        support=by_layer("grid", -3.0, -2.0, -1.5, -0.5, coupling_row=0.1, coupling_col=0.5),
+        options=TWICE,
+    ),
+    "gradual_magnitude-recipe": Setting(
+        "lenet5_caffe", method="gradual_magnitude", options=TWICE | {"sparsity": 0.996}
+    ),
+    "sparse_vd-recipe": Setting(
+        "lenet5_caffe", method="sparse_vd", options=TWICE | {"strength": 4.0}
+    ),
+    "dense-all": Setting("lenet5_caffe", method="dense", options=TWICE),
+}
+"""LeNet-5-Caffe on MNIST: a field for each layer, twice the recipe's epochs."""
+
 LONG = {"epochs": 120}
 FASHION = {
     "dense": {"all": {}, "long": LONG},
@@ -381,6 +401,7 @@ GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
     "caffe": (CAFFE_LEVERS, range(1)),
     "structure": (STRUCTURES, range(3)),
     "mnist": (entrants("lenet_300_100", "mnist", FRONT), range(3)),
+    "lenet5": (LENET5, range(3)),
     "fashion": (entrants("lenet_300_100", "fashion", FASHION), range(3)),
 }
 """Name of a group -> what it runs, and with which seeds."""
@@ -398,6 +419,14 @@ ALL = {
     for seed in seeds
 }
 """Every run by its name."""
+
+
+def rows_of(group: str) -> list[dict[str, Any]]:
+    """Return the rows of a group that are there."""
+    settings, seeds = GROUPS[group]
+    names = [name_of(group, label, seed) for label in settings for seed in seeds]
+    paths = [RUNS / f"{name}.json" for name in names]
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
 def missing(group: str) -> list[str]:

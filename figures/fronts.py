@@ -1,0 +1,165 @@
+"""Pictures of what figures/runs.py has measured: fronts, time, structure.
+
+Writes front.png (test error against the bytes of the coded file, beside published points),
+epochs.png (what more epochs are worth) and structure.png (what structure in the prior is worth)
+beside this file, from the rows in runs/. A second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from _common import HERE
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from runs import SHARES, rows_of
+
+from tvbi_ref import plots
+
+Row = dict[str, Any]
+
+LOOK = {
+    "independent": (plots.BLUE, "o", "Turbo-VBI, independent"),
+    "chains": (plots.ORANGE, "s", "Turbo-VBI, chains"),
+    "grid": (plots.GREEN, "^", "Turbo-VBI, grid"),
+    "gradual_magnitude": ("0.2", "+", "gradual magnitude"),
+    "sparse_vd": (plots.PURPLE, "D", "Sparse VD"),
+}
+PUBLISHED: dict[str, dict[str, tuple[float, float]]] = {
+    "mnist": {"Oktay et al. 2020": (8560, 1.9)},
+    "lenet5": {
+        "Oktay et al. 2020": (2840, 1.0),
+        "MIRACLE, code": (1700, 0.83),
+        "MIRACLE, code ": (1150, 0.98),
+    },
+}
+"""Bytes and test error in percent, not our runs: D. Oktay, J. Balle, S. Singh and A. Shrivastava,
+"Scalable model compression by entropy penalized reparameterization" (ICLR 2020); what the public
+code of M. Havasi, R. Peharz and J. M. Hernandez-Lobato, "Minimal random code learning" (ICLR 2019),
+says that it makes."""
+PANELS = {
+    "mnist": "LeNet-300-100, MNIST",
+    "lenet5": "LeNet-5-Caffe, MNIST",
+    "fashion": "LeNet-300-100, Fashion-MNIST",
+}
+
+
+def kind_of(row: Row) -> str:
+    """Return the support of Turbo-VBI, or the other method."""
+    if row["method"] != "turbo":
+        return row["method"]
+    return row["support"] if isinstance(row["support"], str) else row["support"][0][0]
+
+
+def by_label(group: str) -> dict[str, list[Row]]:
+    """Return the rows of a group by what is the same for all seeds."""
+    found: dict[str, list[Row]] = {}
+    for row in rows_of(group):
+        found.setdefault(row["name"].removeprefix(f"{group}-").rpartition("-")[0], []).append(row)
+    return found
+
+
+def mean(rows: Sequence[Row], column: str) -> float:
+    """Return the mean of a column."""
+    return float(np.mean([row[column] for row in rows]))
+
+
+def in_style(draw: Callable[..., None], columns: int, name: str, size: tuple[float, float]) -> None:
+    """Draw with the package's style and save."""
+    with mpl.rc_context(plots.STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(*np.ravel(figure.subplots(1, columns)))
+    plots.save(figure, HERE / f"{name}.png")
+
+
+def front(*panels: Axes) -> None:
+    """Draw error against bytes: a line a network, from fine steps to coarse ones."""
+    for axes, (group, title) in zip(panels, PANELS.items(), strict=True):
+        seen = set()
+        for rows in by_label(group).values():
+            kind = kind_of(rows[0])
+            if kind == "dense":
+                axes.axhline(mean(rows, "error"), color="0.3", ls="--", lw=0.8)
+                continue
+            colour, mark, label = LOOK[kind]
+            points = [(mean(rows, f"bytes_{s}"), mean(rows, f"error_{s}")) for s in SHARES]
+            axes.plot(
+                *zip(*points, strict=True),
+                color=colour,
+                marker=mark,
+                ms=4,
+                lw=0.8,
+                label=None if kind in seen else label,
+            )
+            seen.add(kind)
+        for name, (size, error) in PUBLISHED.get(group, {}).items():
+            axes.plot(size, error, "x", color=plots.RED, ms=7)
+            axes.annotate(
+                f"{name.strip()}\n(published, not ours)",
+                (size, error),
+                (4, 4),
+                textcoords="offset points",
+                fontsize=7,
+            )
+        axes.set(xscale="log", title=title, xlabel="bytes of the file, all charged")
+        axes.set_ylabel("test error, %")
+        plots.use_plain_logs(axes)
+        axes.legend(fontsize=7)
+
+
+def epochs(*panels: Axes) -> None:
+    """Draw the error at about a hundred times fewer weights against the epochs, a mark a seed."""
+    (axes,) = panels
+    for kind in ("independent", "grid", "gradual_magnitude"):
+        colour, mark, label = LOOK[kind]
+        groups = by_label("fashion")
+        pairs = [
+            (row["options"]["epochs"], row["error"])
+            for size in ("recipe", "long")
+            for row in groups[f"{kind}-{size}"]
+        ]
+        axes.plot(*zip(*pairs, strict=True), mark, color=colour, label=label, alpha=0.8)
+        means = {e: np.mean([error for other, error in pairs if other == e]) for e, _ in pairs}
+        axes.plot(list(means), list(means.values()), color=colour)
+    axes.set(xlabel="epochs", ylabel="test error, %", xticks=[60, 120])
+    axes.set_title("LeNet-300-100, Fashion-MNIST")
+    axes.legend()
+
+
+STRUCTURES = {
+    "lever-60": "independent",
+    "structure-chains2": "chains",
+    "structure-grid": "grid",
+    "structure-grid-learned": "grid, learned",
+    "structure-pixels": "pixels, then independent",
+    "structure-groups": "independent, then groups",
+    "structure-pixels-groups": "pixels, then groups",
+}
+MEASURES = {
+    "error": "validation error, %",
+    "index_bits": "bits to say where a weight is",
+    "bytes_0.08": "bytes of the file",
+}
+
+
+def structure(*panels: Axes) -> None:
+    """Draw error, index bits and bytes of each structure, a mark a seed; shuffled masks hollow."""
+    places = range(len(STRUCTURES))
+    for axes, (column, title) in zip(panels, MEASURES.items(), strict=True):
+        for place, name in enumerate(STRUCTURES):
+            rows = by_label(name.partition("-")[0])[name.partition("-")[2]]
+            axes.plot([row[column] for row in rows], [place] * len(rows), "o", color=plots.BLUE)
+            if column == "index_bits":
+                axes.plot(mean(rows, "shuffled"), place, "o", color=plots.BLUE, mfc="none")
+            axes.plot(mean(rows, column), place, "|", color="0.1", ms=16)
+        axes.set(title=title, yticks=places, ylim=(len(places) - 0.5, -0.5))
+        axes.set_yticklabels(STRUCTURES.values() if axes is panels[0] else [])
+
+
+if __name__ == "__main__":
+    in_style(front, 3, "front", (12, 4.2))
+    in_style(epochs, 1, "epochs", (5, 4))
+    in_style(structure, 3, "structure", (12, 3.6))
