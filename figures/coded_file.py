@@ -1,9 +1,8 @@
 """What the coded file costs beside other ways to code the same numbers.
 
-The networks of figures/mnist.py, whose weights lie in mnist/ without biases and variances: their
-weights are rounded to the power of two nearest to 0.15 of a layer's root mean square, which leaves
-the error of LeNet-5-Caffe within 0.05 points. Everything then codes the same whole numbers, and
-the biases are left out.
+The networks of figures/runs.py for MNIST, their weights rounded to the power of two nearest to 0.15
+of a layer's root mean square. Everything then codes the same whole numbers, and the biases are left
+out.
 
 Writes coded_file.csv beside this file and prints its means as a table. A minute.
 """
@@ -15,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _common import HERE, write_rows
-from small_on_disk import NETS, read
+from _common import write_rows
+from small_on_disk import NETS, mnist
 
 from tvbi_ref.compression import coded_nbytes, find_runs, index_bits, save_compressed, sort_units
 from tvbi_ref.compression.arithmetic import Encoder
@@ -96,7 +95,7 @@ def ideal(matrices: list[np.ndarray]) -> float:
 
 def row_of(net: str, prior: str, seed: int, folder: Any) -> dict[str, Any]:
     """Return what one network costs."""
-    whole = read(net, HERE / "mnist" / f"{net}_{prior}_{seed}.npz")
+    whole = mnist(net, seed)[prior]
     small = rounded(whole)
     matrices = numbers(small)
     inputs = 0 if small.kept_inputs.all() else small.kept_inputs.size

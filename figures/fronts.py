@@ -28,18 +28,32 @@ LOOK = {
     "gradual_magnitude": ("0.2", "+", "gradual magnitude"),
     "sparse_vd": (plots.PURPLE, "D", "Sparse VD"),
 }
-PUBLISHED: dict[str, dict[str, tuple[float, float]]] = {
-    "mnist": {"Oktay et al. 2020": (8560, 1.9)},
-    "lenet5": {
-        "Oktay et al. 2020": (2840, 1.0),
-        "MIRACLE, code": (1700, 0.83),
-        "MIRACLE, code ": (1150, 0.98),
+PUBLISHED: dict[str, dict[str, list[tuple[str, float, float]]]] = {
+    "bytes": {
+        "mnist": [("Oktay et al.", 8560, 1.9)],
+        "lenet5": [
+            ("Oktay et al.", 2840, 1.0),
+            ("MIRACLE", 1700, 0.83),
+            ("MIRACLE", 1150, 0.98),
+        ],
+    },
+    "times": {
+        "mnist": [("Sparse VD", 68, 1.92), ("sparse momentum", 100, 2.36)],
+        "lenet5": [
+            ("Sparse VD", 280, 0.75),
+            ("BC-GHS", 156, 1.0),
+            ("sparse momentum", 100, 0.83),
+        ],
     },
 }
-"""Bytes and test error in percent, not our runs: D. Oktay, J. Balle, S. Singh and A. Shrivastava,
-"Scalable model compression by entropy penalized reparameterization" (ICLR 2020); what the public
-code of M. Havasi, R. Peharz and J. M. Hernandez-Lobato, "Minimal random code learning" (ICLR 2019),
-says that it makes."""
+"""Name, size and test error in percent, none of them our runs.
+
+D. Oktay, J. Balle, S. Singh and A. Shrivastava, "Scalable model compression by entropy penalized
+reparameterization" (ICLR 2020). MIRACLE: what the public code of M. Havasi, R. Peharz and J. M.
+Hernandez-Lobato, "Minimal random code learning" (ICLR 2019), says that it makes. Sparse VD: D.
+Molchanov, A. Ashukha and D. Vetrov (ICML 2017). BC-GHS: C. Louizos, K. Ullrich and M. Welling (NIPS
+2017). Sparse momentum: T. Dettmers and L. Zettlemoyer, "Sparse networks from scratch" (2019).
+"""
 PANELS = {
     "mnist": "LeNet-300-100, MNIST",
     "lenet5": "LeNet-5-Caffe, MNIST",
@@ -67,47 +81,53 @@ def mean(rows: Sequence[Row], column: str) -> float:
     return float(np.mean([row[column] for row in rows]))
 
 
-def in_style(draw: Callable[..., None], columns: int, name: str, size: tuple[float, float]) -> None:
+def in_style(
+    draw: Callable[..., None], rows: int, columns: int, name: str, size: tuple[float, float]
+) -> None:
     """Draw with the package's style and save."""
     with mpl.rc_context(plots.STYLE):
         figure = Figure(figsize=size, layout="constrained")
-        draw(*np.ravel(figure.subplots(1, columns)))
+        draw(*np.ravel(figure.subplots(rows, columns)))
     plots.save(figure, HERE / f"{name}.png")
 
 
 def front(*panels: Axes) -> None:
-    """Draw error against bytes: a line a network, from fine steps to coarse ones."""
-    for axes, (group, title) in zip(panels, PANELS.items(), strict=True):
-        seen = set()
-        for rows in by_label(group).values():
-            kind = kind_of(rows[0])
-            if kind == "dense":
-                axes.axhline(mean(rows, "error"), color="0.3", ls="--", lw=0.8)
-                continue
-            colour, mark, label = LOOK[kind]
-            points = [(mean(rows, f"bytes_{s}"), mean(rows, f"error_{s}")) for s in SHARES]
-            axes.plot(
-                *zip(*points, strict=True),
-                color=colour,
-                marker=mark,
-                ms=4,
-                lw=0.8,
-                label=None if kind in seen else label,
-            )
-            seen.add(kind)
-        for name, (size, error) in PUBLISHED.get(group, {}).items():
-            axes.plot(size, error, "x", color=plots.RED, ms=7)
-            axes.annotate(
-                f"{name.strip()}\n(published, not ours)",
-                (size, error),
-                (4, 4),
-                textcoords="offset points",
-                fontsize=7,
-            )
+    """Draw error against bytes above, against the share of weights below; a panel a network."""
+    for axes, (group, title) in zip(panels[:3], PANELS.items(), strict=True):
+        draw_front(axes, group, [(f"bytes_{s}", f"error_{s}") for s in SHARES])
+        draw_published(axes, PUBLISHED["bytes"].get(group, []))
         axes.set(xscale="log", title=title, xlabel="bytes of the file, all charged")
+    for axes, group in zip(panels[3:], PANELS, strict=True):
+        draw_front(axes, group, [("times", "error")])
+        draw_published(axes, PUBLISHED["times"].get(group, []))
+        axes.set(xscale="log", xlabel="times fewer weights")
+    for axes in panels:
         axes.set_ylabel("test error, %")
         plots.use_plain_logs(axes)
-        axes.legend(fontsize=7)
+    panels[0].legend(fontsize=7)
+
+
+def draw_front(axes: Axes, group: str, columns: list[tuple[str, str]]) -> None:
+    """Draw a line a network, means over the seeds, through its sizes and errors."""
+    seen = set()
+    for rows in by_label(group).values():
+        kind = kind_of(rows[0])
+        if kind == "dense":
+            axes.axhline(mean(rows, "error"), color="0.3", ls="--", lw=0.8)
+            continue
+        colour, mark, label = LOOK[kind]
+        points = [(mean(rows, size), mean(rows, error)) for size, error in columns]
+        look = {"color": colour, "marker": mark, "ms": 4, "lw": 0.8}
+        axes.plot(*zip(*points, strict=True), label=None if kind in seen else label, **look)
+        seen.add(kind)
+
+
+def draw_published(axes: Axes, points: list[tuple[str, float, float]]) -> None:
+    """Mark what others have published."""
+    for name, size, error in points:
+        axes.plot(size, error, "x", color=plots.RED, ms=7)
+        look = {"textcoords": "offset points", "fontsize": 7, "color": plots.RED}
+        axes.annotate(f"{name}, published", (size, error), (5, 4), **look)
 
 
 def epochs(*panels: Axes) -> None:
@@ -160,6 +180,6 @@ def structure(*panels: Axes) -> None:
 
 
 if __name__ == "__main__":
-    in_style(front, 3, "front", (12, 4.2))
-    in_style(epochs, 1, "epochs", (5, 4))
-    in_style(structure, 3, "structure", (12, 3.6))
+    in_style(front, 2, 3, "front", (12, 7.4))
+    in_style(epochs, 1, 1, "epochs", (5, 4))
+    in_style(structure, 1, 3, "structure", (12, 3.6))

@@ -1,12 +1,13 @@
 """Single runs on MNIST and Fashion-MNIST, each kept with its network: what other scripts draw from.
 
-    python figures/runs.py lever               # every run of a group that is not there yet
+    python figures/runs.py                     # every run that is not there yet: hours
+    python figures/runs.py lever               # those of one group
     python figures/runs.py --one NAME          # one run by its name
 
 A run is a data set, a network, a method with its settings, a seed, and the rows that it is measured
 on: "valid", 10,000 of the training rows held out, or "test". It writes runs/NAME.json, one row, and
-runs/NAME.npz, the compressed network with its variances. Everything is measured in the same way
-for every method: `measured` says how.
+runs/NAME.npz, the compressed network with its variances (of a dense network its kernels). All
+methods are measured in the same way, see `measured`. Seconds are the processor's.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,8 @@ RUNS = HERE / "runs"
 LOAD = {"mnist": datasets.load_mnist, "fashion": datasets.load_fashion_mnist}
 SHARES = (0.04, 0.08, 0.15, 0.25)
 """Steps of the coded files, as shares of the root mean square of a layer's weights."""
+KERNELS = 25_000
+"""Layers with fewer weights are kept of a dense network, too."""
 AVERAGED = 5
 """Epochs whose means are averaged, where they are."""
 
@@ -88,12 +92,12 @@ def small(**options: Any) -> Setting:
     return Setting("lenet_300_100", part="valid", options=options, **own)
 
 
-def fields(net: str, *numbers: float, scales: tuple[float, ...] = ()) -> list[Any]:
-    """Return independent supports, a field for each layer, and perhaps a slab for each."""
-    slabs = scales or (RECIPES[net].options["variance"],) * len(numbers)
-    return [
-        ("independent", {"field": h, "variance": v}) for h, v in zip(numbers, slabs, strict=True)
-    ]
+def by_layer(
+    net: str, kind: str, *fields: float, slabs: Sequence[float] = (), **rest: float
+) -> list[Any]:
+    """Return a support with a field, and perhaps a slab, for each layer."""
+    slabs = slabs or [RECIPES[net].options["variance"]] * len(fields)
+    return [(kind, {"field": h, "variance": v} | rest) for h, v in zip(fields, slabs, strict=True)]
 
 
 # What is measured
@@ -181,6 +185,9 @@ def run(name: str) -> None:
     row |= {"options": setting.all_options, "seconds": round(time.process_time() - started)}
     if setting.method == "dense":
         row |= {"error": error(network, data)}
+        matrices = [layer.matrix(layer.mean.value) for layer in network.weight_layers]
+        with atomic_write(RUNS / f"{name}.npz") as file:  # the kernels, for a picture
+            np.savez_compressed(file, *(m for m in matrices if m.size <= KERNELS))
     else:
         row |= measured(network, data)
         row |= of_files(network, data, posterior=setting.method in ("turbo", "sparse_vd"))
@@ -281,9 +288,13 @@ LEVERS: dict[str, Setting] = {
     "60-contrast5": small(contrast=1e-5),
     "60-variance10": small(variance=0.1),
     "60-variance40": small(variance=0.4),
-    "60-layers": small(support=fields("lenet_300_100", -4, -3, -1)),
-    "60-slabs": small(support=fields("lenet_300_100", -3, -3, -3, scales=(0.1, 0.3, 0.6))),
-    "60-slabs2": small(support=fields("lenet_300_100", -3, -3, -3, scales=(0.4, 0.2, 0.2))),
+    "60-layers": small(support=by_layer("lenet_300_100", "independent", -4, -3, -1)),
+    "60-slabs": small(
+        support=by_layer("lenet_300_100", "independent", -3, -3, -3, slabs=(0.1, 0.3, 0.6))
+    ),
+    "60-slabs2": small(
+        support=by_layer("lenet_300_100", "independent", -3, -3, -3, slabs=(0.4, 0.2, 0.2))
+    ),
     "60-field4": small(field=-4.0),
     "60-field5": small(field=-5.0),
     "240": small(epochs=240),
@@ -309,9 +320,9 @@ STRUCTURES: dict[str, Setting] = {
 """LeNet-300-100 on validation rows, one structure a row."""
 
 
-def caffe(*numbers: float, scales: tuple[float, ...] = (), **options: Any) -> Setting:
-    """Return a run of LeNet-5-Caffe on validation rows, fields and slabs for each layer."""
-    support = fields("lenet5_caffe", *numbers, scales=scales) if numbers else "independent"
+def caffe(*fields: float, **options: Any) -> Setting:
+    """Return a run of LeNet-5-Caffe on validation rows."""
+    support = by_layer("lenet5_caffe", "independent", *fields) if fields else "independent"
     return Setting("lenet5_caffe", support=support, part="valid", options=options)
 
 
@@ -355,20 +366,18 @@ FRONT = {
 """LeNet-300-100 on MNIST: three sizes of each method with the recipe's epochs."""
 
 
-def by_layer(kind: str, *numbers: float, **rest: float) -> list[Any]:
-    """Return a support with a field for each layer of LeNet-5-Caffe."""
-    scale = {"variance": RECIPES["lenet5_caffe"].options["variance"]}
-    return [(kind, {"field": h} | rest | scale) for h in numbers]
-
-
 TWICE = {"epochs": 36}
 LENET5: dict[str, Setting] = {
     "independent-recipe": Setting(
-        "lenet5_caffe", support=by_layer("independent", -4.5, -3.5, -3.0, -2.0), options=TWICE
+        "lenet5_caffe",
+        support=by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0),
+        options=TWICE,
     ),
     "grid-recipe": Setting(
         "lenet5_caffe",
-        support=by_layer("grid", -3.0, -2.0, -1.5, -0.5, coupling_row=0.1, coupling_col=0.5),
+        support=by_layer(
+            "lenet5_caffe", "grid", -3.0, -2.0, -1.5, -0.5, coupling_row=0.1, coupling_col=0.5
+        ),
         options=TWICE,
     ),
     "gradual_magnitude-recipe": Setting(
@@ -439,7 +448,10 @@ def missing(group: str) -> list[str]:
 def main() -> None:
     """Do what is asked for."""
     RUNS.mkdir(exist_ok=True)
-    names = sys.argv[2:] if sys.argv[1] == "--one" else missing(sys.argv[1])
+    if sys.argv[1:2] == ["--one"]:
+        names = sys.argv[2:]
+    else:
+        names = [name for group in sys.argv[1:] or GROUPS for name in missing(group)]
     for name in tqdm(names, disable=None):
         run(name)
 

@@ -1,7 +1,7 @@
 """Bytes on disk by format, and bits to say where the weights are, beside the bound and controls.
 
-The demo's networks for digits, three priors and three seeds; and those of figures/mnist.py if
-their pruned weights lie in mnist/. Every prior of a seed is compared with the same masks shuffled
+The demo's networks for digits, three priors and three seeds, and those of figures/runs.py for
+MNIST. Every prior of a seed is compared with the same masks shuffled
 inside each layer, and with the run without couplings, J = 0, the independent prior. In networks as
 small as those for digits the Huffman tables are a good part of it.
 
@@ -10,10 +10,8 @@ Writes small_on_disk.csv and small_on_disk.png beside this file. About two minut
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -21,10 +19,11 @@ import numpy as np
 from _common import HERE, write_rows
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from runs import RUNS
 from tqdm.auto import tqdm
 
 from tvbi_ref import CompressedNetwork, compress, datasets, experiment, nets, plots
-from tvbi_ref.compression import load_compressed, report, save_compressed
+from tvbi_ref.compression import load_compressed, report
 from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.lab.recipes import DEMO
 
@@ -34,6 +33,8 @@ NETS = {
     "lenet_300_100": "MNIST, LeNet-300-100",
     "lenet5_caffe": "MNIST, LeNet-5-Caffe",
 }
+GROUP = {"lenet_300_100": "mnist", "lenet5_caffe": "lenet5"}
+"""What a network's runs are called."""
 CONTROL = "independent"
 LOOK = {
     "independent": (plots.BLUE, "o"),
@@ -56,26 +57,9 @@ def digits(seed: int) -> dict[str, CompressedNetwork]:
 
 
 def mnist(net: str, seed: int) -> dict[str, CompressedNetwork]:
-    """Return the small networks of the MNIST runs that are done, by prior."""
-    paths = {prior: HERE / "mnist" / f"{net}_{prior}_{seed}.npz" for prior in LOOK}
-    return {prior: read(net, path) for prior, path in paths.items() if path.exists()}
-
-
-def read(net: str, path: Path) -> CompressedNetwork:
-    """Return the small network with the weights of a file.
-
-    Neither biases nor variances are in it: the biases are zeros, which take as many bytes on
-    disk as others.
-    """
-    network = getattr(nets, net)(seed=0)
-    with np.load(path) as file:
-        for k, layer in enumerate(network.weight_layers):
-            weights = layer.from_matrix(file[f"arr_{k}"])
-            layer.prune(weights != 0)
-            layer.mean.value[...] = weights
-    with tempfile.TemporaryDirectory() as folder:
-        save_compressed(f"{folder}/small.npz", compress(network), uncertainty=False)
-        return load_compressed(f"{folder}/small.npz")
+    """Return the small networks of runs.py, by prior."""
+    paths = {prior: RUNS / f"{GROUP[net]}-{prior}-recipe-{seed}.npz" for prior in LOOK}
+    return {prior: load_compressed(path) for prior, path in paths.items() if path.exists()}
 
 
 def rows_of(net: str, seed: int, small: dict[str, CompressedNetwork]) -> Iterator[dict[str, Any]]:
