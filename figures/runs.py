@@ -284,6 +284,7 @@ LEVERS: dict[str, Setting] = {
     "60-dense": small(dense_epochs=0.2, kl_warmup=24, spike_epochs=40),
     "60-b64": small(batch_size=64, learning_rate=2e-3),
     "60-warmup60": small(kl_warmup=60),
+    "120-early": small(epochs=120, kl_warmup=30, spike_epochs=60),
     "60-contrast3": small(contrast=1e-3),
     "60-contrast5": small(contrast=1e-5),
     "60-variance10": small(variance=0.1),
@@ -328,6 +329,7 @@ def caffe(*fields: float, **options: Any) -> Setting:
 
 CAFFE_LEVERS: dict[str, Setting] = {
     "36": caffe(epochs=36),
+    "36-field4": caffe(-4, -4, -4, -4, epochs=36),
     "36-layers": caffe(-5, -4, -3.5, -2, epochs=36),
     "36-b64": caffe(-5, -4, -3.5, -2, epochs=36, batch_size=64, learning_rate=1e-3),
 }
@@ -405,10 +407,21 @@ FASHION = {
 }
 """LeNet-300-100 on Fashion-MNIST: the recipe of MNIST, and one of twice the epochs."""
 
+KERNELS_OF_IMAGES = ("pixels", {"field": -1.0, "coupling": 0.3})
+CONVOLUTIONS: dict[str, Setting] = {
+    "independent": caffe(),
+    "grid": Setting("lenet5_caffe", support="grid", part="valid"),
+    "kernels-groups": Setting(
+        "lenet5_caffe", support=[KERNELS_OF_IMAGES] * 2 + [FAN_OUT] * 2, part="valid"
+    ),
+}
+"""LeNet-5-Caffe on validation rows, the recipe, one structure a row."""
+
 GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
     "lever": (LEVERS, range(3)),
     "caffe": (CAFFE_LEVERS, range(1)),
     "structure": (STRUCTURES, range(3)),
+    "convolution": (CONVOLUTIONS, range(1)),
     "mnist": (entrants("lenet_300_100", "mnist", FRONT), range(3)),
     "lenet5": (LENET5, range(3)),
     "fashion": (entrants("lenet_300_100", "fashion", FASHION), range(3)),
