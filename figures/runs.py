@@ -329,7 +329,6 @@ def caffe(*fields: float, **options: Any) -> Setting:
 
 CAFFE_LEVERS: dict[str, Setting] = {
     "36": caffe(epochs=36),
-    "36-field4": caffe(-4, -4, -4, -4, epochs=36),
     "36-layers": caffe(-5, -4, -3.5, -2, epochs=36),
     "36-b64": caffe(-5, -4, -3.5, -2, epochs=36, batch_size=64, learning_rate=1e-3),
 }
