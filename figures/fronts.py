@@ -96,14 +96,16 @@ def front(*panels: Axes) -> None:
     for axes, (group, title) in zip(panels[:3], PANELS.items(), strict=True):
         draw_front(axes, group, [(f"bytes_{s}", f"error_{s}") for s in SHARES])
         draw_published(axes, PUBLISHED["bytes"].get(group, []))
-        axes.set(xscale="log", title=title, xlabel="bytes of the file, all charged")
+        axes.set(title=title, xlabel="bytes of the file, all charged")
     for axes, group in zip(panels[3:], PANELS, strict=True):
         draw_front(axes, group, [("times", "error")])
         draw_published(axes, PUBLISHED["times"].get(group, []))
-        axes.set(xscale="log", xlabel="times fewer weights")
+        axes.set(xlabel="times fewer weights")
     for axes in panels:
         axes.set_ylabel("test error, %")
-        plots.use_plain_logs(axes)
+        axes.margins(x=0.12, y=0.08)
+    panels[0].plot([], [], "x", color=plots.RED, label="published, not ours")
+    panels[0].plot([], [], color="0.3", ls="--", lw=0.8, label="dense")
     panels[0].legend(fontsize=7)
 
 
@@ -126,8 +128,8 @@ def draw_published(axes: Axes, points: list[tuple[str, float, float]]) -> None:
     """Mark what others have published."""
     for name, size, error in points:
         axes.plot(size, error, "x", color=plots.RED, ms=7)
-        look = {"textcoords": "offset points", "fontsize": 7, "color": plots.RED}
-        axes.annotate(f"{name}, published", (size, error), (5, 4), **look)
+        look = {"textcoords": "offset points", "fontsize": 7, "color": plots.RED, "ha": "center"}
+        axes.annotate(name, (size, error), (0, 6), **look)
 
 
 def epochs(*panels: Axes) -> None:

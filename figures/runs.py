@@ -280,6 +280,8 @@ LEVERS: dict[str, Setting] = {
     "60-r8": small(learning_rate=8e-3),
     "120": small(epochs=120),
     "60-kl50": small(kl_weight=0.5),
+    "60-kl50-field6": small(kl_weight=0.5, field=-6.0),
+    "60-kl50-contrast6": small(kl_weight=0.5, contrast=1e-6),
     "60-average": small(average=True),
     "60-dense": small(dense_epochs=0.2, kl_warmup=24, spike_epochs=40),
     "60-b64": small(batch_size=64, learning_rate=2e-3),
@@ -373,6 +375,11 @@ LENET5: dict[str, Setting] = {
         "lenet5_caffe",
         support=by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0),
         options=TWICE,
+    ),
+    "independent-large": Setting(
+        "lenet5_caffe",
+        support=by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0),
+        options=TWICE | {"kl_weight": 0.5},
     ),
     "grid-recipe": Setting(
         "lenet5_caffe",
