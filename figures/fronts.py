@@ -1,8 +1,8 @@
 """Pictures of what figures/runs.py has measured: fronts, time, structure.
 
 Writes front.png (test error against the bytes of the coded file, beside published points),
-epochs.png (what more epochs are worth) and structure.png (what structure in the prior is worth)
-beside this file, from the rows in runs/. A second.
+levers.png (what each setting and more epochs are worth) and structure.png (what structure in the
+prior is worth) beside this file, from the rows in runs/. A second.
 """
 
 from __future__ import annotations
@@ -132,24 +132,43 @@ def draw_published(axes: Axes, points: list[tuple[str, float, float]]) -> None:
         axes.annotate(name, (size, error), (0, 6), **look)
 
 
-def epochs(*panels: Axes) -> None:
-    """Draw the error at about a hundred times fewer weights against the epochs, a mark a seed."""
-    (axes,) = panels
+def levers(*panels: Axes) -> None:
+    """Draw error against size of every lever, and the error against the epochs, a mark a seed."""
+    left, right = panels
+    looks = {kind: label for kind, (_, _, label) in LOOK.items()}
+    for label, rows in by_label("lever").items():
+        colour, mark, _ = LOOK[kind_of(rows[0])]
+        point = mean(rows, "times"), mean(rows, "error")
+        left.plot(*point, mark, color=colour, label=looks.pop(kind_of(rows[0]), None))
+        name = NAMED.get(label)
+        if name:
+            left.annotate(name, point, (0, -12), textcoords="offset points", fontsize=7)
+    left.set(xlabel="times fewer weights", ylabel="validation error, %")
+    left.set_title("LeNet-300-100, MNIST: one change a mark")
+    left.margins(x=0.15)
+    left.legend(fontsize=7)
+    groups = by_label("fashion")
     for kind in ("independent", "grid", "gradual_magnitude"):
         colour, mark, label = LOOK[kind]
-        groups = by_label("fashion")
-        pairs = [
-            (row["options"]["epochs"], row["error"])
-            for size in ("recipe", "long")
-            for row in groups[f"{kind}-{size}"]
-        ]
-        axes.plot(*zip(*pairs, strict=True), mark, color=colour, label=label, alpha=0.8)
-        means = {e: np.mean([error for other, error in pairs if other == e]) for e, _ in pairs}
-        axes.plot(list(means), list(means.values()), color=colour)
-    axes.set(xlabel="epochs", ylabel="test error, %", xticks=[60, 120])
-    axes.set_title("LeNet-300-100, Fashion-MNIST")
-    axes.legend()
+        rows = [*groups[f"{kind}-recipe"], *groups[f"{kind}-long"]]
+        pairs = [(row["options"]["epochs"], row["error"]) for row in rows]
+        right.plot(*zip(*pairs, strict=True), mark, color=colour, label=label, alpha=0.8)
+        means = [np.mean([error for other, error in pairs if other == e]) for e in (60, 120)]
+        right.plot((60, 120), means, color=colour)
+    right.set(xlabel="epochs", ylabel="test error, %", xticks=[60, 120])
+    right.set_title("LeNet-300-100, Fashion-MNIST: 100 times fewer")
+    right.margins(x=0.3)
+    right.legend(fontsize=7)
 
+
+NAMED = {
+    "60": "the recipe",
+    "60-kl50": "KL weight 1/2",
+    "60-kl50-field6": "KL weight 1/2, field -6",
+    "60-field4": "field -4",
+    "60-field5": "field -5",
+}
+"""What of the levers is named in the picture."""
 
 STRUCTURES = {
     "lever-60": "independent",
@@ -183,5 +202,5 @@ def structure(*panels: Axes) -> None:
 
 if __name__ == "__main__":
     in_style(front, 2, 3, "front", (12, 7.4))
-    in_style(epochs, 1, 1, "epochs", (5, 4))
+    in_style(levers, 1, 2, "levers", (11, 4.4))
     in_style(structure, 1, 3, "structure", (12, 3.6))

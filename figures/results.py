@@ -21,8 +21,6 @@ from _common import HERE, read_rows
 from baselines import LOOK, SEEDS
 from fronts import LOOK as LOOK_OF_FRONTS
 from fronts import by_label, kind_of
-from mnist import LOOK as LOOK_OF_RUNS
-from mnist import NETS
 from runs import GROUPS, SHARES
 
 from tvbi_ref._files import atomic_write
@@ -46,7 +44,7 @@ def spread(rows: Sequence[Row], column: str, digits: int, scale: float = 1.0) ->
     if not values:
         return "–"
     mean, low, high = (f"{v:.{digits}f}" for v in (np.mean(values), min(values), max(values)))
-    return f"{mean} ({low} to {high})"
+    return f"{mean} ({low} to {high})" if len(values) > 1 else mean
 
 
 def mean(rows: Sequence[Row], column: str, digits: int) -> str:
@@ -153,22 +151,6 @@ def hidden_units(rows: Sequence[Row]) -> str:
     return "-".join(f"{width:.0f}" for width in widths.mean(axis=0)[1:-1])
 
 
-def mnist() -> str:
-    """Return both LeNets with each prior and other methods, with the budget of the recipes."""
-    head = ["", "runs", "test error, %", "times fewer", "mean run", "index bits", "shuffled"]
-    head += ["H(p)/p", "bytes, clusters", "s to train"]
-    names = {"dense": "dense"} | {method: label for method, (_, _, label) in LOOK_OF_RUNS.items()}
-    body, rows = [], read_rows("mnist")
-    for key in dict.fromkeys((row["net"], row["method"]) for row in rows):
-        mine = [row for row in rows if (row["net"], row["method"]) == key]
-        numbers = [str(len(mine)), spread(mine, "error", 2), spread(mine, "compression", 0)]
-        shuffled, bound = "shuffled_index_bits", "entropy_bound"
-        numbers += [mean(mine, name, 2) for name in ("mean_run", "index_bits", shuffled, bound)]
-        numbers += [mean(mine, name, 0) for name in ("bytes", "seconds")]
-        body.append([f"{NETS[key[0]]}, {names[key[1]]}", *numbers])
-    return markdown(head, body)
-
-
 def ablations() -> str:
     """Return every case of ablations.py."""
     rows = read_rows("ablations")
@@ -259,7 +241,6 @@ def runs_of(group: str) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "ablations": ablations,
     "five_seeds": five_seeds,
-    "mnist": mnist,
 }
 for _task in SEEDS.keys() & LIMITS.keys():
     TABLES[f"least {_task}"] = lambda task=_task: least(task)  # type: ignore[misc]
