@@ -25,6 +25,7 @@ LOOK = {
     "independent": (plots.BLUE, "o", "Turbo-VBI, independent"),
     "chains": (plots.ORANGE, "s", "Turbo-VBI, chains"),
     "grid": (plots.GREEN, "^", "Turbo-VBI, grid"),
+    "pixels": (plots.SKY, "v", "Turbo-VBI, kernels and groups"),
     "gradual_magnitude": ("0.2", "+", "gradual magnitude"),
     "sparse_vd": (plots.PURPLE, "D", "Sparse VD"),
 }

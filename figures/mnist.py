@@ -92,7 +92,11 @@ def table() -> list[dict[str, Any]]:
     rows = [row for group in NETS for row in rows_of(group)]
     chosen = [row for row in rows if row["name"].split("-")[2] in ("recipe", "all")]
     return [
-        {"net": row["net"], "method": row["name"].split("-")[1], "seed": row["seed"]}
+        {
+            "net": row["net"],
+            "method": row["name"].split("-")[1].replace("_", " "),
+            "seed": row["seed"],
+        }
         | {name: row.get(column, "") for column, name in COLUMNS.items()}
         for row in chosen
     ]

@@ -381,6 +381,16 @@ LENET5: dict[str, Setting] = {
         support=by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0),
         options=TWICE | {"kl_weight": 0.5},
     ),
+    "kernels-recipe": Setting(
+        "lenet5_caffe",
+        support=[
+            ("pixels", {"field": -3.0, "coupling": 0.3}),
+            ("pixels", {"field": -2.0, "coupling": 0.3}),
+            FAN_OUT,
+            FAN_OUT,
+        ],
+        options=TWICE,
+    ),
     "grid-recipe": Setting(
         "lenet5_caffe",
         support=by_layer(
