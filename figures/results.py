@@ -206,7 +206,7 @@ def cheapest(group: str) -> str:
             min((b for e, b in pairs if round(e, 2) <= limit), default=None)
             for limit in AT_MOST[group]
         ]
-        if pairs:
+        if any(fewest):
             body.append([name, *("–" if b is None else f"{b:,.0f}" for b in fewest)])
     limits = [f"{limit:g} % wrong" for limit in AT_MOST[group]]
     return markdown(["bytes of a file, at most", *limits], body)
