@@ -64,8 +64,8 @@ lint: $(DEV)/.done  ## ruff, mypy and the contracts on imports
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 
-figures: $(VENV)/.done  ## redraw every figure from its script
-	set -e; for script in figures/[a-z]*.py; do echo $$script; $(VENV)/bin/python $$script; done
+figures: $(VENV)/.done  ## redraw every figure from its script; the long runs are kept in figures/runs
+	set -e; for script in $(filter-out figures/runs.py,$(wildcard figures/[a-z]*.py)); do echo $$script; $(VENV)/bin/python $$script; done
 
 exercises: $(DEV)/.done  ## remake the exercises from their solutions, and the pages about the equations
 	$(DEV)/bin/python docs/make.py

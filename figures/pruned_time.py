@@ -9,6 +9,7 @@ else to do.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,8 +21,9 @@ from threadpoolctl import threadpool_limits
 from tvbi_ref import load_compressed
 from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.compression.latency import machine, race
+from tvbi_ref.compression.layers import SparseLayer
 
-LABELS = ("independent-recipe", "chains-recipe", "grid-recipe", "gradual_magnitude-recipe")
+LABELS = ("independent-recipe", "grid-recipe", "kernels-recipe", "gradual_magnitude-recipe")
 ROWS, SECONDS = 128, 1.0
 
 
@@ -32,10 +34,23 @@ def contestants(group: str, seed: int) -> dict[tuple[str, bool], Any]:
         path = RUNS / f"{name_of(group, label, seed)}.npz"
         if path.exists():
             found[label, False] = network = load_compressed(path)
-            found[label, True] = network.with_weights(
-                [shuffled(layer.weights.to_dense()) for layer in network.weight_layers]
-            )
+            found[label, True] = in_random_order(network)
     return found
+
+
+def in_random_order(network: Any) -> Any:
+    """Return a network with its weights shuffled inside their layers, without variances."""
+    layers = [
+        replace(
+            layer,
+            weights=type(layer.weights).from_dense(shuffled(layer.weights.to_dense())),
+            variances=None,
+        )
+        if isinstance(layer, SparseLayer)
+        else layer
+        for layer in network.layers
+    ]
+    return replace(network, layers=tuple(layers))
 
 
 def rows_of(group: str, seed: int, x: Any) -> list[dict[str, Any]]:
