@@ -104,10 +104,12 @@ def front(*panels: Axes) -> None:
         axes.set(xlabel="times fewer weights")
     for axes in panels:
         axes.set_ylabel("test error, %")
-        axes.margins(x=0.12, y=0.08)
+        axes.margins(x=0.18, y=0.08)
     panels[0].plot([], [], "x", color=plots.RED, label="published, not ours")
     panels[0].plot([], [], color="0.3", ls="--", lw=0.8, label="dense")
-    panels[0].legend(fontsize=7)
+    found = [axes.get_legend_handles_labels() for axes in panels]
+    handles = {label: h for pair in found for h, label in zip(*pair, strict=True)}
+    panels[0].legend(handles.values(), handles.keys(), fontsize=7)
 
 
 def draw_front(axes: Axes, group: str, columns: list[tuple[str, str]]) -> None:
