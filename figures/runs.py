@@ -423,15 +423,27 @@ FASHION = {
 }
 """LeNet-300-100 on Fashion-MNIST: the recipe of MNIST, and one of twice the epochs."""
 
-KERNELS_OF_IMAGES = ("pixels", {"field": -1.0, "coupling": 0.3})
+KERNELS_AND_GROUPS = [("pixels", {"field": -1.0, "coupling": 0.3})] * 2 + [FAN_OUT] * 2
 CONVOLUTIONS: dict[str, Setting] = {
     "independent": caffe(),
     "grid": Setting("lenet5_caffe", support="grid", part="valid"),
-    "kernels-groups": Setting(
-        "lenet5_caffe", support=[KERNELS_OF_IMAGES] * 2 + [FAN_OUT] * 2, part="valid"
-    ),
+    "kernels-groups": Setting("lenet5_caffe", support=KERNELS_AND_GROUPS, part="valid"),
 }
 """LeNet-5-Caffe on validation rows, the recipe, one structure a row."""
+
+FASHION5 = entrants(
+    "lenet5_caffe",
+    "fashion",
+    {
+        "dense": {"all": {}},
+        "independent": {"recipe": {}, "large": {"kl_weight": 0.5}},
+        "chains": {"recipe": WEAK},
+        "grid": {"recipe": {}},
+        "gradual_magnitude": {"recipe": {"sparsity": 0.9941}},
+        "sparse_vd": {"recipe": {"strength": 1.0}},
+    },
+) | {"kernels-recipe": Setting("lenet5_caffe", support=KERNELS_AND_GROUPS, data="fashion")}
+"""LeNet-5-Caffe on Fashion-MNIST: the recipe of MNIST, and its structures."""
 
 GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
     "lever": (LEVERS, range(3)),
@@ -440,6 +452,7 @@ GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
     "convolution": (CONVOLUTIONS, range(1)),
     "mnist": (entrants("lenet_300_100", "mnist", FRONT), range(3)),
     "lenet5": (LENET5, range(3)),
+    "fashion5": (FASHION5, range(3)),
     "fashion": (entrants("lenet_300_100", "fashion", FASHION), range(3)),
 }
 """Name of a group -> what it runs, and with which seeds."""

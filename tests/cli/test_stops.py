@@ -13,6 +13,12 @@ STOPS = [signal.SIGINT, signal.SIGTERM]
 INTERRUPTED = (130, -signal.SIGINT)
 """A shell shows both as 130; Python takes the second where an import was interrupted."""
 
+
+def hears_ctrl_c():
+    """Do not inherit that a shell lets what it starts in the background ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 IMPORTING = """
 import os, sys
 from tvbi_ref.__main__ import main
@@ -30,7 +36,7 @@ main()
 @pytest.mark.parametrize("stop", STOPS)
 def test_a_stop_while_the_command_line_is_imported_shows_no_traceback(stop):
     command = [sys.executable, "-c", IMPORTING, str(int(stop))]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=hears_ctrl_c)
     assert (done.returncode, done.stderr) == (130, "tvbi-ref: interrupted\n")
 
 
@@ -40,7 +46,7 @@ def test_a_stop_in_training_leaves_its_checkpoint_and_one_line(stop, tmp_path):
     more = ["--epochs", "100000", "--out", tmp_path / "out", "--checkpoint", tmp_path / "run.npz"]
     command = [sys.executable, "-m", "tvbi_ref", "train", "synthetic", *map(str, more)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, **pipes) as process:
+    with subprocess.Popen(command, preexec_fn=hears_ctrl_c, **pipes) as process:
         while not (tmp_path / "run.npz").exists():
             assert process.poll() is None
         process.send_signal(stop)
