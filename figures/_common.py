@@ -34,6 +34,11 @@ def read_rows(name: str) -> list[dict[str, Any]]:
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
+def average(rows: Sequence[dict[str, Any]], column: str) -> float:
+    """Return the mean of a column, whose numbers may be text."""
+    return float(np.mean([float(row[column]) for row in rows]))
+
+
 def mean_and_range(values: Sequence[float]) -> str:
     """Return "mean (lowest to highest)"."""
     return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"

@@ -7,15 +7,16 @@ prior is worth) beside this file, from the rows in runs/. A second.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from _common import HERE
+from _common import average as mean
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from runs import SHARES, rows_of
+from runs import SHARES, by_label
 
 from tvbi_ref import plots
 
@@ -67,19 +68,6 @@ def kind_of(row: Row) -> str:
     if row["method"] != "turbo":
         return row["method"]
     return row["support"] if isinstance(row["support"], str) else row["support"][0][0]
-
-
-def by_label(group: str) -> dict[str, list[Row]]:
-    """Return the rows of a group by what is the same for all seeds."""
-    found: dict[str, list[Row]] = {}
-    for row in rows_of(group):
-        found.setdefault(row["name"].removeprefix(f"{group}-").rpartition("-")[0], []).append(row)
-    return found
-
-
-def mean(rows: Sequence[Row], column: str) -> float:
-    """Return the mean of a column."""
-    return float(np.mean([row[column] for row in rows]))
 
 
 def in_style(

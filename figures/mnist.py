@@ -13,13 +13,13 @@ import numpy as np
 from _common import HERE, write_rows
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from runs import RUNS, rows_of, shuffled
+from runs import RUNS, by_label, shuffled
 
 from tvbi_ref import load_compressed, plots
 from tvbi_ref.compression import mean_run
 
-NETS = {"mnist": "LeNet-300-100", "lenet5": "LeNet-5-Caffe"}
-"""By the group of runs."""
+GROUPS = ("mnist", "lenet5")
+"""Of runs."""
 PRIORS = ("independent", "grid")
 COLUMNS = {
     "error": "error",
@@ -89,16 +89,17 @@ def rule(axes: Axes, shape: tuple[int, int]) -> None:
 
 def table() -> list[dict[str, Any]]:
     """Return the rows of the recipes, with the names that lesson 14 reads."""
-    rows = [row for group in NETS for row in rows_of(group)]
-    chosen = [row for row in rows if row["name"].split("-")[2] in ("recipe", "all")]
     return [
         {
             "net": row["net"],
-            "method": row["name"].split("-")[1].replace("_", " "),
+            "method": label.partition("-")[0].replace("_", " "),
             "seed": row["seed"],
         }
         | {name: row.get(column, "") for column, name in COLUMNS.items()}
-        for row in chosen
+        for group in GROUPS
+        for label, rows in by_label(group).items()
+        if label.endswith(("-recipe", "-all"))
+        for row in rows
     ]
 
 

@@ -17,11 +17,11 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from _common import HERE, read_rows
+from _common import HERE, average, read_rows
 from baselines import LOOK, SEEDS
 from fronts import LOOK as LOOK_OF_FRONTS
-from fronts import by_label, kind_of
-from runs import GROUPS, SHARES
+from fronts import kind_of
+from runs import GROUPS, SHARES, by_label
 
 from tvbi_ref._files import atomic_write
 
@@ -88,11 +88,6 @@ def least(task: str) -> str:
 def counts_errors(task: str) -> bool:
     """Return whether the error of a task is a share of rows."""
     return not task.startswith("boston")
-
-
-def average(rows: Sequence[Row], column: str) -> float:
-    """Return the mean of a column."""
-    return float(np.mean([float(row[column]) for row in rows]))
 
 
 def whole(task: str) -> str:

@@ -41,6 +41,7 @@ from tvbi_ref.lab.recipes import (
     pick,
 )
 from tvbi_ref.lab.study.jobs import versions
+from tvbi_ref.lab.study.tasks import TASKS
 from tvbi_ref.nets.kernel_matrix import edges_within_kernels
 
 RUNS = HERE / "runs"
@@ -106,9 +107,8 @@ def by_layer(
 def measured(network: Any, data: Any) -> dict[str, Any]:
     """Return the columns of a pruned network.
 
-    Index bits are those of the
-    whole masks, of masks shuffled within each layer, and, "live", both without dead rows and
-    columns.
+    Index bits are those of the whole masks, of masks shuffled within each layer, and, "live", both
+    without dead rows and columns.
     """
     masks = [layer.matrix(layer.mask) for layer in network.weight_layers]
     live = [mask[mask.any(axis=1)][:, mask.any(axis=0)] for mask in masks]
@@ -172,11 +172,8 @@ def with_steps(network: Any, share: float) -> Any:
 def run(name: str) -> None:
     """Do one run and write its network, and then its row."""
     setting, seed = ALL[name]
-    data = LOAD[setting.data]()
-    if setting.part == "valid":
-        held = data.with_validation(1 / 6, seed=0)
-        rows: Any = {"x_test": held.x_valid, "y_test": held.y_valid}
-        data = replace(held, **rows, x_valid=None, y_valid=None)
+    task = replace(TASKS[setting.net], load=lambda _: LOAD[setting.data]())
+    data = task.data(setting.part, seed=0)
     started = time.process_time()
     network = trained(setting, data, seed)
     row: dict[str, Any] = {"name": name, "seed": seed} | {
@@ -261,8 +258,7 @@ def support_of(kind: str, numbers: dict[str, float], shape: tuple[int, ...]) -> 
     """Return the two arguments of `make_prior`, for supports that need the layer's shape, too.
 
     "pixels": neighbours in the image, both ways, of one unit's weights in a first layer or of one
-    kernel; "kernels": those and the same place in the next channel; "fan_out": the weights out of
-    one hidden unit, which live or die together.
+    kernel. All others are `make_prior`'s.
     """
     if kind == "pixels":
         images = shape if len(shape) == 4 else (shape[1], 1, 28, 28)
@@ -370,16 +366,11 @@ FRONT = {
 
 
 TWICE = {"epochs": 36}
+FIELDS = by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0)
 LENET5: dict[str, Setting] = {
-    "independent-recipe": Setting(
-        "lenet5_caffe",
-        support=by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0),
-        options=TWICE,
-    ),
+    "independent-recipe": Setting("lenet5_caffe", support=FIELDS, options=TWICE),
     "independent-large": Setting(
-        "lenet5_caffe",
-        support=by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0),
-        options=TWICE | {"kl_weight": 0.5},
+        "lenet5_caffe", support=FIELDS, options=TWICE | {"kl_weight": 0.5}
     ),
     "kernels-recipe": Setting(
         "lenet5_caffe",
@@ -472,12 +463,15 @@ ALL = {
 """Every run by its name."""
 
 
-def rows_of(group: str) -> list[dict[str, Any]]:
-    """Return the rows of a group that are there."""
+def by_label(group: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of a group that are there, by what is the same for all seeds."""
     settings, seeds = GROUPS[group]
-    names = [name_of(group, label, seed) for label in settings for seed in seeds]
-    paths = [RUNS / f"{name}.json" for name in names]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
+    found = {}
+    for label in settings:
+        paths = [RUNS / f"{name_of(group, label, seed)}.json" for seed in seeds]
+        rows = [json.loads(path.read_text()) for path in paths if path.exists()]
+        found |= {label: rows} if rows else {}
+    return found
 
 
 def missing(group: str) -> list[str]:
