@@ -430,10 +430,13 @@ FASHION5 = entrants(
         "independent": {"recipe": {}, "large": {"kl_weight": 0.5}},
         "chains": {"recipe": WEAK},
         "grid": {"recipe": {}},
-        "gradual_magnitude": {"recipe": {"sparsity": 0.9941}},
+        "gradual_magnitude": {"middle": {"sparsity": 0.9908}, "recipe": {"sparsity": 0.9941}},
         "sparse_vd": {"recipe": {"strength": 1.0}},
     },
-) | {"kernels-recipe": Setting("lenet5_caffe", support=KERNELS_AND_GROUPS, data="fashion")}
+) | {
+    "independent-little": Setting("lenet5_caffe", support=FIELDS, data="fashion"),
+    "kernels-recipe": Setting("lenet5_caffe", support=KERNELS_AND_GROUPS, data="fashion"),
+}
 """LeNet-5-Caffe on Fashion-MNIST: the recipe of MNIST, and its structures."""
 
 GROUPS: dict[str, tuple[dict[str, Setting], range]] = {
