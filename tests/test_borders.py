@@ -63,12 +63,13 @@ IMAGES = RNG.normal(size=(2, 1, 4, 4))
 TARGETS = RNG.normal(size=(5, 3))
 ON, OFF = Gamma(1.0, 0.02), Gamma(1.0, 2e-5)
 CHAIN, GRID, EDGES = ChainSupport(0.1, 0.3), GridSupport(-1.0, 0.1, 0.3), np.array([[0, 1], [4, 5]])
+GRAPH = GraphSupport(EDGES, 0.3, -1.0)
 PRIOR = HierarchicalPrior(ON, OFF, CHAIN)
 SUPPORTS = {
     "independent": IndependentSupport(-1.0),
     "chain": CHAIN,
     "grid": GRID,
-    "graph": GraphSupport(EDGES, 0.3, -1.0),
+    "graph": GRAPH,
     "group": GroupSupport(Columns(), 0.5, 0.8, 0.1),
     "neuron": NeuronSupport(0.5, 0.8, 0.1, p_end=0.3),
 }
@@ -143,8 +144,16 @@ CALLS = {
     "Labels": (Labels, {"group_of": np.array([[0, 1], [0, 1]])}),
     **{
         f"learn, {k}": (learn, {"support": SUPPORTS[k], "evidence": L})
-        for k in ("independent", "chain", "grid")
+        for k in ("independent", "chain", "group", "grid", "graph")
     },
+    "graph_pair_beliefs": (
+        bethe.graph_pair_beliefs,
+        {"graph": GRAPH, "evidence": L, "message": GRAPH.extrinsic(L)},
+    ),
+    "graph_log_partition": (
+        bethe.graph_log_partition,
+        {"graph": GRAPH, "evidence": L, "message": GRAPH.extrinsic(L)},
+    ),
     "grid_pair_beliefs": (
         bethe.grid_pair_beliefs,
         {"grid": GRID, "evidence": L, "message": GRID.extrinsic(L)},
@@ -157,6 +166,7 @@ CALLS = {
     "chain_log_partition": (bethe.chain_log_partition, {"chain": CHAIN, "evidence": L}),
     "em_independent": (em.em_independent, {"support": SUPPORTS["independent"], "evidence": L}),
     "em_chain": (em.em_chain, {"chain": CHAIN, "evidence": L}),
+    "em_group": (em.em_group, {"group": SUPPORTS["group"], "evidence": L}),
     "em_ising": (em.em_ising, {"grid": GRID, "evidence": L}),
     "ising_gradient": (em.ising_gradient, {"grid": GRID, "evidence": L}),
     "enumerate_marginals": (exact.enumerate_marginals, {"field": L}),

@@ -8,21 +8,32 @@ from hypothesis import strategies as st
 from tvbi_ref import nets
 from tvbi_ref.module_b import (
     ChainSupport,
+    GraphSupport,
     GridSupport,
+    GroupSupport,
     IndependentSupport,
     NeuronSupport,
+    Rows,
+    Tiles,
     baum_welch,
     exact,
     learn,
 )
-from tvbi_ref.module_b.bethe import chain_log_partition, grid_log_partition
+from tvbi_ref.module_b.bethe import (
+    chain_log_partition,
+    graph_log_partition,
+    graph_pair_beliefs,
+    grid_log_partition,
+)
 from tvbi_ref.module_b.em import (
     SMALLEST,
     em_chain,
+    em_group,
     em_independent,
     em_ising,
     ising_gradient,
 )
+from tvbi_ref.nets.kernel_matrix import edges_within_kernels
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.school.checks.oracles import module_b as oracle
 from tvbi_ref.turbo import TurboVBI
@@ -158,6 +169,114 @@ def test_on_a_tree_the_gradient_is_that_of_the_enumerated_likelihood(rng):
     assert gradient.coupling_col == pytest.approx(d_J, abs=1e-6)
 
 
+def test_on_a_tree_of_any_shape_pairs_ln_z_and_the_gradient_are_those_of_enumeration(rng):
+    """A star of four edges, given either way round, beside a weight of its own."""
+    edges, shape, h, J, step = [(2, 0), (2, 1), (3, 2), (4, 2)], (2, 3), -0.4, 0.6, 1e-5
+    l, states = 2 * rng.normal(size=shape), exact.all_states(shape).reshape(-1, 6)
+    x = 2 * states - 1
+    agree = np.sum([x[:, a] * x[:, b] for a, b in edges], axis=0)
+
+    def weights(h, J, l):
+        return np.exp(states @ (h + np.ravel(l)) + J * agree)
+
+    def likelihood(h, J):
+        return np.log(weights(h, J, l).sum() / weights(h, J, 0 * l).sum())
+
+    graph = GraphSupport(edges, J, h)
+    message, p = graph.extrinsic(l, **TIGHT), weights(h, J, l)
+    assert graph_log_partition(graph, l, message) == pytest.approx(np.log(p.sum()), abs=1e-9)
+    for pair, (a, b) in zip(graph_pair_beliefs(graph, l, message), edges, strict=True):
+        first_only = p @ (states[:, a] * (1 - states[:, b])) / p.sum()
+        assert pair[1, 0] == pytest.approx(first_only, abs=1e-9)
+    gradient = ising_gradient(graph, l)
+    d_h = (likelihood(h + step, J) - likelihood(h - step, J)) / (2 * step)
+    d_J = (likelihood(h, J + step) - likelihood(h, J - step)) / (2 * step)
+    np.testing.assert_allclose(gradient, (d_h, 0, d_J), atol=1e-6)
+
+
+def test_couplings_of_their_own_count_in_ln_z_each_with_its_edge(rng):
+    edges, J = [(0, 1), (3, 1), (1, 2)], [0.7, -0.4, 0.2]
+    graph, l = GraphSupport(edges, J, -0.3), rng.normal(size=(1, 4))
+    x = 2 * exact.all_states((1, 4)).reshape(-1, 4) - 1
+    log_weight = (x + 1) / 2 @ (l - 0.3).ravel()
+    log_weight += sum(c * x[:, a] * x[:, b] for (a, b), c in zip(edges, J, strict=True))
+    truth = np.log(np.exp(log_weight).sum())
+    found = graph_log_partition(graph, l, graph.extrinsic(l, **TIGHT))
+    assert found == pytest.approx(truth, abs=1e-9)
+
+
+def test_a_graph_with_the_edges_of_a_grid_learns_as_the_grid_does(rng):
+    l, node = 2 * rng.normal(size=(5, 4)), np.arange(20).reshape(5, 4)
+    down = np.stack([node[:-1].ravel(), node[1:].ravel()], axis=1)
+    graph, grid = GraphSupport(down, 0.3, -0.5), GridSupport(-0.5, 0.0, 0.3)
+    np.testing.assert_allclose(ising_gradient(graph, l)[::2], ising_gradient(grid, l)[::2])
+    along = np.stack([node[:, :-1].ravel(), node[:, 1:].ravel()], axis=1)
+    both = GraphSupport(np.concatenate([down, along]), 0.2, -0.5)
+    of_graph, of_grid = ising_gradient(both, l), ising_gradient(GridSupport(-0.5, 0.2, 0.2), l)
+    assert of_graph.coupling_col == pytest.approx(sum(of_grid[1:]), abs=1e-6)
+
+
+def group_log_likelihood(group, l):
+    """Return ln p(l) of groups, from the two ways in which each can be."""
+    labels, total = group.partition.labels(l.shape), 0.0
+    for g in range(labels.max() + 1):
+        seen = np.exp(l[labels == g])
+        live, dead = (np.prod(p * seen + 1 - p) for p in (group.p_in, group.p_out))
+        total += np.log(group.p_alive * live + (1 - group.p_alive) * dead)
+    return total
+
+
+@settings(max_examples=40)
+@given(
+    p=st.tuples(probabilities, probabilities, probabilities),
+    partition=st.sampled_from([Rows(), Tiles(2, 2), Tiles(1, 1)]),
+    seed=st.integers(0, 999),
+)
+def test_a_step_of_groups_never_lowers_the_likelihood(p, partition, seed):
+    l = 3 * np.random.default_rng(seed).normal(size=(4, 5))
+    group = GroupSupport(partition, p[0], max(p[1:]) + 0.01, min(p[1:]))
+    value = group_log_likelihood(group, l)
+    for _ in range(3):
+        group = em_group(group, l)
+        risen = group_log_likelihood(group, l)
+        assert risen >= value - 1e-9
+        value = risen
+
+
+def test_groups_are_recovered_from_noisy_evidence_and_hard_ones_stay_hard(rng):
+    truth = NeuronSupport(0.3, 0.6, 0.05)
+    l = observed(truth.sample((50, 400), rng), rng, strength=1.0)
+    learned = NeuronSupport(0.5, 0.5, 0.2)
+    for _ in range(30):
+        learned = em_group(learned, l)
+    found = (learned.p_alive, learned.p_in, learned.p_out)
+    np.testing.assert_allclose(found, (0.3, 0.6, 0.05), atol=0.06)
+    hard = em_group(NeuronSupport(0.5, 1, 0), np.full((5, 4), 3.0) * [1, 1, 1, -1])
+    assert (hard.p_in, hard.p_out, round(hard.p_alive, 6)) == (1, 0, 0.75)
+
+
+@pytest.mark.parametrize("J", [0.0, 0.35])
+def test_the_coupling_inside_kernels_is_recovered(rng, J):
+    edges = edges_within_kernels((400, 1, 5, 5))
+    l = observed(GraphSupport(edges, J, -0.8).sample((25, 400), rng), rng)
+    learned = em_ising(GraphSupport(edges, 0.1, 0.0), l, steps=40)
+    assert learned.couplings == pytest.approx(J, abs=0.04)
+    assert learned.field == pytest.approx(-0.8, abs=0.15)
+
+
+def test_couplings_of_a_graph_stay_within_what_is_unique_and_computable():
+    ring = [(k, (k + 1) % 6) for k in range(6)]
+    star = [(0, k) for k in range(1, 301)]
+    for edges, shape in ((ring, (2, 3)), (star, (7, 43)), ([(0, 1)], (1, 2))):
+        learned = GraphSupport(edges, 0.0)
+        for _ in range(20):
+            learned = learn(learned, np.full(shape, 50.0) * (1 - 2 * (len(edges) == 1)))
+        assert learned.uniqueness <= 0.95
+        assert np.isfinite(learned.extrinsic(np.zeros(shape)).log_odds).all()
+    tight = em_ising(GraphSupport(ring, 3.0), np.zeros((2, 3)))
+    assert 0.9 < tight.uniqueness <= 0.95
+
+
 @pytest.mark.parametrize("truth", [(-0.4, 0.05, 0.3), (0.0, 0.2, 0.2), (-0.8, -0.1, 0.4)])
 @pytest.mark.slow
 def test_grids_are_recovered_from_noisy_evidence(rng, truth):
@@ -221,18 +340,20 @@ def test_the_independent_step_never_lowers_the_likelihood(field, seed):
 
 @pytest.mark.parametrize("l", [np.full((4, 3), 1e3), np.full((4, 3), -1e3)])
 def test_certain_evidence_leaves_finite_priors_that_can_come_back(l):
-    for support in (IndependentSupport(0.0), ChainSupport(0.3, 0.3), GridSupport(0.0, 0.1, 0.1)):
+    for support in (
+        IndependentSupport(0.0),
+        ChainSupport(0.3, 0.3),
+        GridSupport(0.0, 0.1, 0.1),
+        GraphSupport([[0, 1], [1, 4], [4, 0]], 0.1),
+        NeuronSupport(0.3, 0.5, 0.1),
+    ):
         for _ in range(10):
             support = learn(support, l)
         back = learn(support, -l)
         assert np.isfinite(back.extrinsic(-l).log_odds).all()
 
 
-def test_what_cannot_be_learned_is_refused():
-    with pytest.raises(TypeError, match=r"support must be .* got NeuronSupport"):
-        learn(NeuronSupport(0.3, 0.5, 0.1), np.zeros((2, 2)))
-    with pytest.raises(ValueError, match="grid must have one field"):
-        em_ising(GridSupport(np.zeros((2, 2)), 0.1, 0.1), np.zeros((2, 2)))
+def test_a_bound_of_one_is_refused():
     with pytest.raises(ValueError, match="bound"):
         em_ising(GridSupport(0.0, 0.1, 0.1), np.zeros((2, 2)), bound=1.0)
 
@@ -248,3 +369,20 @@ def test_the_turbo_loop_learns_where_it_is_told_to(digits):
     assert all(support is prior.support for support in fixed.supports)
     assert all(support.field != -2.0 for support in learned.supports)
     assert all(support.uniqueness <= 0.95 for support in learned.supports)
+
+
+def test_the_loop_learns_a_kernel_s_coupling_and_groups_too(digits):
+    priors = [
+        HierarchicalPrior.spike_and_slab(support, contrast=1e-3)
+        for support in (
+            GraphSupport(edges_within_kernels((16, 1, 8, 8), "filters"), 0.0, -2.0),
+            NeuronSupport(0.4, 0.5, 0.1),
+        )
+    ]
+    turbo = TurboVBI(priors, learn=True, epochs=10, spike_epochs=5, learning_rate=3e-3)
+    result = turbo.fit(nets.mlp([64, 16, 10], seed=0), digits.x_train, digits.y_train)
+    kernels, groups = result.supports
+    assert kernels.couplings != 0
+    assert kernels.uniqueness <= 0.95
+    assert groups.p_out < groups.p_in
+    assert groups.p_alive != 0.4

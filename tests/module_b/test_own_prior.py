@@ -15,6 +15,7 @@ from tvbi_ref.module_b import (
     NeuronSupport,
     SupportPrior,
     Tiles,
+    learn,
 )
 from tvbi_ref.prior import HierarchicalPrior
 from tvbi_ref.turbo import TurboVBI
@@ -94,13 +95,25 @@ def test_a_class_is_no_prior():
         HierarchicalPrior.spike_and_slab(NeuronSupport)
 
 
-def test_what_cannot_be_learned_is_said_before_the_run_and_by_layer(digits):
-    priors = [
-        HierarchicalPrior.spike_and_slab(s)
-        for s in (ChainSupport(0.1, 0.3), NeuronSupport(0.2, 0.5, 0.01))
-    ]
+UNTEACHABLE = [
+    (Own(None), TypeError, " must be one of .* to be learned; got Own"),
+    (GridSupport(np.zeros((64, 8)), 0.1, 0.1), ValueError, r"\.field must be one number for all"),
+    (GraphSupport([(0, 1)], 0.1, np.zeros((64, 8))), ValueError, r"\.field must be one number"),
+    (GraphSupport([(0, 1)], [0.1]), ValueError, r"\.couplings must be .* got shape \(1,\)"),
+    (NeuronSupport(0.2, 0.5, 0.01, p_end=0.3), ValueError, r"\.p_end must be None to be learned"),
+]
+
+
+@pytest.mark.parametrize(("support", "error", "says"), UNTEACHABLE)
+def test_what_cannot_be_learned_is_said_before_the_run_and_by_layer(support, error, says, digits):
+    with pytest.raises(error, match=f"^support{says}"):
+        learn(support, np.zeros((64, 8)))
+    priors = [HierarchicalPrior.spike_and_slab(s) for s in (ChainSupport(0.1, 0.3), support)]
     turbo = TurboVBI(priors, epochs=2, learn=True)
-    with pytest.raises(TypeError, match=r"prior\[1\]\.support is a NeuronSupport"):
+    with pytest.raises(error, match=rf"^prior\[1\]\.support{says}"):
         turbo.fit(nets.mlp([64, 8, 10], seed=0), digits.x_train, digits.y_train)
+
+
+def test_learn_is_yes_or_no():
     with pytest.raises(TypeError, match="learn must be True or False; got 'yes'"):
-        TurboVBI(priors, learn="yes")
+        TurboVBI(HierarchicalPrior.spike_and_slab(ChainSupport(0.1, 0.3)), learn="yes")

@@ -127,6 +127,8 @@ CASES = {
     "learned independent": {"prior": prior(SUPPORTS["independent"]), "learn": True},
     "learned chain": {"prior": prior(SUPPORTS["chain"]), "learn": True},
     "learned grid": {"learn": True, "spike_epochs": 1},
+    "learned group": {"prior": prior(SUPPORTS["group"]), "learn": True, "spike_epochs": 1},
+    "learned graph": {"prior": prior(SUPPORTS["graph"]), "learn": True, "spike_epochs": 1},
     "odds multiplied": {"exchange": "product_of_odds"},
     "belief": {"exchange": "full_belief"},
     "both": {"exchange": "product_and_belief"},

@@ -3,10 +3,11 @@ r"""Learning a support prior from the evidence: couplings and fields that the la
 The evidence l is what Module A says of the support, read as a log-likelihood ratio for each
 weight, so that ln p(l) = ln sum_S p(S) e^(sum l s) up to a constant: a difference of two
 log partition functions, with evidence and without. Its derivative by a parameter is a
-difference of two expectations of what the parameter multiplies. Chains have exact EM
-([em-chain]), grids a gradient ([em-ising]) whose expectations sum-product gives.
+difference of two expectations of what the parameter multiplies. Chains and groups have exact
+EM ([em-chain], `em_group`), grids and graphs a gradient ([em-ising]) whose expectations
+sum-product gives: a graph, with its one coupling, is a grid with one kind of edges.
 
-On grids the likelihood is Bethe's, and where the evidence is weak its maximum lies at
+On loops the likelihood is Bethe's, and where the evidence is weak its maximum lies at
 couplings that are too strong: a true 0.2, seen as y ~ N(x, 1), is learned as about 0.28,
 seen as y ~ N(2x, 1) as about 0.21. That is why the turbo loop learns only once the spike
 has its final width.
@@ -27,15 +28,21 @@ from tvbi_ref._validation import FloatArray, as_real, border
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportPrior
 from tvbi_ref.module_b.bethe import (
+    PairBeliefs,
     agreement,
     chain_pair_beliefs,
+    graph_log_partition,
+    graph_pair_beliefs,
     grid_log_partition,
     grid_pair_beliefs,
 )
 from tvbi_ref.module_b.chain import ChainSupport
-from tvbi_ref.module_b.grid import GridSupport
+from tvbi_ref.module_b.graph import MAX_LOG_ODDS, GraphSupport
+from tvbi_ref.module_b.grid import MAX_COUPLING, GridSupport
+from tvbi_ref.module_b.group import GroupSupport
 from tvbi_ref.module_b.independent import IndependentSupport
-from tvbi_ref.module_b.uniqueness import uniqueness_of
+from tvbi_ref.module_b.slots import IntArray
+from tvbi_ref.module_b.uniqueness import non_backtracking_radius, uniqueness_of
 
 SMALLEST = 1e-6
 """Learned transition probabilities stay this far from 0 and 1."""
@@ -154,8 +161,57 @@ def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
     return replace(chain, p01=float(p01), p10=float(p10))
 
 
+@border
+def em_group(group: GroupSupport, evidence: ArrayLike) -> GroupSupport:
+    """Return the groups after one exact EM step of p_alive, p_in and p_out.
+
+    A group is live with its belief; p_in is the mean belief of a weight given that, p_out given
+    the contrary. Hard groups, of 1 and 0, stay hard. Where p_in would not stay above p_out both
+    stay as they are.
+
+    Parameters
+    ----------
+    group : GroupSupport
+        Without a chain of groups.
+    evidence : array_like (I, J)
+
+    Notes
+    -----
+    Source: [neuron-group], whose posterior is exact.
+
+    Examples
+    --------
+    Half of the neurons live, with nine of their ten weights:
+
+    >>> l = np.full((10, 4), -9.0)
+    >>> l[1:, :2] = 9.0
+    >>> from tvbi_ref.module_b import NeuronSupport
+    >>> neurons = NeuronSupport(p_alive=0.2, p_in=0.5, p_out=0.1)
+    >>> learned = em_group(neurons, l)
+    >>> round(learned.p_alive, 2), round(learned.p_in, 2), round(learned.p_out, 2)
+    (0.5, 0.9, 0.0)
+    """
+    require_learnable(group, "group")
+    l = np.asarray(evidence, np.float64)
+    z = group.group_belief(l)
+    alive = z[group.partition.labels(l.shape)]
+    p_in, p_out = _mean_belief(group.p_in, l, alive), _mean_belief(group.p_out, l, 1 - alive)
+    if p_in <= p_out:
+        p_in, p_out = group.p_in, group.p_out
+    p_alive = float(np.clip(z.mean(), SMALLEST, 1 - SMALLEST))
+    return replace(group, p_alive=p_alive, p_in=p_in, p_out=p_out)
+
+
+def _mean_belief(p: float, l: FloatArray, weight: FloatArray) -> float:
+    """Return the weighted mean of P(s = 1 | l) under the prior p, away from 0 and 1."""
+    if p in (0, 1) or not weight.any():
+        return p
+    b = np.average(expit(logit(p) + l), weights=weight)
+    return float(np.clip(b, SMALLEST, 1 - SMALLEST))
+
+
 class IsingGradient(NamedTuple):
-    """The derivative of ln p(l) by the three numbers of a grid."""
+    """The derivative of ln p(l) by the three numbers of a grid; of a graph the last is J's."""
 
     field: float
     coupling_row: float
@@ -200,8 +256,11 @@ def likelihood_gradient(
     )
 
 
+Field = GridSupport | GraphSupport
+
+
 @border
-def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
+def ising_gradient(grid: Field, evidence: ArrayLike) -> IsingGradient:
     """Return the gradient of ln p(l | h, J): beliefs minus prior moments.
 
     d/dh = sum_n [b_n - b_n without evidence], d/dJ = sum_edges [E[x x'] - the same without
@@ -210,7 +269,8 @@ def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
 
     Parameters
     ----------
-    grid : GridSupport
+    grid : GridSupport or GraphSupport
+        A graph with one coupling; its derivative stands as that by `coupling_col`.
     evidence : array_like (I, J)
 
     Notes
@@ -227,18 +287,19 @@ def ising_gradient(grid: GridSupport, evidence: ArrayLike) -> IsingGradient:
 
 @border
 def em_ising(
-    grid: GridSupport, evidence: ArrayLike, *, steps: int = 1, bound: float = UNIQUENESS_BOUND
-) -> GridSupport:
-    """Return the grid after a few steps up the gradient of ln p(l), couplings kept in bounds.
+    grid: Field, evidence: ArrayLike, *, steps: int = 1, bound: float = UNIQUENESS_BOUND
+) -> Field:
+    """Return the field after a few steps up the gradient of ln p(l), couplings kept in bounds.
 
     Each derivative is divided by its prior variance as if nodes and edges were independent,
-    which brings the three to one scale, and the step is halved until the Bethe likelihood
-    rises; if it never does, the grid stays as it is.
+    which brings them to one scale, and the step is halved until the Bethe likelihood
+    rises; if it never does, everything stays as it is.
 
     Parameters
     ----------
-    grid : GridSupport
-        With one field for all nodes; a border stays as it is.
+    grid : GridSupport or GraphSupport
+        With one field for all nodes, a graph also with one coupling for all edges. A grid's
+        border stays as it is.
     evidence : array_like (I, J)
     steps : int
     bound : float in (0, 1)
@@ -247,7 +308,7 @@ def em_ising(
     Raises
     ------
     ValueError
-        If the grid has a field for each node: there is no one number to learn.
+        If there is a field for each node or a coupling for each edge: no one number to learn.
 
     Notes
     -----
@@ -259,9 +320,11 @@ def em_ising(
     >>> learned = em_ising(GridSupport(0.0, 0.0, 0.0), l, steps=5)
     >>> learned.coupling_row > 0.1 and learned.uniqueness <= 0.95
     True
+    >>> pairs = GraphSupport([[0, 1], [2, 3]], couplings=0.0)
+    >>> bool(em_ising(pairs, [[5.0, 5.0], [-5.0, -5.0]]).couplings > 0.3)
+    True
     """
-    if np.ndim(grid.field) != 0:
-        raise ValueError("grid must have one field for all nodes to learn; got a field for each")
+    require_learnable(grid, "grid")
     as_real(bound, "bound", above=0, below=1)
     here = _Likelihood(_with(grid, _numbers(grid), bound), np.asarray(evidence, np.float64))
     for _ in range(steps):
@@ -280,17 +343,22 @@ class _Run(NamedTuple):
     state: FloatArray
 
 
-def _run(grid: GridSupport, l: FloatArray, state: FloatArray | None) -> _Run:
+def _run(grid: Field, l: FloatArray, state: FloatArray | None) -> _Run:
     message = grid.extrinsic(l, state, sweeps=200, tol=1e-9)
-    pairs = grid_pair_beliefs(grid, l, message)
+    if isinstance(grid, GraphSupport):
+        log_partition = graph_log_partition(grid, l, message)
+        pairs = PairBeliefs(graph_pair_beliefs(grid, l, message), np.empty((0, 2, 2)))
+    else:
+        log_partition = grid_log_partition(grid, l, message)
+        pairs = grid_pair_beliefs(grid, l, message)
     beliefs = message.belief, pairs.horizontal, pairs.vertical
-    return _Run(grid_log_partition(grid, l, message), beliefs, message.state)
+    return _Run(log_partition, beliefs, message.state)
 
 
 class _Likelihood:
-    """ln p(l) of a grid and its gradient, by two runs of sum-product: with l and without."""
+    """ln p(l) of a field and its gradient, by two runs of sum-product: with l and without."""
 
-    def __init__(self, grid: GridSupport, l: FloatArray, start: _Likelihood | None = None) -> None:
+    def __init__(self, grid: Field, l: FloatArray, start: _Likelihood | None = None) -> None:
         self.grid, self.l = grid, l
         evidences, states = (l, np.zeros_like(l)), start.states if start else (None, None)
         given, free = (_run(grid, *pair) for pair in zip(evidences, states, strict=True))
@@ -301,7 +369,7 @@ class _Likelihood:
 
 
 def _step_up(here: _Likelihood, bound: float) -> _Likelihood | None:
-    """Return the first grid up the scaled gradient that is better, or None."""
+    """Return the first field up the scaled gradient that is better, or None."""
     start, direction = _numbers(here.grid), _direction(here)
     for halving in range(HALVINGS):
         numbers = start + 0.5**halving * direction
@@ -323,14 +391,20 @@ def _direction(here: _Likelihood) -> FloatArray:
     return np.array(here.gradient) / (np.array(variances) + 1.0)
 
 
-def _numbers(grid: GridSupport) -> FloatArray:
+def _numbers(grid: Field) -> FloatArray:
+    """Return field and couplings; those of a graph all run down."""
+    if isinstance(grid, GraphSupport):
+        return np.array([grid.field, 0.0, grid.couplings])
     return np.array([grid.field, grid.coupling_row, grid.coupling_col])
 
 
-def _with(grid: GridSupport, numbers: FloatArray, bound: float) -> GridSupport:
-    """Return the grid with new numbers, couplings scaled back until uniqueness <= bound."""
+def _with(grid: Field, numbers: FloatArray, bound: float) -> Field:
+    """Return the field with new numbers, couplings scaled back until uniqueness <= bound."""
     field, J_row, J_col = numbers.tolist()
     field = min(max(field, -LARGEST_FIELD), LARGEST_FIELD)
+    if isinstance(grid, GraphSupport):
+        largest = _strongest(grid.edges, bound)
+        return replace(grid, field=field, couplings=min(max(J_col, -largest), largest))
     scale = 1.0
     if uniqueness_of(J_row, J_col) > bound:
         scale = scipy.optimize.bisect(
@@ -340,14 +414,56 @@ def _with(grid: GridSupport, numbers: FloatArray, bound: float) -> GridSupport:
     return replace(grid, field=field, coupling_row=scale * J_row, coupling_col=scale * J_col)
 
 
+def _strongest(edges: IntArray, bound: float) -> float:
+    """Return the largest |J| with uniqueness <= bound, and messages that cannot overflow."""
+    radius = non_backtracking_radius(edges, np.full(len(edges), np.inf))  # over tanh|J|
+    unique = np.arctanh(bound / radius) * (1 - 1e-9) if radius > bound else np.inf
+    degree = np.bincount(edges.ravel()).max(initial=0)
+    return float(min(unique, MAX_COUPLING, 0.2 * MAX_LOG_ODDS / (degree + 1)))
+
+
 RULES: dict[type[SupportPrior], Callable[[Any, ArrayLike], SupportPrior]] = {
     IndependentSupport: em_independent,
     ChainSupport: em_chain,
+    GroupSupport: em_group,
     GridSupport: em_ising,
+    GraphSupport: em_ising,
 }
 """How each kind of support prior learns; of others `learn` knows nothing."""
 
-LEARNABLE = tuple(RULES)
+SHARED = ("field", "couplings")
+"""What can be learned where it is one number for all."""
+
+
+def require_learnable(support: SupportPrior, name: str) -> None:
+    """Refuse a prior that cannot be learned.
+
+    Raises
+    ------
+    TypeError
+        If there is no rule for this kind of support.
+    ValueError
+        If a field or coupling is not one number for all, or groups form a chain.
+
+    Examples
+    --------
+    >>> require_learnable(GraphSupport([[0, 1], [1, 2]], [0.1, 0.2]), "support")
+    Traceback (most recent call last):
+    ValueError: support.couplings must be one number for all to be learned; got shape (2,)
+    """
+    if not isinstance(support, tuple(RULES)):
+        known = ", ".join(kind.__name__ for kind in RULES)
+        raise TypeError(
+            f"{name} must be one of {known} to be learned; got {type(support).__name__}"
+        )
+    for part in SHARED:
+        shape = np.shape(getattr(support, part, 0.0))
+        if shape:
+            raise ValueError(
+                f"{name}.{part} must be one number for all to be learned; got shape {shape}"
+            )
+    if getattr(support, "p_end", None) is not None:
+        raise ValueError(f"{name}.p_end must be None to be learned: groups without a chain")
 
 
 @border
@@ -356,25 +472,23 @@ def learn(support: SupportPrior, evidence: ArrayLike) -> SupportPrior:
 
     Parameters
     ----------
-    support : IndependentSupport, ChainSupport or GridSupport
+    support : IndependentSupport, ChainSupport, GroupSupport, GridSupport or GraphSupport
     evidence : array_like (I, J)
 
     Raises
     ------
-    TypeError
-        If there is no rule for this kind of support.
+    TypeError, ValueError
+        See `require_learnable`.
 
     Notes
     -----
-    Source: [em-chain], [em-ising].
+    Source: [em-chain], [neuron-group], [em-ising].
 
     Examples
     --------
     >>> learn(ChainSupport(0.2, 0.2, axis=1), np.full((2, 9), -3.0)).p01 < 0.2
     True
     """
-    for kind, rule in RULES.items():
-        if isinstance(support, kind):
-            return rule(support, evidence)
-    known = ", ".join(kind.__name__ for kind in LEARNABLE)
-    raise TypeError(f"support must be one of {known} to be learned; got {type(support).__name__}")
+    require_learnable(support, "support")
+    rule = next(rule for kind, rule in RULES.items() if isinstance(support, kind))
+    return rule(support, evidence)

@@ -19,7 +19,15 @@ from scipy.special import expit
 from tvbi_ref._repr import brief
 from tvbi_ref._validation import FloatArray, as_float_array
 from tvbi_ref.equations import socket
-from tvbi_ref.module_b.base import Incoming, Schedule, SupportPrior, as_field, as_odds, as_support
+from tvbi_ref.module_b.base import (
+    Incoming,
+    Schedule,
+    SupportMessage,
+    SupportPrior,
+    as_field,
+    as_odds,
+    as_support,
+)
 from tvbi_ref.module_b.gibbs import gibbs
 from tvbi_ref.module_b.messages import cavity, ising_message
 from tvbi_ref.module_b.slots import IntArray, Slots, as_edges, colours_of
@@ -190,15 +198,13 @@ class GraphSupport(SupportPrior):
 
     def __post_init__(self) -> None:
         edges = as_edges(self.edges)
-        J = np.zeros(len(edges))
-        if len(edges):
-            shape = J.shape if np.ndim(self.couplings) else None
-            J += as_float_array(self.couplings, "couplings", shape=shape)
+        couplings = self._checked_couplings(len(edges))
+        J = np.broadcast_to(couplings, len(edges))
         slots = Slots.of(edges)
         saturation(slots, J[slots.edge])  # refuses what cannot be computed in odds
         for name, value in (
             ("edges", edges),
-            ("couplings", J),
+            ("couplings", couplings),
             ("field", as_field(self.field, "field")),
             ("_slots", slots),
             ("_slot_couplings", J[slots.edge]),
@@ -206,6 +212,14 @@ class GraphSupport(SupportPrior):
         ):
             object.__setattr__(self, name, value)
         self._warn_if_not_unique()
+
+    def _checked_couplings(self, n_edges: int) -> float | FloatArray:
+        """Return one number where one was given, otherwise one for each edge."""
+        if not n_edges:
+            return 0.0
+        if np.ndim(self.couplings):
+            return as_float_array(self.couplings, "couplings", shape=(n_edges,)).copy()
+        return float(as_float_array(self.couplings, "couplings"))
 
     @property
     def uniqueness(self) -> float:
@@ -267,6 +281,27 @@ class GraphSupport(SupportPrior):
         heard = np.zeros(h.size)
         heard[slots.nodes] = slots.sum_by_node(np.log(odds))
         return Incoming(h, [heard.reshape(h.shape)], residuals, odds)
+
+    def heard(self, message: SupportMessage) -> FloatArray:
+        """Return what each end of every edge hears through it, (E, 2), in log-odds.
+
+        Parameters
+        ----------
+        message : SupportMessage
+            Of `extrinsic`.
+
+        Examples
+        --------
+        >>> pair = GraphSupport([[1, 0]], couplings=np.log(2) / 2)
+        >>> heard = pair.heard(pair.extrinsic([[np.log(4.0), 0.0]]))
+        >>> np.exp(heard).round(12)  # the first end is weight 1, which hears weight 0
+        array([[1.5, 1. ]])
+        """
+        slots, ln_odds = self._slots, np.empty((len(self.edges), 2))
+        hearer = np.repeat(slots.nodes, slots.degree)
+        second_end = (hearer != self.edges[slots.edge, 0]).astype(np.intp)
+        ln_odds[slots.edge, second_end] = np.log(message.state)
+        return ln_odds
 
     def sample(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """Draw a support of `shape` by `gibbs` sampling from an independent start.

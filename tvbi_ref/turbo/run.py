@@ -15,7 +15,7 @@ from tvbi_ref._validation import FloatArray
 from tvbi_ref.module_a import LayerPosterior, evidence_collapsed, second_moment
 from tvbi_ref.module_a.steps import Form
 from tvbi_ref.module_b import SupportMessage, SupportPrior
-from tvbi_ref.module_b.em import LEARNABLE
+from tvbi_ref.module_b.em import require_learnable
 from tvbi_ref.nets import Network
 from tvbi_ref.nets.layers import WeightLayer
 from tvbi_ref.nets.row_weights import as_row_weights
@@ -227,7 +227,8 @@ class Run:
         self.shrinking = Shrinking(network, self.optimizer, options)
         priors = per_layer(options.prior, len(network.weight_layers))
         if options.learn:
-            _require_learnable(priors)
+            for k, prior in enumerate(priors):  # now, and not half way through
+                require_learnable(prior.support, f"prior[{k}].support")
         self.layers = [
             self._layer(weights, prior)
             for weights, prior in zip(network.weight_layers, priors, strict=True)
@@ -281,17 +282,6 @@ class Run:
             trace=self.trace,
             settings=self.options.settings,
         )
-
-
-def _require_learnable(priors: list[HierarchicalPrior]) -> None:
-    """Say at the start of a run, not half way through it, that a prior cannot be learned."""
-    for k, prior in enumerate(priors):
-        if not isinstance(prior.support, LEARNABLE):
-            known = ", ".join(kind.__name__ for kind in LEARNABLE)
-            raise TypeError(
-                f"learn=True needs supports of kind {known}; prior[{k}].support is a "
-                f"{type(prior.support).__name__}"
-            )
 
 
 def _as_validation(
