@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +175,13 @@ def run(name: str) -> None:
     task = replace(TASKS[setting.net], load=lambda _: LOAD[setting.data]())
     data = task.data(setting.part, seed=0)
     started = time.process_time()
-    network = trained(setting, data, seed)
+    network, supports = trained(setting, data, seed)
     row: dict[str, Any] = {"name": name, "seed": seed} | {
         key: value for key, value in vars(setting).items() if key != "options"
     }
     row |= {"options": setting.all_options, "seconds": round(time.process_time() - started)}
+    if setting.options.get("learn"):
+        row["learned"] = [numbers(support) for support in supports]
     if setting.method == "dense":
         row |= {"error": error(network, data)}
         matrices = [layer.matrix(layer.mean.value) for layer in network.weight_layers]
@@ -194,8 +196,8 @@ def run(name: str) -> None:
         file.write(json.dumps(row, indent=1).encode())
 
 
-def trained(setting: Setting, data: Any, seed: int) -> Any:
-    """Return the network of a run, pruned."""
+def trained(setting: Setting, data: Any, seed: int) -> tuple[Any, list[Any]]:
+    """Return the network of a run, pruned, and the support priors at its end."""
     options = setting.all_options
     network = getattr(nets, setting.net)(seed=seed)
     loop = [name for name in (*SCHEDULE, "kl_weight", "learn") if name in options]
@@ -204,13 +206,18 @@ def trained(setting: Setting, data: Any, seed: int) -> Any:
     problem = Problem(data.x_train, data.y_train, budget, seed, False)
     if setting.method != "turbo":
         own = pick(options, ("sparsity", "strength"))
-        return make_method(setting.method, own).train(network, problem)
+        return make_method(setting.method, own).train(network, problem), []
     if setting.average:
         problem.loop["callbacks"] = [Average(options["epochs"])]
     shapes = [layer.mean.value.shape for layer in network.weight_layers]
-    return Turbo(priors(setting, shapes), dense_epochs=options.get("dense_epochs", 0)).train(
-        network, problem
-    )
+    turbo = Turbo(priors(setting, shapes), dense_epochs=options.get("dense_epochs", 0))
+    return turbo.train(network, problem), problem.result.supports
+
+
+def numbers(support: Any) -> dict[str, float]:
+    """Return what a support prior has learned."""
+    known = {part.name: getattr(support, part.name) for part in fields(support) if part.init}
+    return {name: round(number, 4) for name, number in known.items() if isinstance(number, float)}
 
 
 class Average:
@@ -314,6 +321,7 @@ STRUCTURES: dict[str, Setting] = {
     "chains2": small(support="chains", p01=0.02, p10=0.8),
     "pixels": small(support=[PIXELS, LONE, LONE]),
     "pixels-groups": small(support=[PIXELS, FAN_OUT, FAN_OUT]),
+    "pixels-groups-learned": small(support=[PIXELS, FAN_OUT, FAN_OUT], learn=True),
     "groups": small(support=[LONE, FAN_OUT, FAN_OUT]),
 }
 """LeNet-300-100 on validation rows, one structure a row."""
@@ -419,6 +427,9 @@ CONVOLUTIONS: dict[str, Setting] = {
     "independent": caffe(),
     "grid": Setting("lenet5_caffe", support="grid", part="valid"),
     "kernels-groups": Setting("lenet5_caffe", support=KERNELS_AND_GROUPS, part="valid"),
+    "kernels-groups-learned": Setting(
+        "lenet5_caffe", support=KERNELS_AND_GROUPS, part="valid", options={"learn": True}
+    ),
 }
 """LeNet-5-Caffe on validation rows, the recipe, one structure a row."""
 
