@@ -336,6 +336,7 @@ def caffe(*fields: float, **options: Any) -> Setting:
 CAFFE_LEVERS: dict[str, Setting] = {
     "36": caffe(epochs=36),
     "36-layers": caffe(-5, -4, -3.5, -2, epochs=36),
+    "72-layers": caffe(-5, -4, -3.5, -2, epochs=72),
     "36-b64": caffe(-5, -4, -3.5, -2, epochs=36, batch_size=64, learning_rate=1e-3),
 }
 """LeNet-5-Caffe on validation rows."""
@@ -441,7 +442,11 @@ FASHION5 = entrants(
         "independent": {"recipe": {}, "large": {"kl_weight": 0.5}},
         "chains": {"recipe": WEAK},
         "grid": {"recipe": {}},
-        "gradual_magnitude": {"middle": {"sparsity": 0.9908}, "recipe": {"sparsity": 0.9941}},
+        "gradual_magnitude": {
+            "large": {"sparsity": 0.9843},
+            "middle": {"sparsity": 0.9908},
+            "recipe": {"sparsity": 0.9941},
+        },
         "sparse_vd": {"recipe": {"strength": 1.0}},
     },
 ) | {
