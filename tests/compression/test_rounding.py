@@ -234,6 +234,43 @@ def test_weights_and_biases_are_whole_numbers_of_a_power_of_two(fraction):
         np.testing.assert_array_equal(new.variance_matrix()[kept], variance[kept])
 
 
+def sums(network, x):
+    """Return the sums of every unit of every weight layer, units last, for some inputs."""
+    h, found = network.as_inputs(x), []
+    for layer in network.layers:
+        h = layer.forward(h)
+        if hasattr(layer, "weights"):
+            found.append(np.moveaxis(h, 1, -1).reshape(-1, h.shape[1]))
+    return found
+
+
+@pytest.mark.parametrize("images", [False, True])
+def test_with_inputs_every_unit_keeps_its_mean_to_half_a_step(images):
+    x = np.random.default_rng(1).normal(size=(200, 1, 6, 6) if images else (200, 20)) + 1
+    small = random_images() if images else random_network(np.float64)
+    plain, better = round_weights(small, 3.0), round_weights(small, 3.0, x=x)
+    shift = []
+    for rounded in (plain, better):
+        pairs = zip(sums(small, x), sums(rounded, x), strict=True)
+        shift.append([np.abs((exact - coarse).mean(axis=0)).max() for exact, coarse in pairs])
+    for layer, k, before, after in zip(small.weight_layers, range(9), *shift, strict=False):
+        w, variance = layer.weights.to_dense(), layer.variance_matrix()
+        step = 2.0 ** round(np.log2(3.0 * np.sqrt(typical_variance(variance[w != 0]))))
+        assert after <= step / 2 + 1e-9 < before
+        new = better.weight_layers[k]
+        np.testing.assert_array_equal(new.weights.to_dense(), np.rint(w / step) * step)
+        np.testing.assert_array_equal(new.bias, np.rint(new.bias / step) * step)
+
+
+def random_images():
+    net = nets.cnn((1, 6, 6), [nets.Block(4, 3, pool=2)], [3], seed=0, dtype=np.float64)
+    rng = np.random.default_rng(0)
+    for layer in net.weight_layers:
+        layer.log_variance.value[...] = rng.uniform(-6, -4, layer.mean.value.shape)
+        layer.bias.value[...] = rng.normal(size=layer.bias.value.shape)
+    return compress(net)
+
+
 def test_faint_layers_are_not_wiped_out_and_dead_ones_stay():
     small = random_network()
     first, last = (layer.weights.to_dense() for layer in small.weight_layers)
@@ -247,3 +284,5 @@ def test_a_fraction_or_a_network_that_is_none_is_refused():
         round_weights(random_network(), 4.0)
     with pytest.raises(TypeError, match="network must be a CompressedNetwork"):
         round_weights(nets.mlp([3, 2], seed=0))
+    with pytest.raises(ValueError, match=r"x must have shape \(n, 20\); got \(5, 3\)"):
+        round_weights(random_network(), x=np.zeros((5, 3)))

@@ -248,13 +248,16 @@ def accuracy_by_bits(
     }
 
 
-def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> CompressedNetwork:
+def round_weights(
+    network: CompressedNetwork, fraction: float = 0.5, *, x: ArrayLike | None = None
+) -> CompressedNetwork:
     """Return a network whose weights and biases are whole numbers of steps.
 
     A layer's step is the power of two nearest to `fraction` posterior standard deviations, of one
     weight of the layer as a rule (`typical_variance`), and not above its largest weight. What
     comes nearer to zero than half a step is pruned. Biases have no posterior; they go on the same
-    grid, as a weight does that reads a one.
+    grid, as a weight does that reads a one. With `x` each bias first takes up what rounding, in
+    this layer and before it, has moved the mean of its unit's sum: steps may be coarser then.
 
     Parameters
     ----------
@@ -262,6 +265,8 @@ def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> Compress
         With its variances.
     fraction : float in (0, sqrt(12)]
         As in `choose_bits`.
+    x : array_like (n, n_inputs) or (n, C, H, W), optional
+        Some inputs of the training set, a few hundred; without them biases are only rounded.
 
     Returns
     -------
@@ -272,6 +277,11 @@ def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> Compress
     ------
     TypeError, ValueError
         If it is no such network, holds no variances, or `fraction` is out of range.
+
+    Notes
+    -----
+    The correction of biases: M. Nagel, M. van Baalen, T. Blankevoort and M. Welling, "Data-free
+    quantization through weight equalization and bias correction" (ICCV 2019), there without data.
 
     Examples
     --------
@@ -288,14 +298,32 @@ def round_weights(network: CompressedNetwork, fraction: float = 0.5) -> Compress
     steps = [_power_of_two(layer, fraction) for layer in network.weight_layers]
     pairs = zip(matrices, steps, strict=True)
     rounded = network.with_weights([_to_grid(matrix, step) for matrix, step in pairs])
-    of = iter(steps)
+    biases = [layer.bias for layer in network.weight_layers]
+    if x is not None:
+        biases = _corrected(network, rounded, steps, network.as_inputs(x))
+    of = iter([_to_grid(*pair) for pair in zip(biases, steps, strict=True)])
     layers = (
-        replace(layer, bias=_to_grid(layer.bias, next(of)))
-        if isinstance(layer, SparseLayer)
-        else layer
+        replace(layer, bias=next(of)) if isinstance(layer, SparseLayer) else layer
         for layer in rounded.layers
     )
     return replace(rounded, layers=tuple(layers))
+
+
+def _corrected(
+    network: CompressedNetwork, rounded: CompressedNetwork, steps: list[float], x: FloatArray
+) -> list[FloatArray]:
+    """Return biases that keep the mean of every unit's sum over the inputs, layer after layer."""
+    biases, of = [], iter(steps)
+    exact = coarse = x
+    for old, new in zip(network.layers, rounded.layers, strict=True):
+        exact, coarse = old.forward(exact), new.forward(coarse)
+        if isinstance(old, SparseLayer):
+            others = tuple(axis for axis in range(exact.ndim) if axis != 1)
+            moved = (exact - coarse).mean(axis=others)
+            biases.append(old.bias + moved)
+            given = _to_grid(biases[-1], next(of)) - old.bias
+            coarse = coarse + given.reshape(-1, *(1,) * (exact.ndim - 2))
+    return biases
 
 
 FINEST = 2.0**-126
