@@ -1,5 +1,7 @@
 """Learning: the likelihood rises, gradients are right, sampled fields are recovered."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -353,9 +355,57 @@ def test_certain_evidence_leaves_finite_priors_that_can_come_back(l):
         assert np.isfinite(back.extrinsic(-l).log_odds).all()
 
 
-def test_a_bound_of_one_is_refused():
-    with pytest.raises(ValueError, match="bound"):
-        em_ising(GridSupport(0.0, 0.1, 0.1), np.zeros((2, 2)), bound=1.0)
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(
+    "support", [GridSupport(-8.0, 0.0, 0.0), GraphSupport([[0, 1]], 0.0, -8.0)]
+)
+def test_where_nearly_all_is_certain_learning_comes_back(support, sign):
+    """Half of the evidence is for, half against, and the field says that nothing is alive."""
+    l = np.tile([9.0, -9.0], (50, 30))
+    support = replace(support, field=sign * 8.0)
+    for _ in range(20):
+        support = learn(support, l)
+    assert support.field == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "support",
+    [
+        IndependentSupport(-20.0),
+        ChainSupport(1e-9, 0.5),
+        NeuronSupport(1e-9, 0.8, 1e-10),
+        GraphSupport([[0, 1]], 0.0, -20.0),
+        GridSupport(-20.0, 0.0, 0.0),
+    ],
+)
+def test_what_is_further_off_than_may_be_learned_is_not_made_worse(support):
+    """The evidence is for less still: a step to the limit would lower the likelihood."""
+    learned = learn(support, np.full((20, 30), -9.0))
+    density = learned.extrinsic(np.zeros((20, 30))).belief.max()
+    assert density <= support.extrinsic(np.zeros((20, 30))).belief.max() * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda l: em_ising(GRID, l, bound=1.0), ValueError, "bound"),
+        (lambda l: em_ising(GRID, l, steps=-1), ValueError, "steps must be a whole number >= 0"),
+        (lambda l: em_ising(NeuronSupport(0.3, 0.5, 0.1), l), TypeError, "grid must be .*Graph"),
+        (lambda l: em_group(GRID, l), TypeError, "group must be one of GroupSupport .*; got Grid"),
+        (lambda l: learn(GraphSupport([[0, 10**10]], 0.1), l), ValueError, "edges must hold"),
+        (
+            lambda l: graph_log_partition(GraphSupport([[0, 1]], 0.1), l, GRID.extrinsic(l)),
+            ValueError,
+            r"message must be one of this graph, with a state of shape \(2,\); got \(4, 2, 2\)",
+        ),
+    ],
+)
+def test_what_learning_cannot_use_is_refused_by_name(call, error, says):
+    with pytest.raises(error, match=says):
+        call(np.zeros((2, 2)))
+
+
+GRID = GridSupport(0.0, 0.1, 0.1)
 
 
 def test_the_turbo_loop_learns_where_it_is_told_to(digits):

@@ -762,6 +762,8 @@ def build(edges=((0, 1), (1, 2)), couplings=0.1, field=0.0):
         (lambda: build(couplings=NAN), NonFiniteError, "couplings"),
         (lambda: build(couplings=[0.1, INF]), NonFiniteError, r"couplings .*first at \(1,\)"),
         (lambda: build(couplings=[0.1]), ValueError, r"couplings must have shape \(2,\)"),
+        (lambda: build([], couplings=[0.1]), ValueError, r"couplings must have shape \(0,\)"),
+        (lambda: build([], couplings=NAN), NonFiniteError, "couplings"),
         (lambda: build(couplings=[0.1] * 3), ValueError, r"couplings must have shape \(2,\)"),
         (lambda: build(couplings="0.1"), TypeError, "couplings"),
         (lambda: build(couplings=None), TypeError, "couplings"),

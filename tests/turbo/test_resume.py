@@ -111,7 +111,7 @@ SUPPORTS = {
     "chain": ChainSupport(0.05, 0.4),
     "chain along rows": ChainSupport(0.05, 0.4, axis=1),
     "grid": GRID,
-    "group": GroupSupport(Rows(), 0.3, 0.8, 0.01),
+    "group": GroupSupport(Rows(), 0.3, np.float32(0.8), 0.01),
     "neuron": NeuronSupport(0.3, 0.8, 0.01, p_end=0.4),
     "graph": GraphSupport([(0, 1), (1, 2), (2, 0), (7, 40)], 0.3, -1.0),
     "own": Remembering(0.5),

@@ -24,7 +24,7 @@ import scipy  # loads its packages when they are asked for, and optimize is not 
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
-from tvbi_ref._validation import FloatArray, as_real, border
+from tvbi_ref._validation import FloatArray, as_count, as_real, border
 from tvbi_ref.equations import equation
 from tvbi_ref.module_b.base import SupportPrior
 from tvbi_ref.module_b.bethe import (
@@ -39,7 +39,7 @@ from tvbi_ref.module_b.bethe import (
 from tvbi_ref.module_b.chain import ChainSupport
 from tvbi_ref.module_b.graph import MAX_LOG_ODDS, GraphSupport
 from tvbi_ref.module_b.grid import MAX_COUPLING, GridSupport
-from tvbi_ref.module_b.group import GroupSupport
+from tvbi_ref.module_b.group import CERTAIN, GroupSupport
 from tvbi_ref.module_b.independent import IndependentSupport
 from tvbi_ref.module_b.slots import IntArray
 from tvbi_ref.module_b.uniqueness import non_backtracking_radius, uniqueness_of
@@ -53,7 +53,10 @@ LARGEST_FIELD = 15.0
 UNIQUENESS_BOUND = 0.95
 """Learned couplings stay below this value of `uniqueness`."""
 
-HALVINGS = 6
+HALVINGS = 10
+
+LONGEST = (2.0, 0.25, 0.25)
+"""A first step of field and couplings is at most this: it may come from where all is certain."""
 
 
 @border
@@ -75,7 +78,18 @@ def em_independent(support: IndependentSupport, evidence: ArrayLike) -> Independ
     -1.0
     """
     field = logit(np.mean(expit(support.log_odds + np.asarray(evidence, np.float64))))
-    return IndependentSupport(float(np.clip(field, -LARGEST_FIELD, LARGEST_FIELD)))
+    return IndependentSupport(_field_within(float(field), support.log_odds))
+
+
+def _field_within(field: float, old: float) -> float:
+    """Return a field from which a layer can come back, or that is no further off than the old."""
+    most = max(LARGEST_FIELD, abs(old))
+    return min(max(field, -most), most)
+
+
+def _probability_within(p: float, old: float) -> float:
+    """Return a probability away from 0 and 1, or no nearer to them than the old one."""
+    return float(min(max(p, min(SMALLEST, old)), max(1 - SMALLEST, old)))
 
 
 @equation("em-chain")
@@ -157,8 +171,8 @@ def em_chain(chain: ChainSupport, evidence: ArrayLike) -> ChainSupport:
     """
     first = chain.down_columns(chain.extrinsic(evidence).belief)[0]
     learned = baum_welch(chain_pair_beliefs(chain, evidence), first, chain.p01, chain.p10)
-    p01, p10 = np.clip(learned, SMALLEST, 1 - SMALLEST)
-    return replace(chain, p01=float(p01), p10=float(p10))
+    p01, p10 = map(_probability_within, learned, (chain.p01, chain.p10))
+    return replace(chain, p01=p01, p10=p10)
 
 
 @border
@@ -191,14 +205,14 @@ def em_group(group: GroupSupport, evidence: ArrayLike) -> GroupSupport:
     >>> round(learned.p_alive, 2), round(learned.p_in, 2), round(learned.p_out, 2)
     (0.5, 0.9, 0.0)
     """
-    require_learnable(group, "group")
-    l = np.asarray(evidence, np.float64)
+    require_learnable(group, "group", GroupSupport)
+    l = np.clip(np.asarray(evidence, np.float64), -CERTAIN, CERTAIN)
     z = group.group_belief(l)
     alive = z[group.partition.labels(l.shape)]
     p_in, p_out = _mean_belief(group.p_in, l, alive), _mean_belief(group.p_out, l, 1 - alive)
     if p_in <= p_out:
         p_in, p_out = group.p_in, group.p_out
-    p_alive = float(np.clip(z.mean(), SMALLEST, 1 - SMALLEST))
+    p_alive = _probability_within(z.mean(), group.p_alive)
     return replace(group, p_alive=p_alive, p_in=p_in, p_out=p_out)
 
 
@@ -206,8 +220,7 @@ def _mean_belief(p: float, l: FloatArray, weight: FloatArray) -> float:
     """Return the weighted mean of P(s = 1 | l) under the prior p, away from 0 and 1."""
     if p in (0, 1) or not weight.any():
         return p
-    b = np.average(expit(logit(p) + l), weights=weight)
-    return float(np.clip(b, SMALLEST, 1 - SMALLEST))
+    return _probability_within(np.average(expit(logit(p) + l), weights=weight), p)
 
 
 class IsingGradient(NamedTuple):
@@ -265,7 +278,8 @@ def ising_gradient(grid: Field, evidence: ArrayLike) -> IsingGradient:
 
     d/dh = sum_n [b_n - b_n without evidence], d/dJ = sum_edges [E[x x'] - the same without
     evidence], row and column edges apart. Both by sum-product: exact on trees, elsewhere
-    the exact gradient of the Bethe approximation.
+    the exact gradient of the Bethe approximation. 200 sweeps at most: on a path that is longer,
+    with couplings that carry so far, neither.
 
     Parameters
     ----------
@@ -321,11 +335,12 @@ def em_ising(
     >>> learned.coupling_row > 0.1 and learned.uniqueness <= 0.95
     True
     >>> pairs = GraphSupport([[0, 1], [2, 3]], couplings=0.0)
-    >>> bool(em_ising(pairs, [[5.0, 5.0], [-5.0, -5.0]]).couplings > 0.3)
+    >>> bool(em_ising(pairs, [[5.0, 5.0], [-5.0, -5.0]]).couplings > 0.2)
     True
     """
-    require_learnable(grid, "grid")
+    require_learnable(grid, "grid", GridSupport, GraphSupport)
     as_real(bound, "bound", above=0, below=1)
+    as_count(steps, "steps")
     here = _Likelihood(_with(grid, _numbers(grid), bound), np.asarray(evidence, np.float64))
     for _ in range(steps):
         better = _step_up(here, bound)
@@ -388,7 +403,7 @@ def _direction(here: _Likelihood) -> FloatArray:
         n = pairs.size // 4
         variances.append(n * (1 - (agreement(pairs) / max(n, 1)) ** 2))
     # One more than the variance allows: moments near certainty must not blow the step up.
-    return np.array(here.gradient) / (np.array(variances) + 1.0)
+    return np.clip(here.gradient / (np.array(variances) + 1.0), -np.array(LONGEST), LONGEST)
 
 
 def _numbers(grid: Field) -> FloatArray:
@@ -401,7 +416,7 @@ def _numbers(grid: Field) -> FloatArray:
 def _with(grid: Field, numbers: FloatArray, bound: float) -> Field:
     """Return the field with new numbers, couplings scaled back until uniqueness <= bound."""
     field, J_row, J_col = numbers.tolist()
-    field = min(max(field, -LARGEST_FIELD), LARGEST_FIELD)
+    field = _field_within(field, float(grid.field))
     if isinstance(grid, GraphSupport):
         largest = _strongest(grid.edges, bound)
         return replace(grid, field=field, couplings=min(max(J_col, -largest), largest))
@@ -418,7 +433,7 @@ def _strongest(edges: IntArray, bound: float) -> float:
     """Return the largest |J| with uniqueness <= bound, and messages that cannot overflow."""
     radius = non_backtracking_radius(edges, np.full(len(edges), np.inf))  # over tanh|J|
     unique = np.arctanh(bound / radius) * (1 - 1e-9) if radius > bound else np.inf
-    degree = np.bincount(edges.ravel()).max(initial=0)
+    degree = np.unique(edges, return_counts=True)[1].max(initial=0)
     return float(min(unique, MAX_COUPLING, 0.2 * MAX_LOG_ODDS / (degree + 1)))
 
 
@@ -435,8 +450,8 @@ SHARED = ("field", "couplings")
 """What can be learned where it is one number for all."""
 
 
-def require_learnable(support: SupportPrior, name: str) -> None:
-    """Refuse a prior that cannot be learned.
+def require_learnable(support: SupportPrior, name: str, *kinds: type[SupportPrior]) -> None:
+    """Refuse a prior that cannot be learned, or is of another kind than these.
 
     Raises
     ------
@@ -451,8 +466,9 @@ def require_learnable(support: SupportPrior, name: str) -> None:
     Traceback (most recent call last):
     ValueError: support.couplings must be one number for all to be learned; got shape (2,)
     """
-    if not isinstance(support, tuple(RULES)):
-        known = ", ".join(kind.__name__ for kind in RULES)
+    kinds = kinds or tuple(RULES)
+    if not isinstance(support, kinds):
+        known = ", ".join(kind.__name__ for kind in kinds)
         raise TypeError(
             f"{name} must be one of {known} to be learned; got {type(support).__name__}"
         )

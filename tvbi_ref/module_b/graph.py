@@ -215,11 +215,11 @@ class GraphSupport(SupportPrior):
 
     def _checked_couplings(self, n_edges: int) -> float | FloatArray:
         """Return one number where one was given, otherwise one for each edge."""
-        if not n_edges:
-            return 0.0
-        if np.ndim(self.couplings):
-            return as_float_array(self.couplings, "couplings", shape=(n_edges,)).copy()
-        return float(as_float_array(self.couplings, "couplings"))
+        if not np.ndim(self.couplings):
+            return float(as_float_array(self.couplings, "couplings"))
+        if not n_edges and not np.size(self.couplings):
+            return np.zeros(0)
+        return as_float_array(self.couplings, "couplings", shape=(n_edges,)).copy()
 
     @property
     def uniqueness(self) -> float:
@@ -298,6 +298,11 @@ class GraphSupport(SupportPrior):
         array([[1.5, 1. ]])
         """
         slots, ln_odds = self._slots, np.empty((len(self.edges), 2))
+        if np.shape(message.state) != (ln_odds.size,):
+            raise ValueError(
+                f"message must be one of this graph, with a state of shape ({ln_odds.size},); "
+                f"got {np.shape(message.state)}"
+            )
         hearer = np.repeat(slots.nodes, slots.degree)
         second_end = (hearer != self.edges[slots.edge, 0]).astype(np.intp)
         ln_odds[slots.edge, second_end] = np.log(message.state)

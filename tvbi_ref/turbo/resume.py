@@ -177,4 +177,4 @@ def _parts(value: Any) -> dict[str, Any]:
 def _numbers(support: SupportPrior) -> dict[str, float]:
     """Return what of a support prior can be learned: fields and couplings, all plain numbers."""
     parts = {f.name: getattr(support, f.name) for f in fields(support) if f.init}  # type: ignore[arg-type]
-    return {name: number for name, number in parts.items() if isinstance(number, float)}
+    return {name: float(n) for name, n in parts.items() if isinstance(n, float | np.floating)}
