@@ -60,6 +60,7 @@ PANELS = {
     "mnist": "LeNet-300-100, MNIST",
     "lenet5": "LeNet-5-Caffe, MNIST",
     "fashion": "LeNet-300-100, Fashion-MNIST",
+    "fashion5": "LeNet-5-Caffe, Fashion-MNIST",
 }
 
 
@@ -82,11 +83,12 @@ def in_style(
 
 def front(*panels: Axes) -> None:
     """Draw error against bytes above, against the share of weights below; a panel a network."""
-    for axes, (group, title) in zip(panels[:3], PANELS.items(), strict=True):
+    n = len(PANELS)
+    for axes, (group, title) in zip(panels[:n], PANELS.items(), strict=True):
         draw_front(axes, group, [(f"bytes_{s}", f"error_{s}") for s in SHARES])
         draw_published(axes, PUBLISHED["bytes"].get(group, []))
         axes.set(title=title, xlabel="bytes of the file, all charged")
-    for axes, group in zip(panels[3:], PANELS, strict=True):
+    for axes, group in zip(panels[n:], PANELS, strict=True):
         draw_front(axes, group, [("times", "error")])
         draw_published(axes, PUBLISHED["times"].get(group, []))
         axes.set(xlabel="times fewer weights")
@@ -192,6 +194,6 @@ def structure(*panels: Axes) -> None:
 
 
 if __name__ == "__main__":
-    in_style(front, 2, 3, "front", (12, 7.4))
+    in_style(front, 2, len(PANELS), "front", (15.5, 7.4))
     in_style(levers, 1, 2, "levers", (11, 4.4))
     in_style(structure, 1, 3, "structure", (12, 3.6))

@@ -3,6 +3,7 @@
     python figures/runs.py                     # every run that is not there yet: hours
     python figures/runs.py lever               # those of one group
     python figures/runs.py --one NAME          # one run by its name
+    python figures/runs.py --files             # the files of the networks that are kept, once more
 
 A run is a data set, a network, a method with its settings, a seed, and the rows that it is measured
 on: "valid", 10,000 of the training rows held out, or "test". It writes runs/NAME.json, one row, and
@@ -29,6 +30,7 @@ from tqdm.auto import tqdm
 from tvbi_ref import GraphSupport, compress, datasets, load_compressed, nets, save_compressed
 from tvbi_ref._files import atomic_write
 from tvbi_ref.compression import index_bits, mean_run, round_weights, sort_units
+from tvbi_ref.compression.variances import ByteVariances
 from tvbi_ref.lab.baselines import Problem, Turbo
 from tvbi_ref.lab.recipes import (
     NUMBERS,
@@ -46,10 +48,14 @@ from tvbi_ref.nets.kernel_matrix import edges_within_kernels
 
 RUNS = HERE / "runs"
 LOAD = {"mnist": datasets.load_mnist, "fashion": datasets.load_fashion_mnist}
-SHARES = (0.04, 0.08, 0.15, 0.25)
+SHARES = (0.04, 0.08, 0.15, 0.25, 0.4)
 """Steps of the coded files, as shares of the root mean square of a layer's weights."""
+SEEN = 1000
+"""Training rows by which biases make up for the rounding, see `round_weights`."""
 KERNELS = 25_000
 """Layers with fewer weights are kept of a dense network, too."""
+POSTERIOR = ("turbo", "sparse_vd")
+"""Methods that leave a variance of each weight."""
 AVERAGED = 5
 """Epochs whose means are averaged, where they are."""
 
@@ -138,19 +144,19 @@ def error(network: Any, data: Any) -> float:
     return round(100 * (1 - network.score(data.x_test, data.y_test)), 2)
 
 
-def of_files(network: Any, data: Any, *, posterior: bool) -> dict[str, Any]:
+def of_files(small_one: Any, data: Any, *, posterior: bool) -> dict[str, Any]:
     """Return the bytes of coded files and the errors of what is loaded from them.
 
     A step of each of `SHARES`, for all methods alike; of a posterior also half a deviation.
     """
-    small_ones = {str(share): (with_steps(network, share), 1.0) for share in SHARES}
+    steps = {str(share): (with_steps(small_one, share), 1.0) for share in SHARES}
     if posterior:
-        small_ones["posterior"] = (compress(network), 0.5)
+        steps["posterior"] = (small_one, 0.5)
     row: dict[str, Any] = {}
-    for name, (small_one, fraction) in small_ones.items():
+    for name, (network, fraction) in steps.items():
+        rounded = sort_units(round_weights(network, fraction, x=data.x_train[:SEEN]))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "net.tvbc"
-            rounded = sort_units(round_weights(small_one, fraction))
             save_compressed(path, rounded, coded=True, uncertainty=False)
             again = load_compressed(path).with_format("dense")
             row |= {f"bytes_{name}": path.stat().st_size, f"error_{name}": error(again, data)}
@@ -158,12 +164,17 @@ def of_files(network: Any, data: Any, *, posterior: bool) -> dict[str, Any]:
 
 
 def with_steps(network: Any, share: float) -> Any:
-    """Return the compressed network, with a share of a layer's root mean square as deviation."""
-    copy = network.copy()
-    for layer in copy.weight_layers:
-        kept = layer.mean.value[layer.mask]
-        layer.log_variance.value[...] = 2 * np.log(share * np.sqrt(np.mean(kept**2)))
-    return compress(copy)
+    """Return the network with a share of a layer's root mean square as deviation of its weights."""
+
+    def coarse(layer: Any) -> Any:
+        kept = layer.weights.to_dense()
+        kept = kept[kept != 0]
+        low = 2 * np.log(share * np.sqrt(np.mean(np.float64(kept) ** 2)))
+        variances = ByteVariances(np.zeros(kept.size, np.uint8), float(low), 0.0)
+        return replace(layer, variances=variances)
+
+    layers = [coarse(old) if hasattr(old, "weights") else old for old in network.layers]
+    return replace(network, layers=tuple(layers))
 
 
 # Runs
@@ -172,8 +183,7 @@ def with_steps(network: Any, share: float) -> Any:
 def run(name: str) -> None:
     """Do one run and write its network, and then its row."""
     setting, seed = ALL[name]
-    task = replace(TASKS[setting.net], load=lambda _: LOAD[setting.data]())
-    data = task.data(setting.part, seed=0)
+    data = data_of(setting)
     started = time.process_time()
     network, supports = trained(setting, data, seed)
     row: dict[str, Any] = {"name": name, "seed": seed} | {
@@ -189,9 +199,29 @@ def run(name: str) -> None:
             np.savez_compressed(file, *(m for m in matrices if m.size <= KERNELS))
     else:
         row |= measured(network, data)
-        row |= of_files(network, data, posterior=setting.method in ("turbo", "sparse_vd"))
+        row |= of_files(compress(network), data, posterior=setting.method in POSTERIOR)
         save_compressed(RUNS / f"{name}.npz", compress(network))
     row |= {"date": datetime.date.today().isoformat(), "versions": versions()}
+    write(name, row)
+
+
+def files_again(name: str) -> None:
+    """Write the files of a network that is kept, and their columns of its row."""
+    row, (setting, _) = json.loads((RUNS / f"{name}.json").read_text()), ALL[name]
+    if setting.method != "dense":
+        network = load_compressed(RUNS / f"{name}.npz")
+        row |= of_files(network, data_of(setting), posterior=setting.method in POSTERIOR)
+        write(name, row)
+
+
+def data_of(setting: Setting) -> Any:
+    """Return the rows that a run trains on and is measured on."""
+    task = replace(TASKS[setting.net], load=lambda _: LOAD[setting.data]())
+    return task.data(setting.part, seed=0)
+
+
+def write(name: str, row: dict[str, Any]) -> None:
+    """Write the row of a run."""
     with atomic_write(RUNS / f"{name}.json") as file:
         file.write(json.dumps(row, indent=1).encode())
 
@@ -503,12 +533,13 @@ def missing(group: str) -> list[str]:
 def main() -> None:
     """Do what is asked for."""
     RUNS.mkdir(exist_ok=True)
-    if sys.argv[1:2] == ["--one"]:
-        names = sys.argv[2:]
-    else:
+    work, names = run, sys.argv[2:]
+    if sys.argv[1:] == ["--files"]:
+        work, names = files_again, sorted(path.stem for path in RUNS.glob("*.json"))
+    elif sys.argv[1:2] != ["--one"]:
         names = [name for group in sys.argv[1:] or GROUPS for name in missing(group)]
     for name in tqdm(names, disable=None):
-        run(name)
+        work(name)
 
 
 if __name__ == "__main__":
