@@ -404,12 +404,16 @@ FRONT = {
 """LeNet-300-100 on MNIST: three sizes of each method with the recipe's epochs."""
 
 
-TWICE = {"epochs": 36}
+TWICE, FOUR_TIMES = {"epochs": 36}, {"epochs": 72}
 FIELDS = by_layer("lenet5_caffe", "independent", -4.5, -3.5, -3.0, -2.0)
 LENET5: dict[str, Setting] = {
     "independent-recipe": Setting("lenet5_caffe", support=FIELDS, options=TWICE),
     "independent-large": Setting(
         "lenet5_caffe", support=FIELDS, options=TWICE | {"kl_weight": 0.5}
+    ),
+    "independent-long": Setting("lenet5_caffe", support=FIELDS, options=FOUR_TIMES),
+    "independent-long-large": Setting(
+        "lenet5_caffe", support=FIELDS, options=FOUR_TIMES | {"kl_weight": 0.5}
     ),
     "kernels-recipe": Setting(
         "lenet5_caffe",
@@ -431,12 +435,15 @@ LENET5: dict[str, Setting] = {
     "gradual_magnitude-recipe": Setting(
         "lenet5_caffe", method="gradual_magnitude", options=TWICE | {"sparsity": 0.996}
     ),
+    "gradual_magnitude-long": Setting(
+        "lenet5_caffe", method="gradual_magnitude", options=FOUR_TIMES | {"sparsity": 0.996}
+    ),
     "sparse_vd-recipe": Setting(
         "lenet5_caffe", method="sparse_vd", options=TWICE | {"strength": 4.0}
     ),
     "dense-all": Setting("lenet5_caffe", method="dense", options=TWICE),
 }
-"""LeNet-5-Caffe on MNIST: a field for each layer, twice the recipe's epochs."""
+"""LeNet-5-Caffe on MNIST: a field for each layer, twice and four times the recipe's epochs."""
 
 LONG = {"epochs": 120}
 FASHION = {
