@@ -471,6 +471,9 @@ CONVOLUTIONS: dict[str, Setting] = {
 }
 """LeNet-5-Caffe on validation rows, the recipe, one structure a row."""
 
+TUNED = {"epochs": 16, "fine_tune_epochs": 2}
+"""As many epochs as the recipe; at the end the means alone are trained, without noise."""
+
 FASHION5 = entrants(
     "lenet5_caffe",
     "fashion",
@@ -488,6 +491,10 @@ FASHION5 = entrants(
     },
 ) | {
     "independent-little": Setting("lenet5_caffe", support=FIELDS, data="fashion"),
+    "independent-little-tuned": Setting(
+        "lenet5_caffe", support=FIELDS, data="fashion", options=TUNED
+    ),
+    "independent-tuned": Setting("lenet5_caffe", data="fashion", options=TUNED),
     "kernels-recipe": Setting("lenet5_caffe", support=KERNELS_AND_GROUPS, data="fashion"),
 }
 """LeNet-5-Caffe on Fashion-MNIST: the recipe of MNIST, and its structures."""
