@@ -412,6 +412,9 @@ LENET5: dict[str, Setting] = {
         "lenet5_caffe", support=FIELDS, options=TWICE | {"kl_weight": 0.5}
     ),
     "independent-long": Setting("lenet5_caffe", support=FIELDS, options=FOUR_TIMES),
+    "independent-long-middle": Setting(
+        "lenet5_caffe", support=FIELDS, options=FOUR_TIMES | {"kl_weight": 0.7}
+    ),
     "independent-long-large": Setting(
         "lenet5_caffe", support=FIELDS, options=FOUR_TIMES | {"kl_weight": 0.5}
     ),
