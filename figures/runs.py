@@ -441,6 +441,9 @@ LENET5: dict[str, Setting] = {
     "gradual_magnitude-long": Setting(
         "lenet5_caffe", method="gradual_magnitude", options=FOUR_TIMES | {"sparsity": 0.996}
     ),
+    "gradual_magnitude-long-large": Setting(
+        "lenet5_caffe", method="gradual_magnitude", options=FOUR_TIMES | {"sparsity": 0.995}
+    ),
     "sparse_vd-recipe": Setting(
         "lenet5_caffe", method="sparse_vd", options=TWICE | {"strength": 4.0}
     ),
