@@ -171,6 +171,7 @@ STRUCTURES = {
     "structure-pixels": "pixels, then independent",
     "structure-groups": "independent, then groups",
     "structure-pixels-groups": "pixels, then groups",
+    "structure-pixels-groups-learned": "pixels, then groups, learned",
 }
 MEASURES = {
     "error": "validation error, %",

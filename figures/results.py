@@ -210,7 +210,7 @@ def cheapest(group: str) -> str:
 AT_MOST = {
     "mnist": (1.7, 1.8, 1.9, 2.0, 2.5),
     "lenet5": (0.8, 0.9, 1.0, 1.1),
-    "fashion": (10.8, 11.0, 11.5, 12.0),
+    "fashion": (11.0, 11.25, 11.5, 11.75, 12.0),
     "fashion5": (9.0, 9.5, 10.0, 10.5, 11.0),
 }
 """Errors in percent that the table of the cheapest files asks for."""
