@@ -22,7 +22,6 @@ from tvbi_ref.compression import coded_nbytes, find_runs, index_bits, save_compr
 from tvbi_ref.compression.arithmetic import Encoder
 from tvbi_ref.compression.coding import entropy, stream_size, total_size
 from tvbi_ref.compression.formats import FORMATS
-from tvbi_ref.compression.layers import SparseLayer
 
 SHARE = 0.15
 COLUMNS = {
@@ -37,13 +36,10 @@ COLUMNS = {
 
 def without_biases(network: Any) -> Any:
     """Return a network with biases of zero, which take next to nothing."""
-    layers = [
+    return network.with_layers(
         replace(layer, bias=0 * layer.bias, bias_variance=0 * layer.bias_variance)
-        if isinstance(layer, SparseLayer)
-        else layer
-        for layer in network.layers
-    ]
-    return replace(network, layers=tuple(layers))
+        for layer in network.weight_layers
+    )
 
 
 def rounded(network: Any) -> Any:

@@ -21,7 +21,6 @@ from threadpoolctl import threadpool_limits
 from tvbi_ref import load_compressed
 from tvbi_ref.compression.formats import FORMATS
 from tvbi_ref.compression.latency import machine, race
-from tvbi_ref.compression.layers import SparseLayer
 
 LABELS = ("independent-recipe", "grid-recipe", "kernels-recipe", "gradual_magnitude-recipe")
 ROWS, SECONDS = 128, 1.0
@@ -40,17 +39,14 @@ def contestants(group: str, seed: int) -> dict[tuple[str, bool], Any]:
 
 def in_random_order(network: Any) -> Any:
     """Return a network with its weights shuffled inside their layers, without variances."""
-    layers = [
+    return network.with_layers(
         replace(
             layer,
             weights=type(layer.weights).from_dense(shuffled(layer.weights.to_dense())),
             variances=None,
         )
-        if isinstance(layer, SparseLayer)
-        else layer
-        for layer in network.layers
-    ]
-    return replace(network, layers=tuple(layers))
+        for layer in network.weight_layers
+    )
 
 
 def rows_of(group: str, seed: int, x: Any) -> list[dict[str, Any]]:

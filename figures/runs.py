@@ -173,8 +173,7 @@ def with_steps(network: Any, share: float) -> Any:
         variances = ByteVariances(np.zeros(kept.size, np.uint8), float(low), 0.0)
         return replace(layer, variances=variances)
 
-    layers = [coarse(old) if hasattr(old, "weights") else old for old in network.layers]
-    return replace(network, layers=tuple(layers))
+    return network.with_layers(map(coarse, network.weight_layers))
 
 
 # Runs

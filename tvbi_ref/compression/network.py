@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -335,7 +335,7 @@ class CompressedNetwork:
         """
         if not isinstance(rng, np.random.Generator):
             raise TypeError(f"rng must be a numpy.random.Generator; got {rng!r}")
-        return self._with([layer.sample(rng) for layer in self.weight_layers])
+        return self.with_layers([layer.sample(rng) for layer in self.weight_layers])
 
     def _outputs(self, x: ArrayLike, draws: int, seed: int) -> Iterator[FloatArray]:
         """Yield the outputs of networks drawn from the posterior."""
@@ -362,7 +362,7 @@ class CompressedNetwork:
         """
         names = format_names(format, len(self.weight_layers))
         pairs = zip(self.weight_layers, names, strict=True)
-        return self._with([layer.with_format(name) for layer, name in pairs])
+        return self.with_layers([layer.with_format(name) for layer, name in pairs])
 
     def with_weights(self, weights: Sequence[FloatArray]) -> CompressedNetwork:
         """Return the same network with other weights, rounded ones say, in the same formats.
@@ -384,9 +384,19 @@ class CompressedNetwork:
                 f"got {len(weights)}"
             )
         pairs = zip(self.weight_layers, weights, strict=True)
-        return self._with([layer.with_weights(matrix) for layer, matrix in pairs])
+        return self.with_layers([layer.with_weights(matrix) for layer, matrix in pairs])
 
-    def _with(self, weight_layers: list[SparseLayer]) -> CompressedNetwork:
+    def with_layers(self, weight_layers: Iterable[SparseLayer]) -> CompressedNetwork:
+        """Return the same network with other weight layers, one for each; the steps stay.
+
+        Examples
+        --------
+        >>> from tvbi_ref import compress, nets
+        >>> small = compress(nets.mlp([4, 3, 2], seed=0))
+        >>> doubled = (replace(layer, bias=layer.bias + 1) for layer in small.weight_layers)
+        >>> small.with_layers(doubled).weight_layers[1].bias
+        array([1., 1.], dtype=float32)
+        """
         new = iter(weight_layers)
         layers = (next(new) if isinstance(old, SparseLayer) else old for old in self.layers)
         return replace(self, layers=tuple(layers))

@@ -301,12 +301,8 @@ def round_weights(
     biases = [layer.bias for layer in network.weight_layers]
     if x is not None:
         biases = _corrected(network, rounded, steps, network.as_inputs(x))
-    of = iter([_to_grid(*pair) for pair in zip(biases, steps, strict=True)])
-    layers = (
-        replace(layer, bias=next(of)) if isinstance(layer, SparseLayer) else layer
-        for layer in rounded.layers
-    )
-    return replace(rounded, layers=tuple(layers))
+    parts = zip(rounded.weight_layers, biases, steps, strict=True)
+    return rounded.with_layers(replace(layer, bias=_to_grid(b, step)) for layer, b, step in parts)
 
 
 def _corrected(
